@@ -1,0 +1,48 @@
+# gyrfalcon_folder(NAME SOURCES a.cc … [PUBLIC lib …] [PRIVATE lib …] [TESTS a_test.cc …]
+#                  [TEST_LIBS lib …] [FUZZ a_fuzz.cc …] [BENCH a_bench.cc …])
+# declares the one static library of the folder src/NAME, its unit tests as one program NAME_test,
+# and each fuzz target and benchmark as a program of its own. Include paths start at src/, so an
+# include names its folder.
+function(gyrfalcon_folder name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;TESTS;TEST_LIBS;FUZZ;BENCH" ${ARGN})
+  add_library(gyrfalcon_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(gyrfalcon_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(gyrfalcon_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} project_options)
+  if(GYRFALCON_TESTS AND ARG_TESTS)
+    add_executable(${name}_test ${ARG_TESTS})
+    target_link_libraries(${name}_test
+      PRIVATE gyrfalcon_${name} ${ARG_TEST_LIBS} GTest::gmock GTest::gtest_main project_options)
+    target_compile_definitions(${name}_test
+      PRIVATE GYRFALCON_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
+              GYRFALCON_SHARED="${PROJECT_SOURCE_DIR}/../shared")
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 300)
+  endif()
+  foreach(source ${ARG_FUZZ})
+    gyrfalcon_fuzz_target(${name} ${source})
+  endforeach()
+  if(GYRFALCON_BENCH)
+    find_package(benchmark REQUIRED)
+    foreach(source ${ARG_BENCH})
+      cmake_path(GET source STEM program)
+      add_executable(${program} ${source})
+      target_link_libraries(${program} PRIVATE gyrfalcon_${name} benchmark::benchmark project_options)
+    endforeach()
+  endif()
+endfunction()
+
+# Without libFuzzer a fuzz target is linked with a main that replays its seed corpus, and that run is
+# a test: the target can't rot.
+function(gyrfalcon_fuzz_target folder source)
+  cmake_path(GET source STEM program)
+  if(GYRFALCON_FUZZ)
+    add_executable(${program} ${source})
+    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${program} PRIVATE gyrfalcon_${folder} project_options)
+  elseif(GYRFALCON_TESTS)
+    add_executable(${program} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+    target_link_libraries(${program} PRIVATE gyrfalcon_${folder} project_options)
+    add_test(NAME ${folder}.${program}.corpus
+      COMMAND ${program} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${program})
+  endif()
+endfunction()

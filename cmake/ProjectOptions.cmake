@@ -1,0 +1,29 @@
+# Warnings, sanitizers and hardening for our own code live on one target; every library of ours links
+# it privately, so third-party headers never meet our warning flags.
+add_library(project_options INTERFACE)
+
+target_compile_options(project_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wold-style-cast -Wcast-align -Wdouble-promotion -Wformat=2
+  -Wimplicit-fallthrough -Wextra-semi -Werror)
+
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(project_options INTERFACE -fstack-protector-strong)
+  target_compile_definitions(project_options INTERFACE _FORTIFY_SOURCE=2)
+  target_link_options(project_options INTERFACE -Wl,-z,relro -Wl,-z,now -pie)
+endif()
+
+if(GYRFALCON_SANITIZE)
+  # Global, not only ours: a container shared with a library compiled without it reports false overflows.
+  add_compile_options(-fsanitize=${GYRFALCON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GYRFALCON_SANITIZE})
+endif()
+
+if(GYRFALCON_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
+
+if(GYRFALCON_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
