@@ -91,7 +91,7 @@ Result<void> CaptureReader::ReadHeader() {
 // the largest message seen, so to kCaptureMessageBytesMax at most.
 bool CaptureReader::Fill(size_t bytes) {
   if (available() >= bytes) return true;
-  std::memmove(buffer_.data(), buffer_.data() + begin_, available());
+  if (begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, available());
   buffer_offset_ += begin_;
   end_ -= begin_;
   begin_ = 0;
