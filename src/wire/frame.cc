@@ -84,6 +84,11 @@ size_t FramePool::held_bytes() const noexcept {
   return state_->held_bytes.load(std::memory_order_relaxed);
 }
 
+size_t FramePool::allocated_bytes() const noexcept {
+  const std::lock_guard lock(state_->mutex);
+  return held_bytes() + state_->free.size() * kChunkBytes;
+}
+
 size_t FramePool::RoomFor(size_t frame_bytes) const noexcept {
   const size_t held = held_bytes();
   if (frame_bytes > kFrameBytesMax || held >= bytes_max_) return 0;

@@ -119,6 +119,8 @@ class FramePool {
   size_t bytes_max() const noexcept { return bytes_max_; }
   // Bytes of all chunks that a frame lives in, and of the one being filled.
   size_t held_bytes() const noexcept;
+  // The same and the free chunks kept for reuse: what bytes_max bounds.
+  size_t allocated_bytes() const noexcept;
 
  private:
   frame_detail::Chunk* Allocate(size_t capacity);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -61,6 +62,11 @@ bool Watch(int epoll, int operation, int fd, uint32_t events, uint64_t key) noex
   event.events = events;
   event.data.u64 = key;
   return ::epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
+bool IsReadable(int fd) noexcept {
+  pollfd poll{.fd = fd, .events = POLLIN, .revents = 0};
+  return ::poll(&poll, 1, 0) > 0;
 }
 
 UniqueFd OpenReserve() noexcept {
@@ -178,6 +184,9 @@ bool HandshakeService::AcceptOne() {
 // each way out of here frees a descriptor, takes a client off the queue, or stops listening for a
 // while.
 bool HandshakeService::RecoverFromAcceptError(int error_number) {
+  // Linux looks for a free descriptor before it looks for a client: perhaps there is none to
+  // accept, and no reason to close one for it.
+  if (!IsReadable(listener_fd_)) return false;
   counters_.Add(WireCounter::kAcceptErrors);
   if (error_number == EMFILE || error_number == ENFILE) {
     if (!pending_.empty()) {

@@ -186,36 +186,57 @@ TEST_F(Handshake, BeyondTheMostPendingTheOldestSilentOneIsClosed) {
   EXPECT_EQ(service_->counters()[WireCounter::kHandshakesEvicted], 1u);
 }
 
-int HighestFd() {
-  const int fd = ::dup(0);
-  int highest = fd;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    highest = std::max(highest, std::atoi(entry.path().filename().c_str()));
+// While it lives, this process can open nothing more.
+class NoMoreFds {
+ public:
+  NoMoreFds() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    int highest = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      highest = std::max(highest, std::atoi(entry.path().filename().c_str()));
+    }
+    // Leaves no gap below the limit.
+    while (filler_.empty() || filler_.back().get() < highest) filler_.emplace_back(::dup(0));
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(filler_.back().get()) + 1,
+                      .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
   }
-  ::close(fd);
-  return highest;
-}
+  ~NoMoreFds() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoMoreFds(const NoMoreFds&) = delete;
+  NoMoreFds& operator=(const NoMoreFds&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<UniqueFd> filler_;
+};
 
 TEST_F(Handshake, WithoutFileDescriptorsClientsAreRefusedAndLaterOnesServed) {
   StartService();
-  const std::string address_path = path_;
   const UniqueFd client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = test::Address(address_path);
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  std::vector<UniqueFd> filler;  // no gap below the limit
-  const int highest = HighestFd();
-  while (filler.empty() || filler.back().get() < highest) filler.emplace_back(::dup(0));
-  const rlimit none{.rlim_cur = static_cast<rlim_t>(filler.back().get()) + 1,
-                    .rlim_max = before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  const int connected =
-      ::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const std::string answer = connected == 0 ? Receive(client) : "not connected";
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::string answer = "not connected";
+  {
+    const NoMoreFds none;
+    if (test::ConnectTo(client, path_)) answer = Receive(client);
+  }
   EXPECT_EQ(answer, "") << "refused at once";
   EXPECT_GE(service_->counters()[WireCounter::kAcceptErrors], 1u);
   EXPECT_TRUE(GoodClient());
+}
+
+TEST_F(Handshake, WithoutFileDescriptorsASilentClientMakesWayForANewOne) {
+  StartService({.deadline_ms = 600'000});
+  const UniqueFd silent = Connect(path_);
+  const UniqueFd good = GoodClient();  // so the silent one before it was accepted, too
+  ASSERT_TRUE(good);
+  const UniqueFd client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  std::string answer = "not connected";
+  {
+    const NoMoreFds none;
+    if (test::ConnectTo(client, path_) && Send(client, kHello)) answer = Receive(client);
+  }
+  EXPECT_EQ(answer, kHello);
+  EXPECT_EQ(Receive(silent), "");
+  EXPECT_EQ(service_->counters()[WireCounter::kHandshakesEvicted], 1u);
 }
 
 TEST_F(Handshake, StopClosesSilentClientsAndReturns) {

@@ -195,10 +195,6 @@ Result<void> Listener::Bind() {
   if (!socket_) return RefuseErrno("make a socket for", path_, errno);
   const std::string temporary = path_ + "~";  // ours alone: we hold the lock
   ::unlink(temporary.c_str());                // a starter died half-way
-  // Linux makes the file with the socket's own mode less the umask: no umask() call, which would
-  // change the files that other threads create meanwhile.
-  if (::fchmod(socket_.get(), kSocketMode) != 0)
-    return RefuseErrno("set the mode of", path_, errno);
   const sockaddr_un address = AddressOf(temporary);
   if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return RefuseErrno("create socket", path_, errno);

@@ -4,8 +4,10 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -120,6 +122,15 @@ TEST(Listener, ASecondListenerIsRefusedAndTheFirstGoesOn) {
   ASSERT_TRUE(first);
   EXPECT_THAT(ErrorOf(dir / "s"), HasSubstr("process " + std::to_string(::getpid())));
   EXPECT_TRUE(Connect(dir / "s"));
+}
+
+TEST(Listener, AStarterThatHoldsTheLockIsNotOvertaken) {
+  const TempDir dir;
+  const UniqueFd lock(::open((dir / "s.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  EXPECT_THAT(ErrorOf(dir / "s"), HasSubstr("in use by another process"));
+  ASSERT_EQ(::write(lock.get(), "4711\n", 5), 5);
+  EXPECT_THAT(ErrorOf(dir / "s"), HasSubstr("in use by process 4711;"));
 }
 
 TEST(Listener, ALiveSocketOfAProgramThatKnowsNoLockIsNeverStolen) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -64,13 +65,15 @@ inline sockaddr_un Address(const std::string& path) {
   return address;
 }
 
+inline bool ConnectTo(const UniqueFd& fd, const std::string& path) {
+  const sockaddr_un address = Address(path);
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 // A client's end; none when nobody listens.
 inline UniqueFd Connect(const std::string& path) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = Address(path);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return {};
-  return fd;
+  return ConnectTo(fd, path) ? std::move(fd) : UniqueFd();
 }
 
 inline bool Send(const UniqueFd& fd, std::string_view message, int flags = 0) {
