@@ -1,6 +1,6 @@
 # What every script here shares: where the tree is, how progress and failure are said. Sourced, not run.
 # Meant for dash and busybox sh; the caller has `set -eu` and stands in the root of the tree.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # set here, used by those that source this
 
 ROOT=$(pwd)
 export ROOT
@@ -17,8 +17,6 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
 else
   OUT_BOLD='' OUT_RED='' OUT_GREEN='' OUT_PLAIN=''
 fi
-# shellcheck disable=SC2034 # used by the scripts that source this
-: "$OUT_BOLD$OUT_RED$OUT_GREEN$OUT_PLAIN$GREEN"
 
 say() { printf '%s==>%s %s\n' "$BOLD" "$PLAIN" "$*" >&2; }
 warn() { printf '%swarning:%s %s\n' "$RED" "$PLAIN" "$*" >&2; }
