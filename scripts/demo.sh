@@ -63,6 +63,8 @@ if [ -z "${GYRFALCON:-}" ]; then
   sh scripts/build.sh release
   GYRFALCON=$ROOT/build/release/gyrfalcon
 fi
+export GYRFALCON
+ensure_root_is_mounted scripts/demo.sh
 [ -x "$GYRFALCON" ] || die "no program at $GYRFALCON"
 # Debian's own, even where another is earlier in PATH.
 RUNSC=${RUNSC:-/usr/bin/runsc}
@@ -82,12 +84,12 @@ trap 'exit 130' HUP INT PIPE TERM
 
 started=$(date +%s)
 mkdir "$scratch/state"
-platform=$(pick_platform "$RUNSC" "$scratch/state")
-if [ -z "$platform" ]; then
-  tail -n 3 "$scratch"/state.*.log >&2
+flags=$(pick_flags "$RUNSC" "$scratch/state")
+if [ -z "$flags" ]; then
+  tail -n 3 "$scratch/state.log" >&2
   die "no gVisor sandbox starts here with $RUNSC; what it said is above"
 fi
-say "sandboxes: $("$RUNSC" --version | head -n 1), platform $platform"
+say "sandboxes: $("$RUNSC" --version | head -n 1) $flags"
 make_rootfs "$scratch/rootfs"
 
 "$GYRFALCON" session generate --socket "$scratch/run/gvisor.sock" >"$scratch/session.json"
@@ -117,7 +119,7 @@ run_step() {
   before=$(wc -l <"$alerts")
   printf '\n%s%d. A sandbox %s%s\n   $ %s\n' "$OUT_BOLD" $sandboxes "$what" "$OUT_PLAIN" "$command"
   status=0
-  run_sandbox "$RUNSC" "$platform" "$scratch/state" "$scratch/rootfs" "$scratch/session.json" "$command" \
+  run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$scratch/session.json" "$command" \
     >"$scratch/sandbox.log" 2>&1 || status=$?
   # 128: runsc itself failed. What the misbehaving command returns is its own affair.
   if [ $status -ge 124 ]; then

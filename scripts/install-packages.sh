@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of the named groups (build demo docker lint sanitizers) that are not there yet.
+# Installs the Debian packages of the named groups (build demo docker lint sanitizers minimal-root) that are not there yet.
 # Asks dpkg first: when all is there it neither needs root nor touches apt.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,6 +13,7 @@ packages_of() {
         libspdlog-dev libcli11-dev libcpp-httplib-dev \
         libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
       ;;
+    minimal-root) echo debootstrap ;;
     demo) echo runsc busybox-static perl-base ;;
     # A machine that has a Docker daemon of another origin keeps it: docker.io would push it out.
     docker) command -v dockerd >/dev/null 2>&1 || echo docker.io ;;

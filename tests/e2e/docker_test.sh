@@ -27,9 +27,10 @@ cleanup_more() {
 "$GYRFALCON" "--gvisor-generate-config=$scratch/run/gvisor.sock" >"$session" || fail "no session config"
 start_gyrfalcon -r tests/e2e/rules/below_bin.yaml -g "$session"
 
+# shellcheck disable=SC2046,SC2086 # words on purpose
 cat >"$scratch/daemon.json" <<EOF
 {"runtimes": {"runsc": {"path": "$RUNSC", "runtimeArgs":
-  ["--pod-init-config=$session", "--platform=$platform", "--network=none"]}}}
+  ["--pod-init-config=$session", "--network=none"$(printf ', "%s"' $flags)]}}}
 EOF
 DOCKER_HOST=unix://$scratch/docker.sock
 export DOCKER_HOST
@@ -59,4 +60,4 @@ timeout 60 $docker run --rm --runtime=runsc --network=none busybox touch /bin/fo
 check_alert "$(expected_alert 'parent=[^ ]+' 'container=[0-9a-f]{12}')"
 stop_gyrfalcon
 check_only_one_alert
-echo "$platform: $(cat "$alerts")"
+echo "$flags: $(cat "$alerts")"

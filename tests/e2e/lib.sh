@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.." || exit 3
 . scripts/lib.sh
 . scripts/sandbox.sh
 
+ensure_root_is_mounted "tests/e2e/$(basename "$0")" "$@"
 [ -x "${GYRFALCON:?the program under test}" ] || die "no program at $GYRFALCON"
 
 # ctest counts 77 as skipped; the reason is the last line.
@@ -76,8 +77,9 @@ runsc_of() {
   esac
   is_root || skip "not root: sandboxes can't be started"
   mkdir -p "$scratch/state"
-  platform=$(pick_platform "$RUNSC" "$scratch/state")
-  [ -n "$platform" ] || skip "$RUNSC starts no sandbox here: $(tail -qn 1 "$scratch"/state.*.log | tail -n 1)"
+  flags=$(pick_flags "$RUNSC" "$scratch/state")
+  [ -n "$flags" ] || skip "$RUNSC starts no sandbox here: $(tail -n 1 "$scratch/state.log")"
+  mv "$scratch/state.log" "$scratch/tried"
 }
 
 # expected_alert FIELD=REGEX…: the regular expression of the one line that the seed scenario must give.
