@@ -30,7 +30,7 @@ lowest=$(printf '%s\n%s\n' "$GO_NEEDED" "$version" | sort -V | head -n 1)
 
 say "building the current runsc ($RUNSC_VERSION; about 3 minutes when nothing is cached)"
 mkdir -p "$folder"
-if ! GOBIN=$folder CGO_ENABLED=0 GOFLAGS=-mod=mod go install "gvisor.dev/gvisor/runsc@$RUNSC_VERSION" >"$folder/log" 2>&1; then
+if ! GOBIN=$folder CGO_ENABLED=0 go install "gvisor.dev/gvisor/runsc@$RUNSC_VERSION" >"$folder/log" 2>&1; then
   tail -n 5 "$folder/log" >&2
   skip "go install failed (log: build/runsc-current/log)"
 fi

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Configures and builds one CMake preset (default release), installing missing build packages first.
+# Configures and builds one CMake preset (default release), or one target of it; missing packages are installed first.
+# usage: build.sh [PRESET [TARGET]]
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 preset=${1:-release}
+target=${2:-all}
 case $preset in
   tsan | fuzz) sh scripts/install-packages.sh build sanitizers ;;
   *) sh scripts/install-packages.sh build ;;
@@ -18,7 +20,7 @@ if ! cmake --preset "$preset" >"$log" 2>&1; then
   die "configuring failed (whole log: $log)"
 fi
 say "building $preset with $JOBS jobs"
-cmake --build --preset "$preset" -j "$JOBS"
+cmake --build --preset "$preset" --target "$target" -j "$JOBS"
 if [ -x "build/$preset/gyrfalcon" ]; then
   say "built build/$preset/gyrfalcon"
 fi

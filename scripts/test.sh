@@ -64,11 +64,21 @@ run_step "unit tests under the address and undefined-behaviour sanitizers" asan
 
 # Last, so that the closing lines are ctest's summary of the run that has every test.
 sh scripts/build.sh release
+[ -z "$failed" ] || warn "failed so far:${failed#;}"
 say "all tests, release"
-status=0
-ctest_preset release || status=$?
-if [ -n "$failed" ]; then
-  printf '%sfailed before this:%s%s\n' "$RED" "$PLAIN" "${failed#;}" >&2
-  [ $status -ne 0 ] || status=1
+summary=build/ctest.log
+{
+  status=0
+  ctest_preset release || status=$?
+  echo $status >build/ctest.status
+} | tee $summary
+status=$(cat build/ctest.status)
+
+# ctest says that a test was skipped, but not why: the reasons, and then its summary once more.
+reasons=$(awk '/ Testing: / { name = $NF } /^SKIPPED: / { print "  " name ": " $0 }' build/release/Testing/Temporary/LastTest.log)
+if [ -n "$reasons" ]; then
+  printf '\n%s\n\n' "$reasons"
+  sed -n '/ tests passed, /,$p' $summary
 fi
-exit $status
+[ -z "$failed" ] || [ "$status" -ne 0 ] || status=1
+exit "$status"
