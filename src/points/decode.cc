@@ -1,10 +1,5 @@
-#include <cstring>
-
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-#include <protozero/varint.hpp>
-
 #include "points/event.h"
+#include "points/wire_field.h"
 
 namespace gyrfalcon {
 
@@ -24,36 +19,6 @@ namespace {
 using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
-struct WireTypeMismatch {};
-struct ListTooLong {};
-
-constexpr pbf_wire_type WireTypeOf(WireKind kind) {
-  return kind <= WireKind::kBool ? pbf_wire_type::varint : pbf_wire_type::length_delimited;
-}
-
-std::string_view AsText(const protozero::data_view& view) {
-  return {view.data(), view.size()};
-}
-
-int64_t ReadNumber(pbf_reader& reader, WireKind kind) {
-  switch (kind) {
-    case WireKind::kInt32:
-      return reader.get_int32();
-    case WireKind::kInt64:
-      return reader.get_int64();
-    case WireKind::kUint32:
-      return reader.get_uint32();
-    case WireKind::kBool:
-      return reader.get_bool() ? 1 : 0;
-    default:
-      return static_cast<int64_t>(reader.get_uint64());
-  }
-}
-
-void Expect(const pbf_reader& reader, pbf_wire_type expected) {
-  if (reader.wire_type() != expected) throw WireTypeMismatch{};
-}
-
 // gVisor puts "[err: …]" where a path can't be told; as a path it would be matched by rules.
 bool IsInBandError(std::string_view text) {
   return text.starts_with("[err: ");
@@ -68,7 +33,7 @@ void Validate(std::string_view bytes, const MessageSpec& spec) {
       reader.skip();
       continue;
     }
-    Expect(reader, WireTypeOf(field->kind));
+    ExpectWireType(reader, *field);
     if (field->nested != nullptr) {
       Validate(AsText(reader.get_view()),
                *field->nested);  // specs nest three deep, no recursion in them
@@ -173,7 +138,7 @@ class Decoder {
         reader.skip();
         continue;
       }
-      Expect(reader, WireTypeOf(field->kind));
+      ExpectWireType(reader, *field);
       if (field->kind <= WireKind::kBool) {
         Put(field->slot).number = ReadNumber(reader, field->kind);
       } else {
@@ -251,16 +216,8 @@ std::expected<void, DecodeError> Decode(uint16_t type, std::span<const std::byte
   const MessageSpec* spec = FindMessage(type);
   if (spec == nullptr) return std::unexpected(DecodeError::kUnknownType);
   const std::string_view bytes(reinterpret_cast<const char*>(payload.data()), payload.size());
-  try {
-    Decoder(bytes, *spec, event).Run(static_cast<MessageType>(type));
-    return {};
-  } catch (const WireTypeMismatch&) {
-    return std::unexpected(DecodeError::kWrongWireType);
-  } catch (const ListTooLong&) {
-    return std::unexpected(DecodeError::kTooLong);
-  } catch (...) {
-    return std::unexpected(DecodeError::kMalformed);
-  }
+  return CatchDecodeErrors(
+      [&] { Decoder(bytes, *spec, event).Run(static_cast<MessageType>(type)); });
 }
 
 TextList Event::list(Slot slot) const {
