@@ -1,0 +1,132 @@
+// The machine-readable and the personal form of a load result.
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include <nlohmann/json.hpp>
+
+#include "rules/load_result.h"
+
+namespace gyrfalcon {
+namespace {
+
+using Json = nlohmann::json;
+
+Json ProblemJson(const LoadProblem& problem) {
+  Json locations = Json::array();
+  for (const LoadLocation& location : problem.context) {
+    const FilePosition& position = location.position;
+    locations.push_back({{"item_type", location.item_type},
+                         {"item_name", location.item_name},
+                         {"position",
+                          {{"name", location.file},
+                           {"line", position.line},
+                           {"column", position.column},
+                           {"offset", position.offset}}}});
+  }
+  const LoadCodeDef& code = Describe(problem.code);
+  Json json = {{"code", code.name},
+               {"codedesc", code.help},
+               {"message", problem.message},
+               {"context", {{"locations", locations}, {"snippet", problem.snippet}}}};
+  if (!problem.deprecated_field.empty()) json["deprecated_field"] = problem.deprecated_field;
+  if (!problem.suggestion.empty()) json["suggestion"] = problem.suggestion;
+  return json;
+}
+
+Json ProblemsJson(const std::vector<LoadProblem>& problems) {
+  Json out = Json::array();
+  for (const LoadProblem& problem : problems) out.push_back(ProblemJson(problem));
+  return out;
+}
+
+// A place as a person counts it.
+struct Place {
+  const RulesFile* file = nullptr;
+  size_t line = 1;
+  size_t column = 1;
+  std::string_view line_text;
+};
+
+Place PlaceOf(const LoadProblem& problem, const std::vector<RulesFile>& files) {
+  Place place;
+  uint32_t offset = problem.origin.offset;
+  if (problem.origin.known() && problem.origin.file < files.size()) {
+    place.file = &files[problem.origin.file];
+  } else {
+    for (const LoadLocation& location : problem.context) {
+      const auto file = std::ranges::find(files, location.file, &RulesFile::name);
+      if (file == files.end()) continue;
+      place.file = &*file;
+      offset = location.position.offset;
+    }
+  }
+  if (place.file == nullptr) return place;
+  const std::string_view text = place.file->text;
+  const size_t at = std::min<size_t>(offset, text.size());
+  const std::string_view before = text.substr(0, at);
+  place.line = static_cast<size_t>(std::ranges::count(before, '\n')) + 1;
+  const size_t line_break = before.rfind('\n');
+  const size_t begin = line_break == std::string_view::npos ? 0 : line_break + 1;
+  place.column = at - begin + 1;
+  place.line_text = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
+  return place;
+}
+
+void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_name,
+                      const std::vector<RulesFile>& files, std::string& out) {
+  constexpr size_t kLineMax = 200;
+  const Place place = PlaceOf(problem, files);
+  const std::string& name = place.file != nullptr ? place.file->name : fallback_name;
+  out += name + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
+  out += IsError(problem.code) ? "error: " : "warning: ";
+  out += problem.message;
+  for (const LoadLocation& location : problem.context) {
+    if (location.item_name.empty() ||
+        (location.item_type != "rule" && location.item_type != "macro" &&
+         location.item_type != "list")) {
+      continue;
+    }
+    out += " in " + location.item_type + " \"" + location.item_name + "\"";
+  }
+  if (!problem.suggestion.empty()) out += "; " + problem.suggestion;
+  out += " [" + std::string(Describe(problem.code).name) + "]\n";
+  if (place.file == nullptr || place.column > kLineMax) return;
+  out += "  " + std::string(place.line_text.substr(0, kLineMax)) + "\n";
+  out += "  " + std::string(place.column - 1, ' ') + "^\n";
+}
+
+}  // namespace
+
+std::string LoadResultsJson(const std::vector<LoadResult>& results) {
+  Json list = Json::array();
+  for (const LoadResult& result : results) {
+    list.push_back({{"name", result.name},
+                    {"successful", result.successful()},
+                    {"schema_valid", true},
+                    {"schema_warnings", Json::array()},
+                    {"errors", ProblemsJson(result.errors)},
+                    {"warnings", ProblemsJson(result.warnings)}});
+  }
+  return Json{{"falco_load_results", list}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Diagnostics(const std::vector<LoadResult>& results, const std::vector<RulesFile>& files,
+                        bool with_warnings) {
+  // Everything is compiled again after each file, so a problem can stand in several results.
+  std::set<std::tuple<std::string, std::string, std::string>> seen;
+  std::string out;
+  const auto append_new = [&](const LoadProblem& problem, const std::string& name) {
+    std::string text;
+    AppendDiagnostic(problem, name, files, text);
+    if (seen.emplace(Describe(problem.code).name, problem.message, text).second) out += text;
+  };
+  for (const LoadResult& result : results) {
+    for (const LoadProblem& problem : result.errors) append_new(problem, result.name);
+    if (!with_warnings) continue;
+    for (const LoadProblem& problem : result.warnings) append_new(problem, result.name);
+  }
+  return out;
+}
+
+}  // namespace gyrfalcon

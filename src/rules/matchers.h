@@ -1,0 +1,24 @@
+// Text comparisons of the condition language that the standard library lacks. Bytes, not
+// characters; no allocation, no recursion; the time of a glob is bounded by pattern times text.
+#pragma once
+
+#include <string_view>
+
+namespace gyrfalcon {
+
+enum class Case : bool { kSensitive, kIgnored };
+
+// fnmatch(3) without flags: * and ? match '/' and leading dots, \ quotes, [a-z], [!a], [[:digit:]].
+bool GlobMatch(std::string_view pattern, std::string_view text, Case letter_case) noexcept;
+
+// ASCII letters in upper and lower case alike.
+bool ContainsIgnoringCase(std::string_view text, std::string_view part) noexcept;
+
+// Whether `prefix` names `path` or a directory above it, component by component; components of the
+// prefix may be globs. "/" is above every absolute path, "" above everything.
+bool PathPrefixMatch(std::string_view path, std::string_view prefix) noexcept;
+
+char LowerAscii(char c) noexcept;
+char UpperAscii(char c) noexcept;
+
+}  // namespace gyrfalcon

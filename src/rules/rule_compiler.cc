@@ -1,0 +1,456 @@
+#include "rules/rule_compiler.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
+#include "base/text.h"
+#include "rules/binder.h"
+#include "rules/event_type_inference.h"
+#include "rules/expansion.h"
+
+namespace gyrfalcon {
+namespace {
+
+struct DeprecatedField {
+  std::string_view name;
+  std::string_view message;
+};
+
+constexpr std::string_view kNoEnterEvents =
+    "field is not available due to the drop of enter events.";
+constexpr std::array<DeprecatedField, 8> kDeprecatedFields = {{
+    {"evt.dir",
+     "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' "
+     "always evaluates to false. The rule expression can be simplified by removing the condition "
+     "on 'evt.dir'"},
+    {"evt.latency", kNoEnterEvents},
+    {"evt.latency.s", kNoEnterEvents},
+    {"evt.latency.ns", kNoEnterEvents},
+    {"evt.latency.human", kNoEnterEvents},
+    {"evt.latency.quantized", kNoEnterEvents},
+    {"evt.wait_latency", kNoEnterEvents},
+    {"evt.rawlatency", kNoEnterEvents},
+}};
+
+// "condition expression": its name is the start of the text, its place the parent's plus
+// `position`.
+LoadContext InExpression(const LoadContext& parent, std::string_view text,
+                         const TextPosition& position) {
+  constexpr size_t kNameMax = 20;
+  std::string name(text.substr(0, kNameMax));
+  if (text.size() > kNameMax) name.replace(kNameMax - 3, 3, "...");
+  std::ranges::replace(name, '\n', ' ');
+  std::ranges::replace(name, '\r', ' ');
+  const FilePosition& base = parent.back().position;
+  LoadContext context = parent;
+  context.push_back(
+      {"condition expression",
+       "",
+       "\"" + name + "\"",
+       {base.line + position.line, base.column + position.column, base.offset + position.offset}});
+  return context;
+}
+
+LoadProblem ExpressionProblem(LoadCode code, std::string message, const LoadContext& parent,
+                              const SourceText& text, const TextPosition& position, Origin origin) {
+  LoadProblem problem;
+  problem.code = code;
+  problem.message = std::move(message);
+  problem.context = InExpression(parent, text.text(), position);
+  problem.snippet = Snippet(text.text(), problem.context.back().position.offset);
+  problem.origin = origin;
+  return problem;
+}
+
+bool IsUnknownFilter(std::string_view message) {
+  return std::ranges::any_of(
+      std::array<std::string_view, 4>{"nonexistent field", "invalid formatting token",
+                                      "unknown event type", "unknown filter:"},
+      [&](std::string_view part) { return message.contains(part); });
+}
+
+void CollectMacros(const Condition& condition, std::vector<std::string>& names) {
+  if (condition.kind == Condition::Kind::kMacro &&
+      std::ranges::find(names, condition.macro) == names.end()) {
+    names.push_back(condition.macro);
+  }
+  for (const Condition& child : condition.children) CollectMacros(child, names);
+}
+
+void CollectFieldNames(const Operand& operand, std::set<std::string>& names) {
+  if (operand.kind == Operand::Kind::kField) names.insert(operand.text);
+  for (const Operand& item : operand.items) CollectFieldNames(item, names);
+}
+
+void CollectFieldNames(const Condition& condition, std::set<std::string>& names) {
+  if (condition.kind == Condition::Kind::kCheck) CollectFieldNames(condition.left, names);
+  for (const Condition& child : condition.children) CollectFieldNames(child, names);
+}
+
+void CollectOperators(const Condition& condition, std::vector<std::string>& names) {
+  if (condition.kind == Condition::Kind::kCheck) {
+    std::string name(Describe(condition.op).text);
+    if (condition.modifier != Modifier::kNone) {
+      name += " " + std::string(Describe(condition.modifier).text);
+    }
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+  for (const Condition& child : condition.children) CollectOperators(child, names);
+}
+
+class Compiler {
+ public:
+  Compiler(const Collector& collector, const FieldCatalog& catalog, const LoadOptions& options,
+           const std::function<void(LoadProblem)>& report)
+      : collector_(collector),
+        catalog_(catalog),
+        options_(options),
+        report_(report),
+        lists_(collector.lists()) {}
+
+  std::vector<Rule> Run() {
+    CompileMacros();
+    std::vector<Rule> rules;
+    for (const RuleDefinition& definition : collector_.rules()) {
+      if (definition.unknown_source) continue;
+      if (std::optional<Rule> rule = CompileRule(definition)) rules.push_back(std::move(*rule));
+    }
+    WarnUnused();
+    return rules;
+  }
+
+ private:
+  void CompileMacros() {
+    texts_.reserve(collector_.macros().size());
+    for (const MacroDefinition& macro : collector_.macros()) {
+      texts_.emplace_back();
+      macros_.Add(macro, ParseExpanded(macro.condition, macro.condition_context, texts_.back()));
+    }
+    for (size_t i = 0; i < texts_.size(); ++i) {
+      const MacroDefinition& macro = collector_.macros()[i];
+      const Condition* tree = macros_.Find(macro.name);
+      if (tree == nullptr) continue;
+      Condition resolved = *tree;
+      const bool ok = ResolveMacros(resolved, macro.order.visibility, macro.context, texts_[i]);
+      macros_.Update(macro.name, ok ? std::optional(std::move(resolved)) : std::nullopt);
+    }
+  }
+
+  // Expands lists and parses; nullopt after reporting an error. `text` gets the expanded text.
+  std::optional<Condition> ParseExpanded(const SourceText& source, const LoadContext& context,
+                                         SourceText& text) {
+    auto expanded = lists_.Expand(source);
+    if (!expanded) {
+      report_(ExpressionProblem(LoadCode::kErrCompileCondition, expanded.error(), context, source,
+                                {}, source.OriginAt(0)));
+      return std::nullopt;
+    }
+    text = std::move(*expanded);
+    auto parsed = ParseCondition(text);
+    if (parsed) return std::move(*parsed);
+    const SyntaxError& error = parsed.error();
+    LoadProblem problem =
+        ExpressionProblem(LoadCode::kErrCompileCondition, error.message, context, text,
+                          error.position, text.OriginAt(error.position.offset));
+    problem.suggestion = SuggestOperator(text.text(), error.position.offset, error.message);
+    report_(std::move(problem));
+    return std::nullopt;
+  }
+
+  // For "proc.name startwith x": the operator that was probably meant.
+  static std::string SuggestOperator(std::string_view text, size_t offset,
+                                     std::string_view message) {
+    if (!message.starts_with("expected a valid check operator")) return {};
+    const std::string_view rest = text.substr(std::min(offset, text.size()));
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \t\r\n()\"',="));
+    std::vector<std::string_view> names;
+    for (const OperatorDef& op : Operators()) {
+      if (op.is_word) names.push_back(op.text);
+    }
+    const auto nearest = word.size() < 2 ? std::nullopt : NearestWord(word, names);
+    return nearest ? "did you mean '" + std::string(*nearest) + "'?" : std::string();
+  }
+
+  bool ResolveMacros(Condition& tree, uint32_t visibility, const LoadContext& context,
+                     const SourceText& text) {
+    auto outcome = macros_.Resolve(tree, visibility);
+    if (outcome) return true;
+    const MacroProblem& error = outcome.error();
+    const bool follows = error.follows || collector_.IsBroken("macro", error.undefined);
+    if (follows) return false;
+    LoadProblem problem = ExpressionProblem(LoadCode::kErrValidate, error.message, context, text,
+                                            error.position, error.origin);
+    problem.suggestion = SuggestMacro(error.undefined);
+    report_(std::move(problem));
+    return false;
+  }
+
+  std::string SuggestMacro(std::string_view name) const {
+    if (name.empty()) return {};
+    std::vector<std::string_view> names;
+    for (const MacroDefinition& macro : collector_.macros()) {
+      if (macro.name == name) return "define it before it is used";
+      names.push_back(macro.name);
+    }
+    for (const ListDefinition& list : collector_.lists()) names.push_back(list.name);
+    const auto nearest = NearestWord(name, names);
+    return nearest ? "did you mean '" + std::string(*nearest) + "'?" : std::string();
+  }
+
+  // With skip-if-unknown-filter an unknown name is only a warning. Gives nullopt for its caller.
+  std::nullopt_t Reject(const RuleDefinition& definition, LoadProblem problem) {
+    if (definition.skip_if_unknown_filter && IsUnknownFilter(problem.message)) {
+      problem.code = LoadCode::kUnknownFilter;
+    }
+    report_(std::move(problem));
+    return std::nullopt;
+  }
+
+  std::optional<Rule> CompileRule(const RuleDefinition& definition) {
+    Rule rule = CopyProperties(definition);
+    if (!CompileOutput(definition, rule)) return std::nullopt;
+    const Origin start = definition.condition.OriginAt(0);
+    SourceText text;
+    std::optional<Condition> tree =
+        ParseExpanded(WithExceptions(definition, start), definition.condition_context, text);
+    if (!tree) return std::nullopt;
+    CollectMacros(*tree, rule.macros);
+    constexpr uint32_t kSeesAll = std::numeric_limits<uint32_t>::max();
+    if (!ResolveMacros(*tree, kSeesAll, definition.context, text)) return std::nullopt;
+    WarnDeprecated(*tree, definition, text);
+    rule.condition_compiled = PrintCondition(*tree);
+    CollectOperators(*tree, rule.operators);
+    if (!BindRule(*tree, definition, text, rule)) return std::nullopt;
+    return rule;
+  }
+
+  static Rule CopyProperties(const RuleDefinition& definition) {
+    Rule rule;
+    rule.name = definition.name;
+    rule.desc = definition.desc;
+    rule.condition_text = definition.condition.text();
+    rule.source = definition.source;
+    rule.priority = definition.priority;
+    rule.tags = definition.tags;
+    rule.enabled = definition.enabled;
+    rule.capture = definition.capture;
+    rule.capture_duration_ms = definition.capture_duration_ms;
+    for (const ExceptionDefinition& exception : definition.exceptions) {
+      rule.exception_names.push_back(exception.name);
+      if (!exception.fields.is_list) rule.exception_fields.push_back(exception.fields.text);
+      for (const ExceptionEntry& field : exception.fields.items) {
+        rule.exception_fields.push_back(field.text);
+      }
+    }
+    return rule;
+  }
+
+  bool BindRule(const Condition& tree, const RuleDefinition& definition, const SourceText& text,
+                Rule& rule) {
+    std::vector<BindProblem> warnings;
+    auto bound = BindCondition(tree, catalog_, warnings);
+    const auto problem_of = [&](const BindProblem& bind, LoadCode code) {
+      LoadProblem problem = ExpressionProblem(code, bind.message, definition.condition_context,
+                                              text, bind.position, bind.origin);
+      problem.suggestion = bind.suggestion;
+      return problem;
+    };
+    if (!bound) {
+      Reject(definition, problem_of(bound.error(), LoadCode::kErrCompileCondition));
+      return false;
+    }
+    for (const BindProblem& warning : warnings) {
+      report_(problem_of(warning, LoadCode::kCompileCondition));
+    }
+    rule.condition = std::move(*bound);
+    const auto types = InferEventTypes(tree);
+    if (!types) {
+      Reject(definition,
+             ExpressionProblem(LoadCode::kErrCompileCondition, types.error(),
+                               definition.condition_context, text, tree.position, tree.origin));
+      return false;
+    }
+    rule.event_types = *types;
+    WarnManyTypes(definition, *types);
+    if (const auto async = FindEventType("asyncevent")) rule.event_types.set(async->index);
+    NoteFields(rule);
+    return true;
+  }
+
+  void WarnManyTypes(const RuleDefinition& definition, const EventTypeSet& types) {
+    constexpr size_t kManyCodes = 100;
+    if (!definition.warn_evttypes || FalcoCodeCount(types) <= kManyCodes) return;
+    LoadProblem warning;
+    warning.code = LoadCode::kNoEvttype;
+    warning.message =
+        "Rule matches too many evt.type values. This has a significant performance penalty.";
+    warning.context = definition.context;
+    report_(std::move(warning));
+  }
+
+  static void NoteFields(Rule& rule) {
+    const auto note_never = [&](const BoundField& field) {
+      if (field.def->availability == Availability::kNever) rule.never_fields.insert(field.Name());
+    };
+    ForEachField(rule.condition, [&](const BoundField& field) {
+      note_never(field);
+      std::string name = field.Name();
+      if (std::ranges::find(rule.fields, name) == rule.fields.end()) {
+        rule.fields.push_back(std::move(name));
+      }
+    });
+    for (const OutputFormat::Segment& segment : rule.format.segments()) {
+      ForEachField(segment.operand, note_never);
+    }
+  }
+
+  void WarnDeprecated(const Condition& tree, const RuleDefinition& definition,
+                      const SourceText& text) {
+    std::set<std::string> names;
+    CollectFieldNames(tree, names);
+    for (const DeprecatedField& field : kDeprecatedFields) {
+      if (!names.contains(std::string(field.name))) continue;
+      LoadProblem warning = ExpressionProblem(
+          LoadCode::kDeprecatedItem, std::string(field.message), definition.condition_context, text,
+          TextPosition{0, 0, 0}, definition.condition.OriginAt(0));
+      warning.deprecated_field = field.name;
+      report_(std::move(warning));
+    }
+  }
+
+  // What append_output adds to the rule, and %container.info taken away.
+  std::string OutputText(const RuleDefinition& definition) {
+    std::string text = definition.output.text();
+    for (const AppendOutput* extra : ExtrasFor(definition)) {
+      if (!extra->extra_output.empty()) text += " " + extra->extra_output;
+      if (!extra->suggested_output) continue;
+      for (const FieldDef& field : catalog_.rows()) {
+        if ((field.flags & kSuggestedOutput) == 0) continue;
+        std::string label(field.name);
+        std::ranges::replace(label, '.', '_');
+        text += " " + label + "=%" + std::string(field.name);
+      }
+    }
+    constexpr std::string_view kContainerInfo = "%container.info";
+    bool had_info = false;
+    for (size_t at = text.find(kContainerInfo); at != std::string::npos;
+         at = text.find(kContainerInfo)) {
+      text.erase(at, kContainerInfo.size());
+      had_info = true;
+    }
+    if (had_info) {
+      LoadProblem warning;
+      warning.code = LoadCode::kDeprecatedItem;
+      warning.message = "'%container.info' is deprecated and prints nothing: name the fields";
+      warning.context = definition.output_context;
+      report_(std::move(warning));
+    }
+    return std::string(TrimBlanks(text));
+  }
+
+  std::vector<const AppendOutput*> ExtrasFor(const RuleDefinition& definition) const {
+    std::vector<const AppendOutput*> extras;
+    for (const AppendOutput& extra : options_.append_output) {
+      const bool fits = (extra.match_source.empty() || extra.match_source == definition.source) &&
+                        (extra.match_rule.empty() || extra.match_rule == definition.name) &&
+                        std::ranges::includes(definition.tags, extra.match_tags);
+      if (fits) extras.push_back(&extra);
+    }
+    return extras;
+  }
+
+  bool CompileOutput(const RuleDefinition& definition, Rule& rule) {
+    const auto reject = [&](std::string message) {
+      LoadProblem problem;
+      problem.code = LoadCode::kErrCompileOutput;
+      problem.message = std::move(message);
+      problem.context = definition.output_context;
+      problem.suggestion = SuggestOutputField(definition.output, problem.origin);
+      Reject(definition, std::move(problem));
+      return false;
+    };
+    rule.output = OutputText(definition);
+    if (rule.output.empty()) return reject("empty formatting token");
+    auto format = OutputFormat::Parse(rule.output, catalog_);
+    if (!format) return reject(std::move(format.error()));
+    rule.format = std::move(*format);
+    WarnDeprecatedOutput(definition, rule.output);
+    for (const AppendOutput* extra : ExtrasFor(definition)) {
+      for (const AppendOutput::Field& field : extra->extra_fields) {
+        const bool raw = field.format.empty();
+        auto extra_format = OutputFormat::Parse(raw ? "%" + field.key : field.format, catalog_);
+        if (!extra_format) return reject(std::move(extra_format.error()));
+        rule.extra_fields.push_back({field.key, std::move(*extra_format), raw});
+      }
+    }
+    return true;
+  }
+
+  // The first token that is no field, and where it stands.
+  std::string SuggestOutputField(const SourceText& output, Origin& origin) const {
+    const std::string_view text = output.text();
+    for (size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+      const std::string_view rest = text.substr(at);
+      const std::string_view token = rest.substr(0, rest.find_first_of(" ,;|", 1));
+      if (OutputFormat::Parse(token, catalog_)) continue;
+      origin = output.OriginAt(at);
+      std::string_view name = token.substr(1);
+      name = name.substr(0, name.find_first_of("[()"));
+      const auto nearest = name.empty() ? std::nullopt : catalog_.Nearest(name);
+      return nearest ? "did you mean '%" + std::string(*nearest) + "'?"
+                     : "'" + std::string(token) + "' is no field";
+    }
+    return {};
+  }
+
+  void WarnDeprecatedOutput(const RuleDefinition& definition, std::string_view output) {
+    for (const DeprecatedField& field : kDeprecatedFields) {
+      if (!output.contains(field.name)) continue;
+      LoadProblem warning;
+      warning.code = LoadCode::kDeprecatedItem;
+      warning.message = field.message;
+      warning.deprecated_field = field.name;
+      warning.context = definition.output_context;
+      report_(std::move(warning));
+    }
+  }
+
+  void WarnUnused() {
+    for (const MacroDefinition& macro : collector_.macros()) {
+      if (!macros_.IsUsed(macro.name)) {
+        WarnUnused(LoadCode::kUnusedMacro, "Macro", macro.context);
+      }
+    }
+    for (const ListDefinition& list : collector_.lists()) {
+      if (!lists_.IsUsed(list.name)) WarnUnused(LoadCode::kUnusedList, "List", list.context);
+    }
+  }
+
+  void WarnUnused(LoadCode code, std::string_view kind, const LoadContext& context) {
+    LoadProblem warning;
+    warning.code = code;
+    warning.message = std::string(kind) + " not referred to by any other rule/macro";
+    warning.context = context;
+    report_(std::move(warning));
+  }
+
+  const Collector& collector_;
+  const FieldCatalog& catalog_;
+  const LoadOptions& options_;
+  const std::function<void(LoadProblem)>& report_;
+  ListExpander lists_;
+  MacroResolver macros_;
+  std::vector<SourceText> texts_;  // of the macros, lists expanded
+};
+
+}  // namespace
+
+std::vector<Rule> CompileRules(const Collector& collector, const FieldCatalog& catalog,
+                               const LoadOptions& options,
+                               const std::function<void(LoadProblem)>& report) {
+  return Compiler(collector, catalog, options, report).Run();
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,54 @@
+#include "rules/rule_set.h"
+
+#include <algorithm>
+
+#include "rules/interpreter.h"
+#include "state/happening.h"
+
+namespace gyrfalcon {
+namespace {
+
+class InterpretedPlan final : public EvaluationPlan {
+ public:
+  explicit InterpretedPlan(const RuleSet& rules) : rules_(rules) {}
+
+  void Evaluate(const Happening& happening, Scratch& scratch,
+                std::vector<const Rule*>& matches) const noexcept override {
+    for (const Rule* rule : rules_.RulesFor(happening.type)) {
+      if (!gyrfalcon::Evaluate(rule->condition, happening, scratch)) continue;
+      matches.push_back(rule);
+      if (rules_.matching() == RuleMatching::kFirst) return;
+    }
+  }
+
+ private:
+  const RuleSet& rules_;
+};
+
+}  // namespace
+
+RuleSet::RuleSet(std::vector<Rule> rules, RuleMatching matching)
+    : rules_(std::move(rules)), matching_(matching) {
+  for (const Rule& rule : rules_) {
+    if (!rule.enabled) continue;
+    for (size_t type = 0; type < kEventTypeCount; ++type) {
+      if (rule.event_types.test(type)) by_type_[type].push_back(&rule);
+    }
+  }
+  plan_ = std::make_unique<InterpretedPlan>(*this);
+}
+
+const Rule* RuleSet::Find(std::string_view name) const {
+  const auto found = std::ranges::find(rules_, name, &Rule::name);
+  return found == rules_.end() ? nullptr : &*found;
+}
+
+std::set<std::string> RuleSet::NeverFields() const {
+  std::set<std::string> fields;
+  for (const Rule& rule : rules_) {
+    if (rule.enabled) fields.insert(rule.never_fields.begin(), rule.never_fields.end());
+  }
+  return fields;
+}
+
+}  // namespace gyrfalcon

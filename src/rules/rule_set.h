@@ -1,0 +1,94 @@
+// The rules in force: immutable after loading, shared by all workers, replaced as a whole on
+// reload.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fields/field.h"
+#include "points/event_types.h"
+#include "rules/bound_condition.h"
+#include "rules/output_format.h"
+#include "rules/priority.h"
+
+namespace gyrfalcon {
+
+struct Rule {
+  // A field that alerts of the rule carry beside those of its output.
+  struct ExtraField {
+    std::string key;
+    OutputFormat format;
+    bool raw = false;  // the typed value of its one field instead of text
+  };
+
+  std::string name;
+  std::string desc;
+  std::string condition_text;      // as written, without exceptions
+  std::string condition_compiled;  // the expanded tree, printed
+  std::string output;              // with what append_output added
+  OutputFormat format;
+  std::vector<ExtraField> extra_fields;
+  std::string source;
+  Priority priority = Priority::kDebug;
+  std::set<std::string> tags;
+  bool enabled = true;
+  bool capture = false;
+  uint32_t capture_duration_ms = 0;
+  std::vector<std::string> exception_names;
+  std::vector<std::string> exception_fields;
+  std::vector<std::string> macros;  // that the condition names
+  std::vector<std::string> lists;
+  BoundCondition condition;
+  EventTypeSet event_types;            // asyncevent included
+  std::vector<std::string> fields;     // that the condition reads, in order, each once
+  std::set<std::string> never_fields;  // of condition and output: always missing under gVisor
+  std::vector<std::string> operators;
+};
+
+// `first`: the first rule that matches an event, in order of loading; `all`: every one.
+enum class RuleMatching : uint8_t { kFirst, kAll };
+
+// How rules are evaluated; the interpreter is one way, a compiled plan another. They agree.
+class EvaluationPlan {
+ public:
+  virtual ~EvaluationPlan() = default;
+  // Appends the matching ones of the enabled rules to `matches`. Allocates only to grow `matches`.
+  virtual void Evaluate(const Happening& happening, Scratch& scratch,
+                        std::vector<const Rule*>& matches) const noexcept = 0;
+};
+
+class RuleSet {
+ public:
+  RuleSet(std::vector<Rule> rules, RuleMatching matching);
+  RuleSet(const RuleSet&) = delete;
+  RuleSet& operator=(const RuleSet&) = delete;
+
+  std::span<const Rule> rules() const { return rules_; }  // in order of loading, disabled ones too
+  const Rule* Find(std::string_view name) const;
+  RuleMatching matching() const { return matching_; }
+
+  // The enabled rules that can match events of a type, in order of loading.
+  std::span<const Rule* const> RulesFor(EventType type) const { return by_type_[type.index]; }
+
+  void Evaluate(const Happening& happening, Scratch& scratch,
+                std::vector<const Rule*>& matches) const noexcept {
+    plan_->Evaluate(happening, scratch, matches);
+  }
+
+  // Fields that some enabled rule names and that gVisor never feeds.
+  std::set<std::string> NeverFields() const;
+
+ private:
+  std::vector<Rule> rules_;
+  RuleMatching matching_;
+  std::array<std::vector<const Rule*>, kEventTypeCount> by_type_;
+  std::unique_ptr<const EvaluationPlan> plan_;
+};
+
+}  // namespace gyrfalcon
