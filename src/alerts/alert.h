@@ -1,5 +1,5 @@
-// What was found: a rule, the moment, and the values that its output shows. Owns everything, so it can
-// wait for its channels long after the message is gone.
+// What was found: a rule, the moment, and the values that its output shows. Owns everything, so it
+// can wait for its channels long after the message is gone.
 #pragma once
 
 #include <cstdint>

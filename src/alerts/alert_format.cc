@@ -1,12 +1,11 @@
 #include "alerts/alert_format.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "fields/time_text.h"
 

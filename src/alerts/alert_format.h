@@ -19,8 +19,8 @@ struct AlertFormatOptions {
   std::string hostname;
 };
 
-// "08:21:57.026572338: Warning …"; without a newline. Control characters are escaped as in JSON strings,
-// and bytes that are no UTF-8 become U+FFFD, so one alert is one line of text.
+// "08:21:57.026572338: Warning …"; without a newline. Control characters are escaped as in JSON
+// strings, and bytes that are no UTF-8 become U+FFFD, so one alert is one line of text.
 std::string FormatText(const Alert& alert, const AlertFormatOptions& options);
 
 // {"hostname",…,"time"}, keys in alphabetical order; without a newline.

@@ -24,8 +24,8 @@ class Channel {
   virtual Result<void> Flush() = 0;
 };
 
-// Lines on an open descriptor that stays the caller's: standard output. `buffered`: flushed when no more
-// alerts wait, else after each line.
+// Lines on an open descriptor that stays the caller's: standard output. `buffered`: flushed when no
+// more alerts wait, else after each line.
 std::unique_ptr<Channel> MakeFdChannel(std::string name, int fd, bool buffered);
 
 // Appends lines to a file, made with mode 0600 if it is not there.

@@ -10,7 +10,9 @@ Dispatcher::Dispatcher(DispatcherOptions options, std::vector<std::unique_ptr<Ch
       failing_(channels_.size(), false),
       thread_([this] { Run(); }) {}
 
-Dispatcher::~Dispatcher() { Stop(); }
+Dispatcher::~Dispatcher() {
+  Stop();
+}
 
 bool Dispatcher::Put(Alert alert) {
   std::unique_lock lock(mutex_);

@@ -1,5 +1,5 @@
-// Takes alerts from workers and gives them to the channels, on a thread of its own: a channel that is
-// slow or blocked holds up no sandbox.
+// Takes alerts from workers and gives them to the channels, on a thread of its own: a channel that
+// is slow or blocked holds up no sandbox.
 #pragma once
 
 #include <condition_variable>

@@ -1,4 +1,5 @@
-// What a worker's pipeline counts, as one table; those of wire/, points/ and state/ stand beside it.
+// What a worker's pipeline counts, as one table; those of wire/, points/ and state/ stand beside
+// it.
 #pragma once
 
 #include <array>
@@ -31,7 +32,8 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
     {"messages", Severity::kInfo, "Messages taken up."},
     {"bad_framing", Severity::kDataLoss, "Messages refused: their header makes no sense."},
     {"dropped", Severity::kDataLoss,
-     "Messages that sandboxes say they could not send: our queue was full, or they were too large."},
+     "Messages that sandboxes say they could not send: our queue was full, or they were too "
+     "large."},
     {"happenings", Severity::kInfo, "Events that rules were asked about."},
     {"alerts", Severity::kInfo, "Alerts raised."},
     {"alerts_lost", Severity::kDataLoss, "Alerts that no channel took in time."},

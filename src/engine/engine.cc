@@ -54,7 +54,8 @@ void Engine::Worker::Run() {
     if (has_new_rules.load(std::memory_order_acquire)) TakeUpNewRules();
     if (status == SourceStatus::kEnd) break;
     if (status == SourceStatus::kRecord) pipeline.Process(record);
-    // The clock is not asked for each message: a quiet worker publishes when idle, a busy one often.
+    // The clock is not asked for each message: a quiet worker publishes when idle, a busy one
+    // often.
     if (status == SourceStatus::kIdle || record.kind != RecordKind::kFrame ||
         ++since_publish == kRecordsPerPublish) {
       since_publish = 0;
@@ -109,7 +110,9 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
   return engine;
 }
 
-Engine::~Engine() { Stop(); }
+Engine::~Engine() {
+  Stop();
+}
 
 void Engine::Stop() {
   if (std::exchange(stopped_, true)) return;
@@ -120,12 +123,13 @@ void Engine::Stop() {
   }
 }
 
-// By sandbox where the peer names it, so that a successor connection meets the state of the one before.
+// By sandbox where the peer names it, so that a successor connection meets the state of the one
+// before.
 Engine::Worker& Engine::WorkerFor(const AcceptedConnection& connection) {
   const std::string id =
       connection.peer ? SandboxIdFromCommandLine(connection.peer->command_line) : std::string();
-  const size_t key = id.empty() ? std::hash<uint64_t>{}(connection.id.value)
-                                : std::hash<std::string>{}(id);
+  const size_t key =
+      id.empty() ? std::hash<uint64_t>{}(connection.id.value) : std::hash<std::string>{}(id);
   return *workers_[key % workers_.size()];
 }
 

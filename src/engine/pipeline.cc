@@ -10,7 +10,9 @@ Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options
 
 Pipeline::~Pipeline() = default;
 
-void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) { rules_ = std::move(rules); }
+void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) {
+  rules_ = std::move(rules);
+}
 
 void Pipeline::Process(const Record& record) {
   switch (record.kind) {
@@ -67,8 +69,9 @@ void Pipeline::Identify(uint64_t connection, Session& session, std::string_view 
 }
 
 void Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
-  // Wraps at 2^32, so only the unsigned difference means anything. A new connection may begin with what
-  // was lost before it; `trace create --force` resets the counter, which a later connection shows.
+  // Wraps at 2^32, so only the unsigned difference means anything. A new connection may begin with
+  // what was lost before it; `trace create --force` resets the counter, which a later connection
+  // shows.
   const uint32_t before = session.has_dropped_count ? session.dropped_count : 0;
   session.has_dropped_count = true;
   session.dropped_count = dropped_count;

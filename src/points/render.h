@@ -16,7 +16,8 @@ class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
   virtual void OnNumber(const FieldSpec& field, int64_t value) = 0;  // uint64 as its bits
-  virtual void OnText(const FieldSpec& field, std::string_view text) = 0;  // kText, kBytes, one of kTexts
+  virtual void OnText(const FieldSpec& field,
+                      std::string_view text) = 0;  // kText, kBytes, one of kTexts
   virtual void OnMessageBegin(const FieldSpec& field) = 0;
   virtual void OnMessageEnd() = 0;
   virtual void OnUnknown(uint32_t field_number) = 0;  // newer gVisor

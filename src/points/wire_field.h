@@ -1,5 +1,5 @@
-// Reading one protobuf field against its row: what decode and render share. Only points/ includes this;
-// everything here may throw, and nothing of it gets past CatchDecodeErrors.
+// Reading one protobuf field against its row: what decode and render share. Only points/ includes
+// this; everything here may throw, and nothing of it gets past CatchDecodeErrors.
 #pragma once
 
 #include <cstdint>

@@ -18,15 +18,17 @@ using Json = nlohmann::ordered_json;
 // Points without which the state is wrong, whatever the rules ask: how processes come, become other
 // programs and go, and what their fds are.
 constexpr MessageType kStateMessages[] = {
-    MessageType::kContainerStart, MessageType::kSentryClone,  MessageType::kSentryExec,
-    MessageType::kSentryTaskExit, MessageType::kOpen,         MessageType::kClose,
-    MessageType::kSocket,         MessageType::kConnect,      MessageType::kBind,
-    MessageType::kListen,         MessageType::kAccept,       MessageType::kDup,
-    MessageType::kFcntl,          MessageType::kPipe,         MessageType::kSocketPair,
-    MessageType::kChdir,          MessageType::kSetid,        MessageType::kSetresid,
+    MessageType::kContainerStart, MessageType::kSentryClone, MessageType::kSentryExec,
+    MessageType::kSentryTaskExit, MessageType::kOpen,        MessageType::kClose,
+    MessageType::kSocket,         MessageType::kConnect,     MessageType::kBind,
+    MessageType::kListen,         MessageType::kAccept,      MessageType::kDup,
+    MessageType::kFcntl,          MessageType::kPipe,        MessageType::kSocketPair,
+    MessageType::kChdir,          MessageType::kSetid,       MessageType::kSetresid,
 };
 
-bool KeepsState(MessageType type) { return std::ranges::find(kStateMessages, type) != std::end(kStateMessages); }
+bool KeepsState(MessageType type) {
+  return std::ranges::find(kStateMessages, type) != std::end(kStateMessages);
+}
 
 enum class Side : uint8_t { kOnly, kEnter, kExit };
 
@@ -43,7 +45,8 @@ Json MakePoint(std::string name, std::vector<std::string_view> optional_fields,
   out["name"] = std::move(name);
   std::erase(optional_fields, std::string_view());
   out["optional_fields"] = optional_fields;
-  out["context_fields"] = std::vector<std::string_view>(context_fields.begin(), context_fields.end());
+  out["context_fields"] =
+      std::vector<std::string_view>(context_fields.begin(), context_fields.end());
   return out;
 }
 
@@ -52,7 +55,9 @@ Json MakePoint(const PointDef& point, Side side) {
 }
 
 // The hashes cost the sandbox a read of the whole file at each exec.
-bool IsCostly(std::string_view optional_field) { return optional_field.starts_with("binary_sha"); }
+bool IsCostly(std::string_view optional_field) {
+  return optional_field.starts_with("binary_sha");
+}
 
 Json MakeTailoredPoint(const PointDef& point, Side side) {
   std::vector<std::string_view> optional_fields = Split(point.optional_fields, '|');
@@ -86,8 +91,8 @@ EventTypeSet TypesOf(const RuleSet& rules) {
   return types;
 }
 
-// A rule without any evt.type fits every event, but raw system calls cost the sandbox dearly and tell
-// little: only those that a rule names are asked for.
+// A rule without any evt.type fits every event, but raw system calls cost the sandbox dearly and
+// tell little: only those that a rule names are asked for.
 std::set<uint64_t> RawSysnos(const RuleSet& rules) {
   std::set<uint64_t> numbers;
   for (const Rule& rule : rules.rules()) {
@@ -127,7 +132,8 @@ std::string GenerateSession(const SessionOptions& options, const RuleSet& rules)
     const bool is_clone_call =
         point.message == MessageType::kClone || point.message == MessageType::kFork;
     if (is_exec_call) {
-      // sentry/execve tells execs; the enter has the path as passed, which older runsc tell nowhere else.
+      // sentry/execve tells execs; the enter has the path as passed, which older runsc tell nowhere
+      // else.
       points.push_back(MakeTailoredPoint(point, Side::kEnter));
     } else if (is_clone_call || (!wanted && !KeepsState(point.message))) {
       continue;  // sentry/clone tells
@@ -147,14 +153,15 @@ std::string GenerateSession(const SessionOptions& options, const RuleSet& rules)
 
 Result<SessionConfig> ParseSessionConfig(const std::string& path, const std::string& text) {
   const auto fail = [&path](std::string_view what) {
-    return Fail(Fault::kEnvironment,
-                path + ": " + std::string(what) +
-                    "; make one with `gyrfalcon session generate > " + path + "`");
+    return Fail(Fault::kEnvironment, path + ": " + std::string(what) +
+                                         "; make one with `gyrfalcon session generate > " + path +
+                                         "`");
   };
   Json config = Json::parse(text, nullptr, false);
   if (config.is_discarded()) return fail("not JSON");
   // `runsc trace create` also takes the inner object alone.
-  if (config.is_object() && config.contains("trace_session")) config = Json(config["trace_session"]);
+  if (config.is_object() && config.contains("trace_session"))
+    config = Json(config["trace_session"]);
   if (!config.is_object() || !config.contains("sinks") || !config["sinks"].is_array()) {
     return fail("no trace_session with sinks");
   }

@@ -25,8 +25,8 @@ struct SessionOptions {
 // With every point that gVisor has a schema for, enter and exit, and all their fields.
 std::string GenerateFullSession(const SessionOptions& options);
 
-// With the points that the rules' event types come from, those that keep the state true, and the fields
-// that they give. One line of JSON text per level, as people edit it.
+// With the points that the rules' event types come from, those that keep the state true, and the
+// fields that they give. One line of JSON text per level, as people edit it.
 std::string GenerateSession(const SessionOptions& options, const RuleSet& rules);
 
 // What a session config says about us: `path` is for messages.
