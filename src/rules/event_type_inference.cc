@@ -60,10 +60,11 @@ enum class Invariant : uint8_t { kNone, kAlways, kNever };
 Invariant EventNumberInvariant(const Condition& check) {
   if (check.op == Operator::kExists || check.modifier != Modifier::kNone) return Invariant::kNone;
   const std::span<const Operand> values = ValuesOf(check);
-  const auto number = [](const Operand& value) -> std::optional<int64_t> {
+  // A negative number means nothing here (Falco): the field is unsigned.
+  const auto number = [](const Operand& value) -> std::optional<uint64_t> {
     const bool constant =
         value.kind == Operand::Kind::kText || value.kind == Operand::Kind::kNumber;
-    return constant ? ParseInt(value.text) : std::nullopt;
+    return constant ? ParseUint(value.text) : std::nullopt;
   };
   if (check.op == Operator::kIn || check.op == Operator::kIntersects) {
     const bool never = std::ranges::all_of(values, [&](const Operand& value) {
@@ -73,7 +74,7 @@ Invariant EventNumberInvariant(const Condition& check) {
     return never ? Invariant::kNever : Invariant::kNone;
   }
   if (values.size() != 1) return Invariant::kNone;
-  const std::optional<int64_t> n = number(values[0]);
+  const std::optional<uint64_t> n = number(values[0]);
   if (!n) return Invariant::kNone;
   switch (check.op) {
     case Operator::kDoubleEqual:

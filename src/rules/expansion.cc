@@ -26,7 +26,19 @@ void DropCommaBefore(std::string& out) {
 }  // namespace
 
 ListExpander::ListExpander(const std::vector<ListDefinition>& lists) {
-  for (const ListDefinition& list : lists) lists_.emplace(list.name, &list);
+  for (const ListDefinition& list : lists) {
+    lists_.emplace(list.name, &list);
+    if (std::ranges::any_of(list.name, IsDelimiter)) odd_names_.push_back(list.name);
+  }
+}
+
+size_t ListExpander::NameLength(std::string_view text) const {
+  for (const std::string_view name : odd_names_) {
+    if (text.starts_with(name) && (text.size() == name.size() || IsDelimiter(text[name.size()]))) {
+      return name.size();
+    }
+  }
+  return static_cast<size_t>(std::ranges::find_if(text, IsDelimiter) - text.begin());
 }
 
 const std::string& ListExpander::ItemsOf(const ListDefinition& list, size_t depth) {
@@ -57,8 +69,7 @@ std::expected<SourceText, std::string> ListExpander::Expand(const SourceText& so
   SourceText out;
   bool drop_comma = false;  // the next one, after an empty list
   for (size_t i = 0; i < text.size();) {
-    size_t end = i;
-    while (end < text.size() && !IsDelimiter(text[end])) ++end;
+    const size_t end = i + NameLength(std::string_view(text).substr(i));
     if (end == i) {
       const bool dropped = drop_comma && text[i] == ',';
       if (text[i] == ',' || text[i] == ')') drop_comma = false;
@@ -101,8 +112,10 @@ namespace {
 
 std::string ValueText(const ExceptionEntry& value, bool takes_list) {
   if (!value.is_list) {
-    const std::string text = QuotedIfBlank(value.text);
-    return takes_list ? "(" + text + ")" : text;
+    // "(some_list)" is a list already.
+    const bool has_parentheses = value.text.starts_with('(');
+    const std::string text = has_parentheses ? value.text : QuotedIfBlank(value.text);
+    return takes_list && !has_parentheses ? "(" + text + ")" : text;
   }
   std::string out = "(";
   for (const ExceptionEntry& item : value.items) {
@@ -121,7 +134,7 @@ bool TakesList(const std::string& comparison) {
 std::string TupleText(const ExceptionDefinition& exception, const ExceptionEntry& tuple) {
   std::string out = "(";
   for (size_t i = 0; i < tuple.items.size(); ++i) {
-    if (i > 0) out += " and ";
+    out += i > 0 ? " and " : " ";
     const std::string& comparison = exception.comps.items[i].text;
     out += exception.fields.items[i].text + " " + comparison + " " +
            ValueText(tuple.items[i], TakesList(comparison));

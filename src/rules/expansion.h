@@ -34,7 +34,11 @@ class ListExpander {
   // The items of a list, separated by ", ", nested ones expanded; cached.
   const std::string& ItemsOf(const ListDefinition& list, size_t depth);
 
+  // Of the name at the start of `text`, list or not.
+  size_t NameLength(std::string_view text) const;
+
   std::map<std::string_view, const ListDefinition*> lists_;
+  std::vector<std::string_view> odd_names_;  // with blanks in them: warned about, but usable
   std::map<std::string_view, std::string> items_;
   std::set<std::string_view> in_progress_;
   std::set<std::string> used_;

@@ -181,12 +181,14 @@ Outcome ReadListItem(const ItemSource& source, const YamlNode& item, const LoadC
   auto name = DecodeText(item, "list", list.context, true);
   if (!name) return std::unexpected(std::move(name.error()));
   list.name = std::move(**name);
-  WarnUnknownKeys(source, item, {"list", "items", "append", "override"}, list.context, report);
   auto items = DecodeTexts(item, "items", list.context, true);
   if (!items) {
     collector.MarkBroken("list", list.name);
-    return std::unexpected(std::move(items.error()));
+    report(std::move(items.error()));
   }
+  // After the error: a misspelt key may be its cause.
+  WarnUnknownKeys(source, item, {"list", "items", "append", "override"}, list.context, report);
+  if (!items) return {};
   list.items = std::move(**items);
   if (list.name.find_first_of("()\"' \t\n\v\f\r=,") != std::string::npos) {
     Warn(report, LoadCode::kInvalidListName,
@@ -209,13 +211,14 @@ Outcome ReadMacroItem(const ItemSource& source, const YamlNode& item, const Load
   auto name = DecodeText(item, "macro", macro.context, true);
   if (!name) return std::unexpected(std::move(name.error()));
   macro.name = std::move(**name);
-  WarnUnknownKeys(source, item, {"macro", "condition", "append", "override"}, macro.context,
-                  report);
   auto condition = DecodeText(item, "condition", macro.context, true);
   if (!condition) {
     collector.MarkBroken("macro", macro.name);
-    return std::unexpected(std::move(condition.error()));
+    report(std::move(condition.error()));
   }
+  WarnUnknownKeys(source, item, {"macro", "condition", "append", "override"}, macro.context,
+                  report);
+  if (!condition) return {};
   const FilePosition& position = item.Find("condition")->position;
   macro.condition = Locate(**condition, source.file.text, source.index, position.offset);
   macro.condition_context = Inside(macro.context, "macro condition", "", position);
@@ -392,15 +395,18 @@ Outcome ReadNamedRule(const ItemSource& source, const YamlNode& item, RuleUpdate
   auto append = DecodeAppend(item, *overrides, update.context, report);
   if (!append) return std::unexpected(std::move(append.error()));
   if (*append) return ReadAppend(source, item, std::move(update), collector);
-  std::vector<std::string_view> known;
-  for (const RuleKey& key : kRuleKeys) known.push_back(key.name);
-  WarnUnknownKeys(source, item, known, update.context, report);
   if (overrides->any()) return ReadOverride(source, item, update, *overrides, collector);
   const bool defines =
       std::ranges::any_of(std::array{"condition", "output", "desc", "priority"},
                           [&](std::string_view key) { return item.Find(key) != nullptr; });
   if (!defines) return ReadEnable(source, item, std::move(update), collector, report);
   return ReadDefinition(source, item, std::move(update), collector);
+}
+
+bool AsksForAppend(const YamlNode& item) {
+  const YamlNode* append = item.Find("append");
+  bool value = false;
+  return append != nullptr && append->IsScalar() && ParseYamlBool(append->scalar, value) && value;
 }
 
 }  // namespace
@@ -415,11 +421,19 @@ Outcome ReadRuleItem(const ItemSource& source, const YamlNode& item, const LoadC
   const std::string rule = update.name;
   // A follow-up of an item that could not be read would only repeat the trouble.
   const bool was_broken = collector.IsBroken("rule", rule);
+  const LoadContext rule_context = update.context;
   Outcome outcome = ReadNamedRule(source, item, std::move(update), collector, report);
-  if (outcome) return outcome;
-  collector.MarkBroken("rule", rule);
-  const bool follows = was_broken && outcome.error().message.contains("already exists");
-  return follows ? Outcome{} : outcome;
+  if (!outcome) {
+    collector.MarkBroken("rule", rule);
+    const bool follows = was_broken && outcome.error().message.contains("already exists");
+    if (!follows) report(std::move(outcome.error()));
+  }
+  // The old way of appending ignores every other key without a word.
+  if (AsksForAppend(item)) return {};
+  std::vector<std::string_view> known;
+  for (const RuleKey& key : kRuleKeys) known.push_back(key.name);
+  WarnUnknownKeys(source, item, known, rule_context, report);
+  return {};
 }
 
 }  // namespace gyrfalcon

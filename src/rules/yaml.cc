@@ -187,6 +187,7 @@ bool ParseYamlBool(std::string_view text, bool& value) {
     folded += lower(c);
     if (lower(c) != c) ++upper;
   }
+  if (text.empty()) return false;
   const bool capital_first = upper == 1 && lower(text.front()) != text.front();
   if (upper != 0 && upper != text.size() && !capital_first) return false;
   for (const Word& word : kWords) {

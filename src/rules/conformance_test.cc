@@ -1,0 +1,490 @@
+// Holds the rules folder against recorded answers of Falco. The recordings live beside the
+// repository; where they are missing the tests are skipped. Differences that are meant are listed,
+// with the reason, in tests/conformance/deviations.json.
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "rules/binder.h"
+#include "rules/condition_parser.h"
+#include "rules/event_type_inference.h"
+#include "rules/interpreter.h"
+#include "rules/rule_loader.h"
+#include "rules/test_catalog.h"
+#include "state/happening.h"
+
+namespace gyrfalcon {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string SharedPath(const std::string& name) {
+  return std::string(GYRFALCON_SHARED) + "/" + name;
+}
+
+std::optional<Json> ReadJson(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return std::nullopt;
+  return Json::parse(file);
+}
+
+std::string Flat(std::string text) {
+  return text.size() > 400 ? text.substr(0, 400) + "..." : text;
+}
+
+// One recording: counts what agrees, and fails for what does not and is not listed.
+class Suite {
+ public:
+  explicit Suite(const std::string& name) : name_(name) {
+    data_ = ReadJson(SharedPath("conformance/" + name + ".json"));
+    const auto tests = std::filesystem::path(GYRFALCON_TEST_DATA).parent_path();
+    const auto listed = ReadJson(tests / "conformance" / "deviations.json");
+    if (!listed) return;
+    for (const Json& entry : *listed) {
+      if (entry.at("file") == name) deviations_.insert(entry.at("case").get<std::string>());
+    }
+  }
+  ~Suite() {
+    if (data_) std::printf("%s: %zu of %zu agree\n", name_.c_str(), agree_, total_);
+  }
+  Suite(const Suite&) = delete;
+  Suite& operator=(const Suite&) = delete;
+
+  bool missing() const { return !data_; }
+  const Json& data() const { return *data_; }
+  const Json& cases() const { return data_->at("cases"); }
+
+  void Check(const std::string& id, const std::string& ours, const std::string& falcos) {
+    ++total_;
+    if (ours == falcos) {
+      ++agree_;
+      return;
+    }
+    if (deviations_.contains(id)) return;
+    ADD_FAILURE() << name_ << ": " << Flat(id) << "\n  ours:  " << Flat(ours)
+                  << "\n  Falco: " << Flat(falcos);
+  }
+
+ private:
+  std::string name_;
+  std::optional<Json> data_;
+  std::set<std::string> deviations_;
+  size_t agree_ = 0;
+  size_t total_ = 0;
+};
+
+#define SKIP_WITHOUT(suite) \
+  if ((suite).missing()) GTEST_SKIP() << "no recordings beside the repository"
+
+TestCatalog& AllNames() {
+  static TestCatalog catalog = [] {
+    TestCatalog all;
+    all.AddCsv(SharedPath("spec/fields.csv"));
+    return all;
+  }();
+  return catalog;
+}
+
+TEST(Conformance, FilterParse) {
+  Suite suite("filter-parse");
+  SKIP_WITHOUT(suite);
+  for (const Json& test : suite.cases()) {
+    const std::string text = test.at("expr");
+    const auto parsed = ParseCondition(text, 100);
+    const std::string falcos = test.at("valid").get<bool>() ? test.at("ast") : test.at("error");
+    suite.Check(text, parsed ? PrintCondition(*parsed) : parsed.error().message, falcos);
+  }
+}
+
+std::string ParseErrorText(const SyntaxError& error) {
+  return "filter error at index " + std::to_string(error.position.offset) + ", line " +
+         std::to_string(error.position.line) + ", column " + std::to_string(error.position.column) +
+         ": " + error.message;
+}
+
+// "ok", or the message.
+std::string CompileOutcome(const std::string& text, const FieldCatalog& catalog,
+                           std::optional<BoundCondition>* bound_out = nullptr) {
+  const auto parsed = ParseCondition(text);
+  if (!parsed) return ParseErrorText(parsed.error());
+  std::vector<BindProblem> warnings;
+  auto bound = BindCondition(*parsed, catalog, warnings);
+  if (!bound) return bound.error().message;
+  if (bound_out != nullptr) *bound_out = std::move(*bound);
+  std::string out = "ok";
+  for (const BindProblem& warning : warnings) out += "; " + warning.message;
+  return out;
+}
+
+TEST(Conformance, FilterCompile) {
+  Suite suite("filter-compile");
+  SKIP_WITHOUT(suite);
+  TestCatalog mock;
+  mock.AddCsv(SharedPath("spec/fields.csv"));
+  for (const char* name :
+       {"c.true", "c.false", "c.doublequote", "c.singlequote", "c.transformed"}) {
+    mock.Add(FieldType::kText, name);
+  }
+  mock.Add(FieldType::kBytes, "c.buffer");
+  for (const Json& test : suite.cases()) {
+    const bool is_mock = test.at("fields").get<std::string>().starts_with("mock");
+    std::string falcos = test.at("valid").get<bool>() ? "ok" : test.value("error", "");
+    std::string ours =
+        CompileOutcome(test.at("expr"), is_mock ? mock.catalog() : AllNames().catalog());
+    if (test.contains("warnings")) {
+      for (const Json& warning : test.at("warnings")) falcos += "; " + warning.get<std::string>();
+    } else if (ours.starts_with("ok")) {
+      ours = "ok";  // warnings were not recorded
+    }
+    suite.Check(test.at("expr"), ours, falcos);
+  }
+}
+
+TEST(Conformance, FilterBoolean) {
+  Suite suite("filter-boolean");
+  SKIP_WITHOUT(suite);
+  TestCatalog mock;
+  for (const char* name : {"c.true", "c.false", "c.doublequote", "c.singlequote"}) {
+    mock.Add(FieldType::kText, name);
+  }
+  TestValues& values = TestValues::Current();
+  values.Clear();
+  values.SetText("c.true", "1");
+  values.SetText("c.false", "0");
+  values.SetText("c.doublequote", "hello \"quoted\"");
+  values.SetText("c.singlequote", "hello 'quoted'");
+  Scratch scratch;
+  for (const Json& test : suite.cases()) {
+    std::optional<BoundCondition> bound;
+    std::string ours = CompileOutcome(test.at("expr"), mock.catalog(), &bound);
+    if (bound) ours = Evaluate(*bound, Happening{}, scratch) ? "true" : "false";
+    const std::string falcos = test.at("result").is_boolean()
+                                   ? (test.at("result").get<bool>() ? "true" : "false")
+                                   : "error";
+    if (falcos == "error" && !bound) ours = "error";
+    if (!bound && falcos == "false") ours = "false";  // the recorder counted an error as no match
+    suite.Check(test.at("expr"), ours, falcos);
+  }
+}
+
+std::string FromHex(std::string_view hex) {
+  std::string out;
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    out += static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1]));
+  }
+  return out;
+}
+
+uint64_t LittleEndian(std::string_view bytes, bool is_signed) {
+  uint64_t value = is_signed && !bytes.empty() && (bytes.back() & 0x80) != 0 ? ~uint64_t{0} : 0;
+  for (size_t i = bytes.size(); i-- > 0;)
+    value = (value << 8) | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+Value TypedValue(const std::string& type, const std::string& raw) {
+  TestValues& values = TestValues::Current();
+  if (type == "CHARBUF" || type == "BYTEBUF" || type.starts_with("FS")) return values.Text(raw);
+  if (type == "IPADDR") {
+    return values.Ip(*IpAddress::FromBytes(std::as_bytes(std::span(raw.data(), raw.size()))));
+  }
+  if (type == "BOOL") return Value::Bool(LittleEndian(raw, false) != 0);
+  const bool is_signed =
+      type.starts_with("INT") || type == "ERRNO" || type == "FD" || type == "PID";
+  const uint64_t bits = LittleEndian(raw, is_signed);
+  return is_signed ? Value::Int(static_cast<int64_t>(bits)) : Value::Uint(bits);
+}
+
+// The two ends of the connection that an event's tuple parameter names.
+void SetSides(const Json& event) {
+  TestValues& values = TestValues::Current();
+  for (const Json& param : event.at("params")) {
+    if (param.at("type") != "SOCKTUPLE") continue;
+    const std::string raw = FromHex(param.at("hex").get<std::string>());
+    const size_t size = raw.size() == 13 ? 4 : (raw.size() == 37 ? 16 : 0);
+    if (size == 0) return;
+    const auto address = [&](size_t at) {
+      return values.Ip(*IpAddress::FromBytes(std::as_bytes(std::span(raw.data() + at, size))));
+    };
+    const auto port = [&](size_t at) {
+      return Value::Uint(LittleEndian(std::string_view(raw).substr(at, 2), false));
+    };
+    const Value source = address(1);
+    const Value target = address(1 + size + 2);
+    values.SetList("fd.ip", {source, target});
+    values.SetList("fd.net", {source, target});
+    values.SetList("fd.port", {port(1 + size), port(1 + size + 2 + size)});
+    values.Set("fd.snet", target);
+    values.Set("fd.lnet", target);
+    values.Set("fd.cnet", source);
+    values.Set("fd.rnet", source);
+  }
+}
+
+void SetField(const std::string& name, const Json& field) {
+  TestValues& values = TestValues::Current();
+  const std::string type = field.at("type");
+  if (name.starts_with("evt.rawarg.")) {
+    const bool text = type == "CHARBUF" || type.starts_with("FS");
+    values.raw_types[name] = text ? FieldType::kText : FieldType::kInt;
+  }
+  if (!field.contains("raw_hex") || field.at("value").is_null()) return;
+  std::vector<Value> items;
+  for (const Json& raw : field.at("raw_hex")) {
+    items.push_back(TypedValue(type, FromHex(raw.get<std::string>())));
+  }
+  const bool ancestors = name == "proc.aname" || name == "proc.aexe" || name == "proc.aexepath" ||
+                         name == "proc.acmdline";
+  if (ancestors) {
+    std::vector<Value> line;
+    std::string rest = field.at("value");
+    for (size_t at = 0; at != std::string::npos;) {
+      const size_t blank = rest.find(' ', at);
+      line.push_back(values.Text(rest.substr(at, blank == std::string::npos ? blank : blank - at)));
+      at = blank == std::string::npos ? blank : blank + 1;
+    }
+    values.SetList(name, line);
+  } else if (field.value("list", false) || items.size() > 1) {
+    values.SetList(name, items);
+  } else if (!items.empty()) {
+    values.Set(name, items.front());
+  }
+}
+
+TEST(Conformance, FilterEval) {
+  Suite suite("filter-eval");
+  SKIP_WITHOUT(suite);
+  TestValues& values = TestValues::Current();
+  for (const Json& test : suite.cases()) {
+    values.Clear();
+    values.raw_types.clear();
+    SetSides(suite.data().at("events").at(test.at("event").get<size_t>()));
+    for (const auto& [name, field] : test.at("fields").items()) SetField(name, field);
+    std::optional<BoundCondition> bound;
+    Scratch scratch;
+    std::string ours = CompileOutcome(test.at("expr"), AllNames().catalog(), &bound);
+    if (bound) ours = Evaluate(*bound, Happening{}, scratch) ? "true" : "false";
+    const std::string falcos = test.at("result").is_boolean()
+                                   ? (test.at("result").get<bool>() ? "true" : "false")
+                                   : test.value("error", "error");
+    suite.Check(test.at("expr"), ours, falcos);
+  }
+}
+
+TEST(Conformance, EventTypes) {
+  Suite suite("evttypes");
+  SKIP_WITHOUT(suite);
+  for (const Json& test : suite.cases()) {
+    const std::string text = test.at("expr");
+    const auto parsed = ParseCondition(text);
+    const auto types = parsed ? InferEventTypes(*parsed) : std::unexpected(std::string("no parse"));
+    std::string ours = types ? "" : types.error();
+    const bool except = test.contains("all_except");
+    for (size_t i = 0; types && i < kEventTypeCount; ++i) {
+      // Falco has no code of its own for the rest; they share one.
+      if (types->test(i) != except && EventTypes()[i].falco_codes > 0) {
+        ours += std::string(EventTypes()[i].name) + " ";
+      }
+    }
+    std::string falcos = test.value("error", "");
+    const Json names = except ? test.at("all_except") : test.value("names", Json::array());
+    for (const Json& name : names) falcos += name.get<std::string>() + " ";
+    suite.Check(text, ours, falcos);
+  }
+}
+
+// A problem without what we add or do better: the snippet stays, it is Falco's.
+std::string ProblemText(const LoadProblem& problem) {
+  std::string out = std::string(Describe(problem.code).name) + "|" + problem.message + "|";
+  for (const LoadLocation& location : problem.context) {
+    out += location.item_type + ":" + location.item_name + "@" + location.file + ":" +
+           std::to_string(location.position.line) + ":" + std::to_string(location.position.column) +
+           ":" + std::to_string(location.position.offset) + "/";
+  }
+  return out + problem.snippet + problem.deprecated_field;
+}
+
+std::string ProblemText(const Json& problem) {
+  std::string out =
+      problem.at("code").get<std::string>() + "|" + problem.at("message").get<std::string>() + "|";
+  for (const Json& location : problem.at("context").at("locations")) {
+    const Json& position = location.at("position");
+    out += location.at("item_type").get<std::string>() + ":" +
+           location.at("item_name").get<std::string>() + "@" +
+           position.at("name").get<std::string>() + ":" + position.at("line").dump() + ":" +
+           position.at("column").dump() + ":" + position.at("offset").dump() + "/";
+  }
+  return out + problem.at("context").at("snippet").get<std::string>() +
+         problem.value("deprecated_field", "");
+}
+
+std::string ResultText(const LoadResult& result) {
+  std::string out = SummaryText(result) + "\n";
+  if (!result.errors.empty()) out += ProblemText(result.errors.front()) + "\n";
+  for (const LoadProblem& warning : result.warnings) {
+    if (!warning.beyond_first_error) out += ProblemText(warning) + "\n";
+  }
+  return out;
+}
+
+std::string ResultText(const Json& result) {
+  const bool ok = result.at("successful").get<bool>();
+  std::string out = result.at("name").get<std::string>();
+  out += !ok ? ": Invalid" : (result.at("warnings").empty() ? ": Ok" : ": Ok, with warnings");
+  out += "\n";
+  if (!result.at("errors").empty()) out += ProblemText(result.at("errors").front()) + "\n";
+  for (const Json& warning : result.at("warnings")) out += ProblemText(warning) + "\n";
+  return out;
+}
+
+TEST(Conformance, RuleLoad) {
+  Suite suite("rule-load");
+  SKIP_WITHOUT(suite);
+  for (const Json& test : suite.cases()) {
+    RuleLoader loader(AllNames().catalog());
+    loader.AddFile(test.at("file_name").get<std::string>(), test.at("content").get<std::string>());
+    const std::string id = test.at("id");
+    suite.Check(id, ResultText(loader.results().front()), ResultText(test.at("result")));
+    const Json& describe = test.at("describe");
+    const auto rules = loader.Compile();
+    if (describe.is_null() || rules == nullptr) continue;
+    for (const Json& described : describe.at("rules")) {
+      const Rule* rule = rules->Find(described.at("info").at("name").get<std::string>());
+      suite.Check(id, rule == nullptr ? "missing" : rule->condition_compiled,
+                  described.at("details").at("condition_compiled"));
+    }
+  }
+}
+
+TEST(Conformance, RuleLoadProbes) {
+  Suite suite("rule-load-probes");
+  SKIP_WITHOUT(suite);
+  for (const Json& test : suite.cases()) {
+    RuleLoader loader(AllNames().catalog());
+    for (const Json& file : test.at("files")) {
+      loader.AddFile(file.at("name").get<std::string>(), file.at("content").get<std::string>());
+    }
+    const std::string id = test.at("id");
+    for (size_t i = 0; i < test.at("load_results").size(); ++i) {
+      suite.Check(id, ResultText(loader.results()[i]), ResultText(test.at("load_results")[i]));
+    }
+    const auto rules = loader.Compile();
+    for (const Json& described :
+         rules == nullptr ? Json::array() : test.value("rules", Json::array())) {
+      const Rule* rule = rules->Find(described.at("name").get<std::string>());
+      suite.Check(
+          id,
+          rule == nullptr ? "missing" : rule->condition_compiled + (rule->enabled ? " on" : " off"),
+          described.at("condition_compiled").get<std::string>() +
+              (described.at("enabled").get<bool>() ? " on" : " off"));
+    }
+  }
+}
+
+std::string FileText(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Conformance, FalcoTesting) {
+  Suite suite("falco-testing");
+  SKIP_WITHOUT(suite);
+  for (const Json& test : suite.cases()) {
+    const Json& oracle = test.value("oracle", Json::object());
+    const bool full = oracle.contains("load_results");
+    if (!full && !oracle.contains("load_summary")) continue;
+    const Json& results = full ? oracle.at("load_results") : oracle.at("load_summary");
+    if (!results.is_array() || results.size() != test.at("rules_files").size()) continue;
+    RuleLoader loader(AllNames().catalog());
+    for (const Json& file : test.at("rules_files")) {
+      const std::string content =
+          file.contains("content")
+              ? file.at("content").get<std::string>()
+              : FileText(SharedPath("conformance/" + file.at("content_file").get<std::string>()));
+      loader.AddFile(file.at("name").get<std::string>(), content);
+    }
+    for (size_t i = 0; i < results.size(); ++i) {
+      const std::string id = test.at("id");
+      const LoadResult& ours = loader.results()[i];
+      if (full) {
+        suite.Check(id, ResultText(ours), ResultText(results[i]));
+      } else {
+        suite.Check(id, ours.successful() ? "ok" : ours.errors.front().message,
+                    results[i].at("successful").get<bool>() ? "ok" : "an error");
+      }
+    }
+  }
+}
+
+TEST(Conformance, OfficialRules) {
+  Suite suite("official-rules");
+  SKIP_WITHOUT(suite);
+  std::map<std::string, std::shared_ptr<const RuleSet>> sets;
+  for (const Json& test : suite.cases()) {
+    const std::string path = test.at("file");
+    const std::string name = path.substr(path.rfind('/') + 1);
+    auto& rules = sets[name];
+    if (rules == nullptr) {
+      RuleLoader loader(AllNames().catalog());
+      loader.AddFile(name, FileText(SharedPath("falco-rules/" + name)));
+      rules = loader.Compile();
+      ASSERT_NE(rules, nullptr) << Diagnostics(loader.results(), loader.files(), false);
+    }
+    const std::string id = test.at("rule");
+    const Rule* rule = rules->Find(id);
+    ASSERT_NE(rule, nullptr) << id;
+    suite.Check(id, rule->condition_compiled, test.at("condition_compiled"));
+    std::string types;
+    for (size_t i = 0; i < kEventTypeCount; ++i) {
+      if (rule->event_types.test(i)) types += std::string(EventTypes()[i].name) + " ";
+    }
+    std::string falcos;
+    for (const Json& event : test.at("events")) falcos += event.get<std::string>() + " ";
+    suite.Check(id, types, falcos);
+    std::string outputs;
+    for (const OutputFormat::Segment& segment : rule->format.segments()) {
+      if (segment.is_field) outputs += segment.literal + " ";
+    }
+    falcos.clear();
+    for (const Json& field : test.at("output_fields")) falcos += field.get<std::string>() + " ";
+    suite.Check(id, outputs, falcos);
+  }
+}
+
+TEST(Conformance, Formatter) {
+  Suite suite("formatter");
+  SKIP_WITHOUT(suite);
+  TestValues& values = TestValues::Current();
+  for (const Json& test : suite.cases()) {
+    const bool strict =
+        !test.contains("error") && !test.at("format").get<std::string>().starts_with("*");
+    if (test.value("json", false) || (strict && !test.value("result", true))) continue;
+    std::string text = test.at("format");
+    if (text.starts_with('*')) text.erase(0, 1);
+    values.Clear();
+    const Json fields = test.value("field_values", Json::object());
+    for (const auto& [name, value] : fields.items()) {
+      if (value != "<NA>") values.SetText(name, value.get<std::string>());
+    }
+    const auto format = OutputFormat::Parse(text, AllNames().catalog());
+    std::string ours;
+    Scratch scratch;
+    if (format) {
+      format->Render(Happening{}, scratch, ours);
+    } else {
+      ours = format.error();
+    }
+    suite.Check(test.at("format"), ours,
+                test.contains("error") ? test.at("error") : test.at("output"));
+  }
+}
+
+}  // namespace
+}  // namespace gyrfalcon

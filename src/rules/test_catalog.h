@@ -1,0 +1,56 @@
+// For tests: fields whose values a test sets, in place of the real ones, which read a sandbox's
+// state.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fields/field.h"
+
+namespace gyrfalcon {
+
+// Values by the field's name as written ("proc.aname[2]"); what is not set is missing. One per
+// thread.
+class TestValues {
+ public:
+  static TestValues& Current();
+
+  void Clear();
+  void Set(std::string_view name, Value value) { values_[std::string(name)] = value; }
+  void SetText(std::string_view name, std::string_view text);
+  void SetIp(std::string_view name, const IpAddress& address);
+  void SetList(std::string_view name, std::vector<Value> items);
+  Value Text(std::string_view text);
+  Value Ip(const IpAddress& address);
+  Value Find(const BoundField& field) const;
+
+  // Types of evt.rawarg.NAME, which the argument decides.
+  std::map<std::string, FieldType> raw_types;
+
+ private:
+  std::map<std::string, Value> values_;
+  std::deque<std::string> texts_;
+  std::deque<IpAddress> addresses_;
+  std::deque<std::vector<Value>> lists_;
+};
+
+// Rows that own their names, sorted.
+class TestCatalog {
+ public:
+  void Add(FieldDef row, std::string_view name);
+  void Add(FieldType type, std::string_view name);
+  // Every row of a fields.csv; false when the file can't be read.
+  bool AddCsv(const std::string& path);
+  const FieldCatalog& catalog();
+
+ private:
+  std::deque<std::string> names_;
+  std::vector<FieldDef> rows_;
+  std::unique_ptr<FieldCatalog> catalog_;
+};
+
+}  // namespace gyrfalcon
