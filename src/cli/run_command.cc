@@ -27,6 +27,7 @@ struct DaemonFlags {
   std::string runsc_root;
   std::string generate_socket;
   std::vector<std::string> validate;
+  bool describe_all = false;
   std::string describe_rule;
   std::string list_source;
   std::string pid_file;
@@ -191,7 +192,7 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
                  "Print a session config for this socket and exit")
       ->expected(0, 1);
   app.add_option("-V,--validate", flags.validate, "Check these rules files and exit");
-  app.add_flag("-L", "Describe all rules and exit");
+  app.add_flag("-L", flags.describe_all, "Describe all rules and exit");
   app.add_option("-l", flags.describe_rule, "Describe one rule and exit");
   app.add_option("--list", flags.list_source, "List the fields that rules can ask and exit")
       ->expected(0, 1);
@@ -232,7 +233,7 @@ int RunDaemon(std::vector<std::string> args) {
   if (flags.verbose) config.log_level = "debug";
 
   if (!flags.validate.empty()) return PrintRulesVerdict(flags.validate, config);
-  if (app->count("-L") != 0) return DescribeRules("", config);
+  if (flags.describe_all) return DescribeRules("", config);
   if (!flags.describe_rule.empty()) return DescribeRules(flags.describe_rule, config);
   if (app->count("--list") != 0) return ListFields(flags.names_only);
   if (app->count("--gvisor-generate-config") != 0) {

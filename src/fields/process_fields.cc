@@ -469,6 +469,9 @@ constexpr FieldDef kRows[] = {
         },
         "Whether the process belongs to a `docker exec`, `kubectl exec` or `runsc exec`. Not in "
         "Falco."),
+    OwnField(
+        "gyrfalcon.exe.written", kBool, ImageFlag<&Image::written_before>,
+        "Whether the program's file was opened for writing in the sandbox before. Not in Falco."),
     OwnField("gyrfalcon.proc.synthetic", kBool, ImageFlag<&Image::synthetic>,
              "Whether the program's start was concluded from other messages. Not in Falco."),
     {.name = "thread.tid",

@@ -18,6 +18,7 @@ struct SandboxLimits {
   size_t ancestors_max = 128;            // length of a line of ancestors that is kept
   size_t text_bytes_max = 4096;          // a path, a cwd, an id
   size_t argv_bytes_max = 256 * 1024;    // gVisor can't send more than about 213 kB
+  size_t written_files_max = 16 * 1024;  // paths remembered as opened for writing
   size_t sandbox_bytes_max = 64u << 20;  // all state of a sandbox
 };
 
@@ -29,6 +30,7 @@ enum class StateCounter : uint8_t {
   kAncestorsCut,
   kTextsCut,
   kMemoryRefused,
+  kWrittenFilesRefused,
   kUnknownSyscall,
   kUnknownThreadExits,
   kProcessesFirstSeen,

@@ -53,6 +53,9 @@ struct Image : ArenaObject<Image> {
   bool in_upper_layer = false;
   bool in_lower_layer = false;
   bool in_memfd = false;
+  // The file was opened for writing in this sandbox before it was run: drift where runsc is too old
+  // to tell layers. Blind to a file that was written elsewhere and renamed.
+  bool written_before = false;
   // The exec was concluded, not told: from syscall/execve/exit, or a process first seen without
   // one.
   bool synthetic = false;

@@ -88,6 +88,11 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
     OnContainerStart(moment);
     return;
   }
+  // Follows the last exit of its process: there is nobody left to tell about.
+  if (event.type() == MessageType::kSentryExitNotifyParent &&
+      !threads_.contains(context.thread_id)) {
+    return;
+  }
   FindActor(moment);
   SettlePendingExec(moment);
   if (moment.process->owes_synthetic_exec && event.type() != MessageType::kSentryExec) {
@@ -325,8 +330,21 @@ void Sandbox::TellFd(Moment& moment, int64_t fd, const File* file) {
   moment.sink.OnHappening(happening);
 }
 
+namespace {
+
+// System calls whose success sentry/ messages tell, and tell better.
+bool IsToldBySentry(const PointRef& point, bool has_sentry_clone) {
+  const std::string_view name = gyrfalcon::Describe(*point.event_type).name;
+  if (name == "execve" || name == "execveat") return true;
+  return has_sentry_clone &&
+         (name == "clone" || name == "clone3" || name == "fork" || name == "vfork");
+}
+
+}  // namespace
+
 void Sandbox::OnRaw(Moment& moment) {
   if (!moment.point.event_type) return;
+  if (moment.event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_)) return;
   const uint64_t sysno = moment.event.sysno();
   if (SchematisedPoint(sysno, arch_) == nullptr) {
     TellReturn(moment);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/container/node_hash_map.h>
 
 #include "base/hash.h"
@@ -129,6 +130,8 @@ class Sandbox {
   // sandbox_files.cc
   void OnOpen(Moment& moment);
   void OnClose(Moment& moment);
+  void RememberWritten(const Process& process, std::string_view path);
+  bool WasWritten(const Process& process, std::string_view path) const;
   void OnFdUse(Moment& moment);
   void OnSocket(Moment& moment);
   void OnSocketPair(Moment& moment);
@@ -164,6 +167,8 @@ class Sandbox {
   absl::flat_hash_map<std::string, Ref<Container>, TextHash, TextEqual> containers_;
   absl::flat_hash_map<int32_t, Ref<Process>> processes_;  // by tgid; those that have not exited
   absl::node_hash_map<int32_t, Thread> threads_;          // by tid; a Thread stays where it is
+  // Hashes of container and path of files opened for writing.
+  absl::flat_hash_set<uint64_t> written_files_;
   uint64_t messages_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point
   bool has_sentry_clone_ = false;

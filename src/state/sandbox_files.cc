@@ -1,6 +1,7 @@
 // File descriptors: how they come, what they refer to, and how they go.
 #include <cerrno>
 
+#include <absl/hash/hash.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -108,6 +109,26 @@ void Sandbox::OnFdUse(Moment& moment) {
   TellFd(moment, fd, KnownFile(moment, fd));
 }
 
+namespace {
+
+uint64_t FileHash(const Process& process, std::string_view path) {
+  return absl::HashOf(process.container.get(), path);
+}
+
+}  // namespace
+
+void Sandbox::RememberWritten(const Process& process, std::string_view path) {
+  if (written_files_.size() >= limits_.written_files_max) {
+    counters_.Add(StateCounter::kWrittenFilesRefused);
+    return;
+  }
+  written_files_.insert(FileHash(process, path));
+}
+
+bool Sandbox::WasWritten(const Process& process, std::string_view path) const {
+  return !path.empty() && written_files_.contains(FileHash(process, path));
+}
+
 void Sandbox::OnOpen(Moment& moment) {
   const Event& event = moment.event;
   const Context& context = event.context();
@@ -132,6 +153,9 @@ void Sandbox::OnOpen(Moment& moment) {
     Assign(file->name, Cut(path_));
     Assign(file->name_raw, Cut(raw));
     SetFd(process, result, file, (flags & O_CLOEXEC) != 0);
+    const bool is_creat =
+        moment.point.point != nullptr && moment.point.point->event_type == "creat";
+    if (is_creat || (flags & O_ACCMODE) != O_RDONLY) RememberWritten(process, path_);
   }
   Happening happening = Describe(moment);
   happening.has_return = true;

@@ -26,8 +26,10 @@ uint32_t TerminalOf(const FdInfo& standard_input) {
     const auto number = ParseUint(standard_input.path.substr(kPts.size()));
     return number ? TerminalDevice(static_cast<uint32_t>(*number)) : 0;
   }
-  if (standard_input.path.starts_with("host:[")) return TerminalDevice(0);
-  return 0;
+  // /dev/null and its like are open to all, a terminal is not.
+  constexpr uint32_t kOpenToAll = 0666;
+  const bool from_outside = standard_input.path.starts_with("host:[");
+  return from_outside && (standard_input.mode & 0777) != kOpenToAll ? TerminalDevice(0) : 0;
 }
 
 bool IsExec(const PointRef& point) {
@@ -211,6 +213,7 @@ void Sandbox::OnSentryExec(Moment& moment) {
   image->in_lower_layer = event.number(Slot::kBinaryOverlayfsLower) != 0;
   image->in_memfd = event.number(Slot::kBinaryInMemfd) != 0 || binary.starts_with("/memfd:") ||
                     binary.starts_with("memfd:");
+  image->written_before = WasWritten(process, image->exe_path) || WasWritten(process, exec_name);
   // The kernel names a task after the path given to execve, which only newer runsc tell here.
   InstallImage(process, std::move(image), PathBasename(exec_name.empty() ? binary : exec_name));
   const bool was_execveat = IsExec(moment.thread->last_enter) &&
@@ -299,6 +302,7 @@ void Sandbox::OnExecve(Moment& moment) {
   Assign(pending->image->exec_name, pending->pathname);
   NormalizePath(moment.process->cwd, pending->pathname, path_);
   Assign(pending->image->exe_path, path_);
+  pending->image->written_before = WasWritten(*moment.process, path_);
   pending->type = moment.point.event_type.value_or(EventType{});
   pending->number = messages_;
   pending->time_ns = moment.time_ns;
