@@ -95,6 +95,7 @@ std::expected<SourceText, std::string> ListExpander::Expand(const SourceText& so
         }
       } else {
         out.Append(items, source.OriginAt(i));
+        if (end == text.size()) out.Append(" ", source.OriginAt(i));  // as Falco does
         drop_comma = false;
       }
     }

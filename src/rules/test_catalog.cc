@@ -55,7 +55,10 @@ ArgForm ArgFormFrom(std::string_view arg, std::string_view form) {
 }
 
 std::optional<std::string> ResolveArgument(BoundField& field) {
-  if (field.arg.text.starts_with("nosuch")) return "unknown event argument " + field.arg.text;
+  // An output cuts an unknown name from its end: its beginnings are unknown as well.
+  const bool unknown = field.arg.text.starts_with("nosuch") ||
+                       std::string_view("nosuch").starts_with(field.arg.text);
+  if (unknown) return "unknown event argument " + field.arg.text;
   const auto& types = TestValues::Current().raw_types;
   const auto found = types.find(field.Name());
   if (found != types.end()) field.type = found->second;
