@@ -76,8 +76,8 @@ class FdStream final : public httplib::Stream {
 
 }  // namespace
 
-// cpp-httplib 0.11 speaks HTTP over any stream but can't listen on a Unix socket itself, so connections
-// are accepted here and handed to it one by one.
+// cpp-httplib 0.11 speaks HTTP over any stream but can't listen on a Unix socket itself, so
+// connections are accepted here and handed to it one by one.
 class ControlServer::Http : public httplib::Server {
  public:
   void Serve(int fd) {

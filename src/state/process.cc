@@ -23,7 +23,7 @@ void TaskName::Set(std::string_view name) {
 
 std::string_view Process::CommandLine() const {
   if (command_line.empty() && !name.empty()) {
-    command_line = name.view();
+    command_line = started_as.empty() ? name.view() : started_as.view();
     if (!image->args.empty()) {
       command_line += ' ';
       command_line += image->args.joined();

@@ -77,7 +77,8 @@ struct Process : ArenaObject<Process> {
   explicit Process(Arena& owner)
       : ArenaObject(owner), cwd(owner.resource()), command_line(owner.resource()) {}
 
-  // Falco's proc.cmdline: name, then the arguments. Kept until name or image change.
+  // Falco's proc.cmdline: the name that the program started under, then its arguments. A process
+  // that renames itself later changes proc.name, not this. Kept until the image changes.
   std::string_view CommandLine() const;
   void ForgetCommandLine() { command_line.clear(); }
 
@@ -85,9 +86,12 @@ struct Process : ArenaObject<Process> {
   int64_t start_time_ns = 0;  // 0: not known
   Ref<Process> parent;        // the process that made it; outlives its own exit while children live
   Ref<Container> container;
-  Ref<Image> image;  // always set
-  Ref<FdTable> fds;  // always set; shared with a process made with CLONE_FILES
-  TaskName name;
+  Ref<Image> image;     // always set
+  Ref<FdTable> fds;     // always set; shared with a process made with CLONE_FILES
+  TaskName name;        // now: prctl(PR_SET_NAME) changes it
+  TaskName started_as;  // at its exec; empty: no exec was seen
+  bool started_as_guess =
+      false;             // concluded from the binary's path: the next name told is the right one
   std::pmr::string cwd;  // without trailing slash except "/"; "" when not known
   Credentials credentials;
   bool credentials_known = false;

@@ -124,7 +124,7 @@ void Sandbox::FindActor(Moment& moment) {
   Thread& thread = FindOrMakeThread(context, moment);
   moment.thread = &thread;
   moment.process = thread.process;
-  Refresh(context, thread, *moment.process);
+  Refresh(moment.event, thread, *moment.process);
   moment.container = moment.process->container;
 }
 
@@ -177,6 +177,7 @@ Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context, Moment& momen
   if (looks_forked) {
     process.image = parent->image;
     process.name = parent->name;
+    process.started_as = parent->started_as;
     process.fds = Ref(arena_.New<FdTable>(*parent->fds));
   }
   process.owes_synthetic_exec = !looks_forked;
@@ -219,7 +220,17 @@ void Sandbox::SetParent(Process& child, Ref<Process> parent) {
   }
 }
 
-void Sandbox::Refresh(const Context& context, Thread& thread, Process& process) {
+namespace {
+
+// Around an exec gVisor still tells the name from before it.
+bool TellsOldName(const Event& event) {
+  return event.type() == MessageType::kSentryExec || event.type() == MessageType::kExecve;
+}
+
+}  // namespace
+
+void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
+  const Context& context = event.context();
   if (thread.start_time_ns == 0) thread.start_time_ns = context.thread_start_time_ns;
   if (process.start_time_ns == 0) process.start_time_ns = context.thread_group_start_time_ns;
   if (context.is_exec_session) process.is_exec_session = true;
@@ -230,12 +241,15 @@ void Sandbox::Refresh(const Context& context, Thread& thread, Process& process) 
     }
   }
   // A thread may have a name of its own; the process has its leader's.
-  const bool names_process = context.thread_id == process.tgid || process.name.empty();
-  if (names_process && context.has(ContextField::kProcessName) &&
-      process.name.view() != context.process_name) {
+  const bool names_process =
+      context.has(ContextField::kProcessName) &&
+      (process.name.empty() || (context.thread_id == process.tgid && !TellsOldName(event)));
+  if (names_process && process.name.view() != context.process_name) {
     process.name.Set(context.process_name);
+    if (process.started_as_guess) process.started_as = process.name;
     process.ForgetCommandLine();
   }
+  if (names_process) process.started_as_guess = false;
   if (context.has(ContextField::kCredentials)) {
     process.credentials = context.credentials;
     process.credentials_known = true;

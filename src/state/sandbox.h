@@ -83,7 +83,7 @@ class Sandbox {
   void FindActor(Moment& moment);
   Thread& FindOrMakeThread(const Context& context, Moment& moment);
   Ref<Process> MakeFirstSeenProcess(const Context& context, Moment& moment);
-  void Refresh(const Context& context, Thread& thread, Process& process);
+  void Refresh(const Event& event, Thread& thread, Process& process);
   Ref<Container> FindContainer(std::string_view id);
   Process* NewProcess(int32_t tgid);
   Ref<Process> FindProcessRef(int32_t tgid) const;

@@ -139,6 +139,8 @@ void Sandbox::MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start
     process->container = parent.container;
     process->image = parent.image;
     process->name = parent.name;
+    process->started_as = parent.started_as;
+    process->started_as_guess = parent.started_as_guess;
     process->cwd = parent.cwd;
     process->credentials = parent.credentials;
     process->credentials_known = parent.credentials_known;
@@ -186,6 +188,8 @@ Ref<Image> Sandbox::NewImage(std::string_view exe, const TextList& argv, const T
 void Sandbox::InstallImage(Process& process, Ref<Image> image, std::string_view name) {
   process.image = std::move(image);
   process.name.Set(name);
+  process.started_as.Set(name);
+  process.started_as_guess = false;
   process.owes_synthetic_exec = false;
   process.ForgetCommandLine();
 }
@@ -216,6 +220,7 @@ void Sandbox::OnSentryExec(Moment& moment) {
   image->written_before = WasWritten(process, image->exe_path) || WasWritten(process, exec_name);
   // The kernel names a task after the path given to execve, which only newer runsc tell here.
   InstallImage(process, std::move(image), PathBasename(exec_name.empty() ? binary : exec_name));
+  process.started_as_guess = exec_name.empty();
   const bool was_execveat = IsExec(moment.thread->last_enter) &&
                             moment.thread->last_enter.point->event_type == "execveat";
   moment.thread->last_enter = {};
