@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -34,6 +35,31 @@ class Counters {
 
  private:
   std::array<uint64_t, kSize> values_{};
+};
+
+// The same for a counter that one thread adds to while others read. Each value is exact by itself;
+// values read together may be from slightly different moments.
+template <class Enum>
+class AtomicCounters {
+ public:
+  static constexpr size_t kSize = static_cast<size_t>(Enum::kCount);
+
+  void Add(Enum which, uint64_t n = 1) noexcept {
+    values_[static_cast<size_t>(which)].fetch_add(n, std::memory_order_relaxed);
+  }
+  uint64_t operator[](Enum which) const noexcept {
+    return values_[static_cast<size_t>(which)].load(std::memory_order_relaxed);
+  }
+  Counters<Enum> Snapshot() const noexcept {
+    Counters<Enum> copy;
+    for (size_t i = 0; i < kSize; ++i) {
+      copy.Add(static_cast<Enum>(i), values_[i].load(std::memory_order_relaxed));
+    }
+    return copy;
+  }
+
+ private:
+  std::array<std::atomic<uint64_t>, kSize> values_{};
 };
 
 }  // namespace gyrfalcon

@@ -1,5 +1,5 @@
-// The one transparent hash/equal pair for maps keyed by text, so that a std::string_view can be looked
-// up without making a std::string. (Debian's Abseil has a string_view type of its own.)
+// The one transparent hash/equal pair for maps keyed by text, so that a std::string_view can be
+// looked up without making a std::string. (Debian's Abseil has a string_view type of its own.)
 #pragma once
 
 #include <functional>

@@ -1,8 +1,9 @@
 #include "base/ip_address.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <cstring>
+
+#include <arpa/inet.h>
 
 namespace gyrfalcon {
 

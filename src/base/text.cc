@@ -117,7 +117,7 @@ void NormalizePath(std::string_view directory, std::string_view path, std::strin
   out.clear();
   if (!path.starts_with('/')) AppendComponents(directory, out);
   AppendComponents(path, out);
-  if (out.empty()) out = "/";
+  if (out.empty()) out += '/';
 }
 
 }  // namespace gyrfalcon

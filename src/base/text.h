@@ -29,7 +29,8 @@ std::optional<uint64_t> ParseUint(std::string_view text);
 std::string_view PathBasename(std::string_view path);
 
 // Absolute path from `path`, taken relative to `directory` when it is not absolute; "//", "/./" and
-// "/../" are resolved by text, as Falco does (symbolic links are not known here). Clears `out` first.
+// "/../" are resolved by text, as Falco does (symbolic links are not known here). Clears `out`
+// first.
 void NormalizePath(std::string_view directory, std::string_view path, std::string& out);
 
 }  // namespace gyrfalcon

@@ -41,8 +41,8 @@ bool TakesDotted(ArgForm form) {
 }
 
 bool NeedsArg(ArgForm form) {
-  return form != ArgForm::kNone && form != ArgForm::kIndexAllowed &&
-         form != ArgForm::kKeyAllowed && form != ArgForm::kDottedAllowed;
+  return form != ArgForm::kNone && form != ArgForm::kIndexAllowed && form != ArgForm::kKeyAllowed &&
+         form != ArgForm::kDottedAllowed;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What a rule can ask: one row per field. The condition compiler, output formats, `--list`, the docs
-// and the coverage analysis all read these rows.
+// What a rule can ask: one row per field. The condition compiler, output formats, `--list`, the
+// docs and the coverage analysis all read these rows.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,14 @@ namespace gyrfalcon {
 
 struct Happening;  // state/happening.h: the one thing that happened, and the state around it
 
-// Which operators and literals a field takes; Falco's PT_ types, folded to those that differ for that.
+// Which operators and literals a field takes; Falco's PT_ types, folded to those that differ for
+// that.
 enum class FieldType : uint8_t {
   kBool,
-  kInt,        // any signed number, time included
+  kInt,  // any signed number, time included
   kUint,
   kDouble,
-  kPort,       // a number, or the name of a service
+  kPort,  // a number, or the name of a service
   kText,
   kBytes,
   kIp,
@@ -38,14 +39,14 @@ enum class PrintFormat : uint8_t { kPlain, kPaddedNanoseconds /* %09u */, kHex, 
 // What may stand behind the name: proc.aname[2], proc.env[HOME], evt.arg.flags.
 enum class ArgForm : uint8_t {
   kNone,
-  kIndexAllowed,       // [N], may be left out
-  kIndexRequired,      // [N]
-  kKeyAllowed,         // [TEXT] or [N], may be left out
-  kKeyRequired,        // [TEXT] or [N]
-  kDottedRequired,     // .NAME
-  kDottedOrIndex,      // .NAME or [N], one of them required
-  kDottedOrKey,        // .NAME or [TEXT], one of them required
-  kDottedAllowed,      // .NAME, may be left out
+  kIndexAllowed,    // [N], may be left out
+  kIndexRequired,   // [N]
+  kKeyAllowed,      // [TEXT] or [N], may be left out
+  kKeyRequired,     // [TEXT] or [N]
+  kDottedRequired,  // .NAME
+  kDottedOrIndex,   // .NAME or [N], one of them required
+  kDottedOrKey,     // .NAME or [TEXT], one of them required
+  kDottedAllowed,   // .NAME, may be left out
 };
 
 // Whether gVisor feeds the field at all; the answer does not depend on the session.
@@ -60,31 +61,32 @@ enum class Availability : uint8_t {
 // The level at which a field's truth can be remembered (from wide to narrow).
 enum class Level : uint8_t { kRuleset, kContainer, kProcess, kFd, kEvent };
 
-// What makes a remembered process- or container-level value stale, besides a new process or container.
+// What makes a remembered process- or container-level value stale, besides a new process or
+// container.
 enum Invalidation : uint8_t {
   kBySelf = 1,       // exec, rename, set*id of the process itself
   kByAncestors = 2,  // the same of any ancestor
   kByCwd = 4,
-  kByMetadata = 8,   // late metadata of the container
-  kByTime = 16,      // depends on the clock: never remembered
-  kByThread = 32,    // differs between the threads of a process
+  kByMetadata = 8,  // late metadata of the container
+  kByTime = 16,     // depends on the clock: never remembered
+  kByThread = 32,   // differs between the threads of a process
 };
 
 enum FieldFlag : uint8_t {
-  kIsList = 1,          // `in` = all elements, `intersects` = some
-  kEitherSide = 2,      // a list of the sides of a connection: `=` some side, `!=` every side
-  kAnyAncestor = 4,     // unindexed: a list of ancestors, a check holds if it holds for some of them
-  kFilterOnly = 8,      // in an output it prints <NA>
-  kNoRhs = 16,          // not on the right-hand side
+  kIsList = 1,       // `in` = all elements, `intersects` = some
+  kEitherSide = 2,   // a list of the sides of a connection: `=` some side, `!=` every side
+  kAnyAncestor = 4,  // unindexed: a list of ancestors, a check holds if it holds for some of them
+  kFilterOnly = 8,   // in an output it prints <NA>
+  kNoRhs = 16,       // not on the right-hand side
   kNoTransformer = 32,  // no transformer on it
   kDeprecated = 64,
   kSuggestedOutput = 128,
 };
 
 struct FieldArg {
-  std::string text;                // as written; empty when there is none
-  std::optional<uint64_t> index;   // set when the text is a number
-  int32_t resolved = -1;           // extractor's own precomputed id, e.g. of an event argument
+  std::string text;               // as written; empty when there is none
+  std::optional<uint64_t> index;  // set when the text is a number
+  int32_t resolved = -1;          // extractor's own precomputed id, e.g. of an event argument
 };
 
 struct FieldDef;
@@ -94,7 +96,8 @@ struct BoundField {
   const FieldDef* def = nullptr;
   FieldArg arg;
   bool has_arg = false;
-  // The row's own, except where the argument decides (evt.rawarg.NAME, an index on an ancestor field).
+  // The row's own, except where the argument decides (evt.rawarg.NAME, an index on an ancestor
+  // field).
   FieldType type = FieldType::kText;
   PrintFormat print = PrintFormat::kPlain;
   uint8_t flags = 0;
@@ -110,15 +113,15 @@ struct FieldDef {
   std::string_view name;
   FieldType type;
   ArgForm arg = ArgForm::kNone;
-  uint8_t flags = 0;           // FieldFlag bits
+  uint8_t flags = 0;  // FieldFlag bits
   PrintFormat print = PrintFormat::kPlain;
   Availability availability = Availability::kYes;
   Level level = Level::kEvent;
   uint8_t invalidated_by = 0;  // Invalidation bits
   Extractor extract = nullptr;
   std::string_view help;
-  // Completes a bound field from its argument (resolves a name, decides the type); returns a message
-  // when the argument is not acceptable. nullptr: nothing to resolve.
+  // Completes a bound field from its argument (resolves a name, decides the type); returns a
+  // message when the argument is not acceptable. nullptr: nothing to resolve.
   std::optional<std::string> (*resolve)(BoundField& field) = nullptr;
 };
 
@@ -130,8 +133,9 @@ class FieldCatalog {
   std::span<const FieldDef> rows() const { return rows_; }
 
   // `name` as the grammar cuts it: dotted, without the bracket; `bracket` what stood inside [ ].
-  // A dotted argument is found by the longest row name that is a prefix ("evt.arg" of "evt.arg.flags").
-  // Errors are whole messages in Falco's words ("filter_check called with nonexistent field x").
+  // A dotted argument is found by the longest row name that is a prefix ("evt.arg" of
+  // "evt.arg.flags"). Errors are whole messages in Falco's words ("filter_check called with
+  // nonexistent field x").
   std::expected<BoundField, std::string> Bind(std::string_view name,
                                               std::optional<std::string_view> bracket) const;
 
@@ -151,6 +155,8 @@ const FieldCatalog& AllFields();
 void AppendPrinted(const Value& value, PrintFormat format, std::string& out);
 
 // Whether a list value stands for alternatives (sides, ancestors) and not for one list-typed value.
-inline bool QuantifiesOverItems(uint8_t flags) { return (flags & (kEitherSide | kAnyAncestor)) != 0; }
+inline bool QuantifiesOverItems(uint8_t flags) {
+  return (flags & (kEitherSide | kAnyAncestor)) != 0;
+}
 
 }  // namespace gyrfalcon

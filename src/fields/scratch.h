@@ -1,6 +1,6 @@
-// Memory for values that an extractor has to build, such as a command line: bump-allocated, given back
-// all at once when the next happening is taken up, and kept for reuse, so that evaluation does not
-// allocate once the scratch has grown to what the rules need.
+// Memory for values that an extractor has to build, such as a command line: bump-allocated, given
+// back all at once when the next happening is taken up, and kept for reuse, so that evaluation does
+// not allocate once the scratch has grown to what the rules need.
 #pragma once
 
 #include <cstddef>

@@ -11,8 +11,8 @@ namespace gyrfalcon {
 
 enum class ValueKind : uint8_t { kMissing, kBool, kInt, kUint, kDouble, kText, kIp, kList };
 
-// Cheap to copy. Text, ip and items point into the happening, the sandbox's state or the Scratch that
-// the extractor was given; all of them live until the next happening is taken up.
+// Cheap to copy. Text, ip and items point into the happening, the sandbox's state or the Scratch
+// that the extractor was given; all of them live until the next happening is taken up.
 class Value {
  public:
   Value() = default;  // missing: the field has no value now

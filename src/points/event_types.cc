@@ -445,7 +445,9 @@ static_assert(std::ranges::adjacent_find(kEventTypes, std::ranges::greater_equal
 
 }  // namespace
 
-std::span<const EventTypeDef, kEventTypeCount> EventTypes() { return kEventTypes; }
+std::span<const EventTypeDef, kEventTypeCount> EventTypes() {
+  return kEventTypes;
+}
 
 std::optional<EventType> FindEventType(std::string_view name) {
   const auto found = std::ranges::lower_bound(kEventTypes, name, {}, &EventTypeDef::name);
@@ -453,6 +455,8 @@ std::optional<EventType> FindEventType(std::string_view name) {
   return EventType{static_cast<uint16_t>(found - kEventTypes.begin())};
 }
 
-const EventTypeDef& Describe(EventType type) { return kEventTypes[type.index]; }
+const EventTypeDef& Describe(EventType type) {
+  return kEventTypes[type.index];
+}
 
 }  // namespace gyrfalcon

@@ -1,5 +1,5 @@
-// The values that evt.type can have: every name in Falco's event table and every system call of either
-// architecture. A rule that names anything else does not load.
+// The values that evt.type can have: every name in Falco's event table and every system call of
+// either architecture. A rule that names anything else does not load.
 #pragma once
 
 #include <bitset>

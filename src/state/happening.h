@@ -1,12 +1,46 @@
-// One thing that happened, as the rules see it.
+// One thing that happened, as the rules see it. gVisor may tell one thing up to four times (enter,
+// exit, sentry, raw); state/ makes at most one happening of it.
 #pragma once
 
+#include <cstdint>
+#include <string_view>
+
+#include "points/event.h"
 #include "points/event_types.h"
+#include "state/process.h"
 
 namespace gyrfalcon {
 
+// Views and pointers live until the sink that was given it returns.
 struct Happening {
   EventType type;
+  uint64_t number = 0;  // counts the connection's messages from 1
+  int64_t time_ns = 0;  // of the message; its receive time when it carries none
+  // The message that is the event; nullptr for an exec that was concluded from other messages.
+  const Event* event = nullptr;
+  const PointDef* point = nullptr;   // nullptr for raw messages and concluded execs
+  const Process* process = nullptr;  // never null
+  const Container* container = nullptr;
+  int32_t tid = 0;
+  bool has_return = false;     // the event has a return value
+  int64_t return_value = 0;    // -errno on failure
+  bool has_fd = false;         // the event works on a file descriptor
+  int64_t fd = -1;             // the new one where the event makes one; -1 when that failed
+  const File* file = nullptr;  // what fd refers to; nullptr when not known
+  // For opens: absolute path and path as passed, also when the open failed.
+  std::string_view path;
+  std::string_view path_raw;
+  bool name_changed = false;  // this event changed the fd's name (connect)
+  bool is_exec = false;       // a program started
+  bool synthetic = false;     // concluded, not told
+};
+
+// Where a sandbox's state sends what happened. Called between two changes of the state: what the
+// happening shows is what was true then.
+class HappeningSink {
+ public:
+  virtual ~HappeningSink() = default;
+  virtual void OnHappening(const Happening& happening) = 0;
 };
 
 }  // namespace gyrfalcon

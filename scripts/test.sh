@@ -1,0 +1,84 @@
+#!/bin/sh
+# Builds and runs the tests: unit tests under ASan+UBSan, then everything in release (ctest's summary comes last).
+# --all first adds the thread sanitizer, clang-tidy on every file, and a minute of fuzzing per target.
+# shellcheck disable=SC2317 # the steps are called through run_step
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+all=no
+case ${1:-} in
+  '') ;;
+  --all) all=yes ;;
+  *)
+    echo "usage: ./dev test [--all]" >&2
+    exit 2
+    ;;
+esac
+
+sh scripts/install-packages.sh build
+# The whole-program tests skip themselves by name where these are missing, so missing is not failing.
+if is_root; then
+  sh scripts/install-packages.sh demo docker || warn "whole-program tests will be skipped"
+else
+  warn "not root: whole-program tests, which start real sandboxes, will be skipped"
+fi
+sh scripts/build-current-runsc.sh || warn "no current runsc: its tests will be skipped"
+
+failed=''
+run_step() {
+  step=$1
+  shift
+  say "$step"
+  "$@" || failed="$failed; $step"
+}
+
+ctest_preset() { ctest --preset "$1" -j "$JOBS" --no-tests=error ${2:+-LE "$2"}; }
+
+fuzz_all() {
+  sh scripts/build.sh fuzz || return 1
+  bad=0
+  for program in $(find build/fuzz/src -type f -name '*_fuzz' -perm -u+x | sort); do
+    name=$(basename "$program")
+    work=build/fuzz/corpus/$name
+    mkdir -p "$work"
+    say "fuzzing $name for ${GYRFALCON_FUZZ_SECONDS:-60} s"
+    if ! "$program" -max_total_time="${GYRFALCON_FUZZ_SECONDS:-60}" -rss_limit_mb=4096 -print_final_stats=0 \
+      -artifact_prefix="build/fuzz/" "$work" "tests/fuzz/corpus/$name" >"build/fuzz/$name.log" 2>&1; then
+      tail -n 30 "build/fuzz/$name.log" >&2
+      bad=1
+    fi
+  done
+  return "$bad"
+}
+
+tsan() { sh scripts/build.sh tsan && ctest_preset tsan e2e; }
+asan() { sh scripts/build.sh asan && ctest_preset asan e2e; }
+
+if [ $all = yes ]; then
+  run_step "lint of every file" sh scripts/lint.sh --all
+  run_step "fuzzing" fuzz_all
+  run_step "tests under the thread sanitizer" tsan
+fi
+run_step "unit tests under the address and undefined-behaviour sanitizers" asan
+
+# Last, so that the closing lines are ctest's summary of the run that has every test.
+sh scripts/build.sh release
+[ -z "$failed" ] || warn "failed so far:${failed#;}"
+say "all tests, release"
+summary=build/ctest.log
+{
+  status=0
+  ctest_preset release || status=$?
+  echo $status >build/ctest.status
+} | tee $summary
+status=$(cat build/ctest.status)
+
+# ctest says that a test was skipped, but not why: the reasons, and then its summary once more.
+reasons=$(awk '/ Testing: / { name = $NF } /^SKIPPED: / { print "  " name ": " $0 }' build/release/Testing/Temporary/LastTest.log)
+if [ -n "$reasons" ]; then
+  printf '\n%s\n\n' "$reasons"
+  sed -n '/ tests passed, /,$p' $summary
+fi
+[ -z "$failed" ] || [ "$status" -ne 0 ] || status=1
+exit "$status"

@@ -1,0 +1,66 @@
+#include "alerts/alert.h"
+
+namespace gyrfalcon {
+namespace {
+
+AlertField MakeField(std::string name, const Value& value, PrintFormat print) {
+  AlertField field{std::move(name), {}};
+  switch (value.kind()) {
+    case ValueKind::kMissing:
+      break;
+    case ValueKind::kBool:
+      field.value = value.boolean();
+      break;
+    case ValueKind::kInt:
+      field.value = value.integer();
+      break;
+    case ValueKind::kUint:
+      field.value = value.unsigned_integer();
+      break;
+    case ValueKind::kDouble:
+      field.value = value.real();
+      break;
+    default: {
+      std::string text;
+      AppendPrinted(value, print, text);
+      field.value = std::move(text);
+    }
+  }
+  return field;
+}
+
+AlertField MakeExtraField(const Rule::ExtraField& extra, const Happening& happening,
+                          Scratch& scratch) {
+  if (extra.raw && extra.format.segments().size() == 1) {
+    const OutputFormat::Segment& segment = extra.format.segments().front();
+    return MakeField(extra.key, OutputFormat::ValueOf(segment, happening, scratch), segment.print);
+  }
+  std::string text;
+  extra.format.Render(happening, scratch, text);
+  return {extra.key, std::move(text)};
+}
+
+}  // namespace
+
+Alert MakeAlert(const Rule& rule, const Happening& happening, Scratch& scratch) {
+  Alert alert{.rule = rule.name,
+              .priority = rule.priority,
+              .source = rule.source,
+              .tags = {rule.tags.begin(), rule.tags.end()},
+              .time_ns = happening.time_ns,
+              .message = {},
+              .fields = {}};
+  rule.format.Render(happening, scratch, alert.message);
+  alert.fields.push_back({"evt.time", happening.time_ns});
+  for (const OutputFormat::Segment* segment : rule.format.fields()) {
+    if (segment->literal == "evt.time") continue;
+    alert.fields.push_back(MakeField(
+        segment->literal, OutputFormat::ValueOf(*segment, happening, scratch), segment->print));
+  }
+  for (const Rule::ExtraField& extra : rule.extra_fields) {
+    alert.fields.push_back(MakeExtraField(extra, happening, scratch));
+  }
+  return alert;
+}
+
+}  // namespace gyrfalcon

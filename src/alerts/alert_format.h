@@ -1,0 +1,36 @@
+// An alert as one line: Falco's text, or Falco's JSON.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "alerts/alert.h"
+
+namespace gyrfalcon {
+
+// Falco's config keys of the same names.
+struct AlertFormatOptions {
+  bool json_output = false;
+  bool json_include_output_property = true;
+  bool json_include_output_fields_property = true;
+  bool json_include_tags_property = true;
+  bool json_include_message_property = false;
+  bool time_format_iso_8601 = false;
+  std::string hostname;
+};
+
+// "08:21:57.026572338: Warning …"; without a newline. Control characters are escaped as in JSON
+// strings, and bytes that are no UTF-8 become U+FFFD, so one alert is one line of text.
+std::string FormatText(const Alert& alert, const AlertFormatOptions& options);
+
+// {"hostname",…,"time"}, keys in alphabetical order; without a newline.
+std::string FormatJson(const Alert& alert, const AlertFormatOptions& options);
+
+inline std::string FormatAlert(const Alert& alert, const AlertFormatOptions& options) {
+  return options.json_output ? FormatJson(alert, options) : FormatText(alert, options);
+}
+
+// The name of this machine, as alerts give it; FALCO_HOSTNAME overrides it.
+std::string AlertHostname();
+
+}  // namespace gyrfalcon

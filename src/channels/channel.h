@@ -1,0 +1,34 @@
+// Where alerts go (Falco calls it an output channel). One file each implements this.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace gyrfalcon {
+
+// Used by one thread at a time. May block: only the dispatcher's thread calls it.
+class Channel {
+ public:
+  Channel() = default;
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  virtual ~Channel() = default;
+
+  virtual std::string_view name() const = 0;
+  // One alert, one line, without its newline.
+  virtual Result<void> Write(std::string_view line) = 0;
+  // Everything written so far has left the process.
+  virtual Result<void> Flush() = 0;
+};
+
+// Lines on an open descriptor that stays the caller's: standard output. `buffered`: flushed when no
+// more alerts wait, else after each line.
+std::unique_ptr<Channel> MakeFdChannel(std::string name, int fd, bool buffered);
+
+// Appends lines to a file, made with mode 0600 if it is not there.
+Result<std::unique_ptr<Channel>> MakeFileChannel(std::string path, bool buffered);
+
+}  // namespace gyrfalcon

@@ -1,0 +1,84 @@
+#include "channels/dispatcher.h"
+
+namespace gyrfalcon {
+
+Dispatcher::Dispatcher(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels,
+                       std::function<void(const Error&)> on_error)
+    : options_(std::move(options)),
+      channels_(std::move(channels)),
+      on_error_(std::move(on_error)),
+      failing_(channels_.size(), false),
+      thread_([this] { Run(); }) {}
+
+Dispatcher::~Dispatcher() {
+  Stop();
+}
+
+bool Dispatcher::Put(Alert alert) {
+  std::unique_lock lock(mutex_);
+  if (options_.when_full == WhenFull::kWait) {
+    room_.wait(lock, [this] { return waiting_.size() < options_.waiting_max || stopping_; });
+  }
+  if (stopping_ || waiting_.size() >= options_.waiting_max) return false;
+  waiting_.push_back(std::move(alert));
+  wake_.notify_one();
+  return true;
+}
+
+void Dispatcher::Stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  room_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+uint64_t Dispatcher::failed_writes() const {
+  const std::scoped_lock lock(mutex_);
+  return failed_writes_;
+}
+
+void Dispatcher::Run() {
+  std::deque<Alert> batch;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return !waiting_.empty() || stopping_; });
+      if (waiting_.empty()) break;
+      batch.swap(waiting_);
+    }
+    room_.notify_all();
+    for (const Alert& alert : batch) Deliver(alert);
+    batch.clear();
+    FlushAll();
+  }
+  FlushAll();
+}
+
+void Dispatcher::Deliver(const Alert& alert) {
+  const std::string line = FormatAlert(alert, options_.format);
+  for (size_t i = 0; i < channels_.size(); ++i) NoteResult(i, channels_[i]->Write(line));
+}
+
+void Dispatcher::FlushAll() {
+  for (size_t i = 0; i < channels_.size(); ++i) {
+    if (const Result<void> result = channels_[i]->Flush(); !result) NoteResult(i, result);
+  }
+}
+
+void Dispatcher::NoteResult(size_t channel, const Result<void>& result) {
+  if (result) {
+    failing_[channel] = false;
+    return;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    ++failed_writes_;
+  }
+  if (!failing_[channel] && on_error_) on_error_(result.error());
+  failing_[channel] = true;
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,67 @@
+// Takes alerts from workers and gives them to the channels, on a thread of its own: a channel that
+// is slow or blocked holds up no sandbox.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "alerts/alert.h"
+#include "alerts/alert_format.h"
+#include "channels/channel.h"
+
+namespace gyrfalcon {
+
+enum class WhenFull : uint8_t {
+  kRefuse,  // live: a sandbox must not wait for a channel
+  kWait,    // replay: nothing is lost by reading the capture later
+};
+
+struct DispatcherOptions {
+  AlertFormatOptions format;
+  size_t waiting_max = 64 * 1024;  // alerts
+  WhenFull when_full = WhenFull::kRefuse;
+};
+
+class Dispatcher {
+ public:
+  // `on_error` runs on the dispatcher's thread, once for each run of failures of a channel.
+  Dispatcher(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels,
+             std::function<void(const Error&)> on_error);
+  ~Dispatcher();  // as Stop
+
+  // Any thread. False: refused, because too many wait.
+  bool Put(Alert alert);
+  // Delivers what waits, flushes the channels and joins the thread.
+  void Stop();
+
+  // Lines that a channel refused, and so lost to it.
+  uint64_t failed_writes() const;
+
+ private:
+  void Run();
+  void Deliver(const Alert& alert);
+  void FlushAll();
+  void NoteResult(size_t channel, const Result<void>& result);
+
+  const DispatcherOptions options_;
+  const std::vector<std::unique_ptr<Channel>> channels_;
+  const std::function<void(const Error&)> on_error_;
+  std::vector<bool> failing_;  // by channel; dispatcher's thread
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable room_;
+  std::deque<Alert> waiting_;
+  bool stopping_ = false;
+  uint64_t failed_writes_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace gyrfalcon

@@ -1,0 +1,52 @@
+#include "cli/commands.h"
+
+#include <fmt/format.h>
+
+namespace gyrfalcon {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"run", RunDaemon, "Listen to sandboxes and raise alerts, until stopped.",
+     "gyrfalcon run -r rules.yaml -g /etc/gyrfalcon/pod-init.json"},
+    {"replay", Replay, "Feed captures through the same pipeline and print the alerts.",
+     "gyrfalcon replay sandbox.trace -r rules.yaml --summary"},
+    {"capture", RecordCaptures, "Record each connection as a capture file.",
+     "gyrfalcon capture --listen /run/gyrfalcon/gvisor.sock --dir captures"},
+    {"dump", DumpCaptures, "Print each message of captures, decoded.",
+     "gyrfalcon dump sandbox.trace --json"},
+    {"rules check", CheckRules, "Say what is wrong with rules files.",
+     "gyrfalcon rules check my_rules.yaml"},
+    {"session generate", GenerateSessionCommand,
+     "Print the session config for runsc's --pod-init-config.",
+     "gyrfalcon session generate -r rules.yaml > /etc/gyrfalcon/pod-init.json"},
+    {"status", ShowStatus, "Ask a running daemon for its counters.", "gyrfalcon status --json"},
+    {"fields", ShowFields, "List what a rule can ask, or explain one field.",
+     "gyrfalcon fields proc.name"},
+    {"points", ShowPoints, "List gVisor's trace points and their fields.",
+     "gyrfalcon points syscall/openat"},
+};
+
+}  // namespace
+
+std::span<const Command> Commands() {
+  return kCommands;
+}
+
+int ExitCodeOf(Fault fault) {
+  switch (fault) {
+    case Fault::kInput:
+      return kExitNotWell;
+    case Fault::kUsage:
+      return kExitUsage;
+    case Fault::kEnvironment:
+      return kExitEnvironment;
+  }
+  return kExitNotWell;
+}
+
+int Report(const Error& error) {
+  fmt::print(stderr, "gyrfalcon: {}\n", error.message);
+  return ExitCodeOf(error.fault);
+}
+
+}  // namespace gyrfalcon

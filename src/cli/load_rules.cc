@@ -1,0 +1,60 @@
+#include "cli/load_rules.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/file.h"
+#include "rules/yaml.h"
+
+namespace gyrfalcon {
+
+extern const std::string_view kEmbeddedRules;  // rules/gyrfalcon_rules.yaml
+
+Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
+    const std::vector<std::string>& paths) {
+  std::vector<std::pair<std::string, std::string>> files;
+  if (paths.empty()) {
+    files.emplace_back("(embedded)", std::string(kEmbeddedRules));
+    return files;
+  }
+  const auto expanded = ExpandRulesPaths(paths);
+  if (!expanded) return std::unexpected(expanded.error());
+  for (const std::string& path : *expanded) {
+    auto text = ReadWholeFile(path, kRulesFileBytesMax);
+    if (!text) return std::unexpected(text.error());
+    files.emplace_back(path, std::move(*text));
+  }
+  if (files.empty()) {
+    return Fail(Fault::kInput,
+                "no rules file among " + Join(paths, ", ") + ": names must end in .yaml or .yml");
+  }
+  return files;
+}
+
+Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadOptions& options) {
+  const auto files = ReadRulesFiles(paths);
+  if (!files) return std::unexpected(files.error());
+  RuleLoader loader(AllFields(), options);
+  LoadedRules loaded;
+  for (const auto& [name, text] : *files) {
+    loader.AddFile(name, text);
+    loaded.files.push_back(name);
+  }
+  if (!loader.successful()) {
+    return Fail(Fault::kInput, Diagnostics(loader.results(), loader.files(), false));
+  }
+  for (const LoadResult& result : loader.results()) {
+    if (result.warnings.empty()) continue;
+    loaded.warnings.push_back(fmt::format("{}: {} warnings; `gyrfalcon rules check` shows them",
+                                          result.name, result.warnings.size()));
+  }
+  loaded.rules = loader.Compile();
+  const std::set<std::string> never = loaded.rules->NeverFields();
+  if (!never.empty()) {
+    loaded.warnings.push_back(fmt::format(
+        "gVisor never tells these fields, so they are always missing: {}", fmt::join(never, ", ")));
+  }
+  return loaded;
+}
+
+}  // namespace gyrfalcon

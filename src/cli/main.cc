@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/version.h"
+
+namespace gyrfalcon {
+namespace {
+
+void PrintHelp() {
+  fmt::print(
+      "gyrfalcon: runtime threat detection for gVisor sandboxes, with Falco's rules\n\n"
+      "usage: gyrfalcon COMMAND …   or, with Falco's flags, gyrfalcon -r RULES -g SESSION …\n\n");
+  for (const Command& command : Commands()) fmt::print("  {:<17} {}\n", command.name, command.help);
+  fmt::print(
+      "\n`gyrfalcon COMMAND --help` has the flags and an example.\n"
+      "Exit codes: 0 well, 1 the thing asked about is not, 2 usage, 3 the machine is at fault.\n");
+}
+
+// The command whose words the arguments begin with; longest first, "session generate" before
+// "session".
+const Command* FindCommand(std::span<const std::string> args, size_t& word_count) {
+  for (const size_t words : {size_t{2}, size_t{1}}) {
+    if (args.size() < words) continue;
+    const std::string name = Join(args.first(words), " ");
+    for (const Command& command : Commands()) {
+      if (command.name == name) {
+        word_count = words;
+        return &command;
+      }
+    }
+  }
+  return nullptr;
+}
+
+int UnknownCommand(const std::string& word) {
+  std::vector<std::string_view> names;
+  for (const Command& command : Commands()) names.push_back(command.name);
+  const auto nearest = NearestWord(word, names);
+  fmt::print(stderr, "gyrfalcon: no command `{}`{}; see `gyrfalcon --help`\n", word,
+             nearest ? fmt::format("; did you mean `{}`?", *nearest) : "");
+  return kExitUsage;
+}
+
+int Main(std::vector<std::string> args) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of ours that ends is an error of write, not our end
+  const bool asks_help =
+      !args.empty() && (args[0] == "-h" || args[0] == "--help" || args[0] == "help");
+  if (args.empty() || asks_help) {
+    PrintHelp();
+    return asks_help ? kExitOk : kExitUsage;
+  }
+  if (args[0] == "--version") {
+    fmt::print("gyrfalcon {}\n", kVersion);
+    return kExitOk;
+  }
+  // Falco's way of calling: flags at once mean `run`.
+  if (args[0].starts_with('-')) return RunDaemon(std::move(args));
+  size_t words = 0;
+  const Command* command = FindCommand(args, words);
+  if (command == nullptr) return UnknownCommand(args[0]);
+  args.erase(args.begin(), args.begin() + static_cast<std::ptrdiff_t>(words));
+  return command->run(std::move(args));
+}
+
+}  // namespace
+}  // namespace gyrfalcon
+
+int main(int argc, char** argv) {
+  return gyrfalcon::Main({argv + 1, argv + argc});
+}

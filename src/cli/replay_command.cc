@@ -1,0 +1,105 @@
+#include <memory>
+
+#include <unistd.h>
+
+#include "channels/dispatcher.h"
+#include "cli/arguments.h"
+#include "cli/config.h"
+#include "cli/load_rules.h"
+#include "cli/run_flags.h"
+#include "engine/pipeline.h"
+#include "wire/capture_source.h"
+
+namespace gyrfalcon {
+namespace {
+
+class ReplaySink final : public AlertSink {
+ public:
+  explicit ReplaySink(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  bool OnAlert(Alert alert) override { return dispatcher_.Put(std::move(alert)); }
+
+ private:
+  Dispatcher& dispatcher_;
+};
+
+Totals RunThrough(CaptureSource& source, Pipeline& pipeline) {
+  Record record;
+  for (;;) {
+    const SourceStatus status = source.Next(record);
+    if (status == SourceStatus::kEnd) break;
+    if (status == SourceStatus::kRecord) pipeline.Process(record);
+    for (const std::string& warning : source.TakeWarnings()) {
+      fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+    }
+  }
+  for (const std::string& warning : source.TakeWarnings()) {
+    fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+  }
+  return pipeline.totals();
+}
+
+std::optional<Arch> ParseArch(const std::string& name) {
+  if (name == "x86-64" || name == "x86_64" || name == "amd64") return Arch::kX86_64;
+  if (name == "aarch64" || name == "arm64") return Arch::kAarch64;
+  return std::nullopt;
+}
+
+}  // namespace
+
+int Replay(std::vector<std::string> args) {
+  const auto app = MakeApp("replay");
+  std::vector<std::string> captures;
+  bool summary = false;
+  std::string arch_name;
+  RunFlags flags;
+  app->add_option("CAPTURE", captures, "Files in gVisor's tracereplay format, replayed in order")
+      ->required();
+  AddRulesFlags(*app, flags);
+  app->add_flag("--summary", summary, "End stderr with one JSON object of counts");
+  app->add_option("--arch", arch_name,
+                  "The machine that the capture is from: x86-64 or aarch64 (default: this one's)");
+  if (const auto code = Parse(*app, std::move(args))) return *code;
+
+  PipelineOptions options;
+  if (!arch_name.empty()) {
+    const auto arch = ParseArch(arch_name);
+    if (!arch) {
+      return Report(
+          {fmt::format("--arch {}: expected x86-64 or aarch64", arch_name), Fault::kUsage});
+    }
+    options.arch = *arch;
+  }
+  Config config;
+  config.buffered_outputs = true;
+  std::vector<std::string> warnings;
+  if (const auto applied = ApplyFlags(flags, config, warnings); !applied) {
+    return Report(applied.error());
+  }
+  for (const std::string& warning : warnings)
+    fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+  auto loaded = LoadRules(config.rules_files, config.rules);
+  if (!loaded) return Report(loaded.error());
+  for (const std::string& warning : loaded->warnings) {
+    fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+  }
+
+  auto channels = MakeChannels(config);
+  if (!channels) return Report(channels.error());
+  config.format.hostname = AlertHostname();
+  Dispatcher dispatcher({.format = config.format, .when_full = WhenFull::kWait},
+                        std::move(*channels), [](const Error& error) { Report(error); });
+  ReplaySink sink(dispatcher);
+  CaptureSource source(captures);
+  Totals totals;
+  {
+    Pipeline pipeline(loaded->rules, options, sink);
+    totals = RunThrough(source, pipeline);
+  }
+  dispatcher.Stop();
+  const bool delivered = dispatcher.failed_writes() == 0;
+  if (summary) fmt::print(stderr, "{}\n", totals.SummaryJson());
+  if (source.error()) return Report(*source.error());
+  return delivered ? kExitOk : kExitEnvironment;
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,39 @@
+#include "cli/arguments.h"
+#include "cli/describe_rules.h"
+#include "cli/load_rules.h"
+#include "cli/run_flags.h"
+#include "runsc/session.h"
+
+namespace gyrfalcon {
+
+int GenerateSessionCommand(std::vector<std::string> args) {
+  const auto app = MakeApp("session generate");
+  RunFlags flags;
+  std::string socket;
+  std::string on_failure = "open";
+  bool all = false;
+  app->add_option("-r,--rules", flags.rules_files, "Rules to serve (default: the embedded ones)")
+      ->expected(1)
+      ->take_all();
+  app->add_flag("--all", all, "Every point and field, not only what the rules need");
+  app->add_option("--socket", socket, "Where gyrfalcon listens");
+  app->add_option("--on-failure", on_failure,
+                  "What a sandbox does when nobody answers: `open` starts unwatched, `closed` does "
+                  "not start")
+      ->check(CLI::IsMember({"open", "closed"}));
+  if (const auto code = Parse(*app, std::move(args))) return *code;
+
+  SessionOptions options;
+  options.socket_path = socket.empty() ? DefaultSocketPath() : socket;
+  options.on_failure = on_failure == "closed" ? OnFailure::kClosed : OnFailure::kOpen;
+  if (all) {
+    fmt::print("{}", GenerateFullSession(options));
+    return kExitOk;
+  }
+  const auto loaded = LoadRules(flags.rules_files, {});
+  if (!loaded) return Report(loaded.error());
+  fmt::print("{}", GenerateSession(options, *loaded->rules));
+  return kExitOk;
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,35 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/config.h"
+#include "engine/counters.h"
+#include "service/control.h"
+
+namespace gyrfalcon {
+
+int ShowStatus(std::vector<std::string> args) {
+  const auto app = MakeApp("status");
+  std::string socket;
+  bool json = false;
+  app->add_option("--socket", socket, "The daemon's socket (default: the daemon's default)");
+  app->add_flag("--json", json, "Print JSON");
+  if (const auto code = Parse(*app, std::move(args))) return *code;
+  if (socket.empty()) socket = DefaultSocketPath();
+  const auto answer = AskDaemon(ControlSocketPath(socket), "/status");
+  if (!answer) return Report(answer.error());
+  if (json) {
+    fmt::print("{}", *answer);
+    return kExitOk;
+  }
+  const auto status = nlohmann::ordered_json::parse(*answer, nullptr, false);
+  if (!status.is_object() || !status.contains("counters")) {
+    return Report({"the daemon's answer makes no sense", Fault::kEnvironment});
+  }
+  fmt::print("{:<28} {}\n", "sandboxes", status["sandboxes"].dump());
+  for (const auto& [name, value] : status["counters"].items()) {
+    fmt::print("{:<28} {}\n", name, value.dump());
+  }
+  return kExitOk;
+}
+
+}  // namespace gyrfalcon

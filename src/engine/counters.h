@@ -1,0 +1,68 @@
+// What a worker's pipeline counts, as one table; those of wire/, points/ and state/ stand beside
+// it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/counter.h"
+#include "points/event.h"
+#include "state/limits.h"
+#include "wire/counters.h"
+
+namespace gyrfalcon {
+
+enum class EngineCounter : uint8_t {
+  kMessages,
+  kBadFraming,
+  kDroppedBySandboxes,
+  kHappenings,
+  kAlerts,
+  kAlertsLost,
+  kSandboxesOpened,
+  kSandboxesClosed,
+  kSandboxesMoved,
+  kMessagesAfterMove,
+  kCount,
+};
+
+inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
+    {"messages", Severity::kInfo, "Messages taken up."},
+    {"bad_framing", Severity::kDataLoss, "Messages refused: their header makes no sense."},
+    {"dropped", Severity::kDataLoss,
+     "Messages that sandboxes say they could not send: our queue was full, or they were too "
+     "large."},
+    {"happenings", Severity::kInfo, "Events that rules were asked about."},
+    {"alerts", Severity::kInfo, "Alerts raised."},
+    {"alerts_lost", Severity::kDataLoss, "Alerts that no channel took in time."},
+    {"sandboxes_opened", Severity::kInfo, "Connections taken up by a worker."},
+    {"sandboxes_closed", Severity::kInfo, "Connections that ended."},
+    {"sandboxes_moved", Severity::kInfo,
+     "Sandboxes whose state moved to a newer connection of the same sandbox."},
+    {"messages_after_move", Severity::kDataLoss,
+     "Messages of a connection whose sandbox has a newer one, left out."},
+});
+static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
+
+// Everything counted, added up over workers.
+struct Totals {
+  Counters<EngineCounter> engine;
+  Counters<DecodeError> decode;
+  StateCounters state;
+  Counters<WireCounter> wire;
+
+  void Add(const Totals& other);
+  uint64_t undecodable() const;  // bad framing and bad protobuf, but not unknown types
+
+  struct Row {
+    const CounterRow* def;
+    uint64_t value;
+  };
+  std::vector<Row> Rows() const;
+  // {"messages","undecodable","unknown_types","dropped","alerts"}, on one line.
+  std::string SummaryJson() const;
+};
+
+}  // namespace gyrfalcon

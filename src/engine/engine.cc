@@ -1,0 +1,163 @@
+#include "engine/engine.h"
+
+#include <functional>
+
+#include "engine/sandbox_id.h"
+
+namespace gyrfalcon {
+namespace {
+
+class DispatcherSink final : public AlertSink {
+ public:
+  explicit DispatcherSink(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  bool OnAlert(Alert alert) override { return dispatcher_.Put(std::move(alert)); }
+
+ private:
+  Dispatcher& dispatcher_;
+};
+
+}  // namespace
+
+// A thread with its own connections, sandboxes and counters. Others only add connections, leave new
+// rules and read the published totals.
+struct Engine::Worker {
+  Worker(std::unique_ptr<SocketSource> socket_source, std::shared_ptr<const RuleSet> rules,
+         const PipelineOptions& options, Dispatcher& dispatcher)
+      : source(std::move(socket_source)),
+        sink(dispatcher),
+        pipeline(std::move(rules), options, sink) {}
+
+  void Run();
+  void TakeUpNewRules();
+  void Publish();
+
+  std::unique_ptr<SocketSource> source;
+  DispatcherSink sink;
+  Pipeline pipeline;
+
+  std::atomic<bool> has_new_rules = false;
+  std::mutex mutex;
+  std::shared_ptr<const RuleSet> new_rules;  // under mutex
+  Totals published;                          // under mutex
+  size_t published_sandboxes = 0;            // under mutex
+  std::thread thread;
+};
+
+void Engine::Worker::Run() {
+  constexpr int kPublishIntervalMs = 500;
+  constexpr uint32_t kRecordsPerPublish = 64 * 1024;
+  source->set_idle_timeout_ms(kPublishIntervalMs);
+  Record record;
+  uint32_t since_publish = 0;
+  for (;;) {
+    const SourceStatus status = source->Next(record);
+    if (has_new_rules.load(std::memory_order_acquire)) TakeUpNewRules();
+    if (status == SourceStatus::kEnd) break;
+    if (status == SourceStatus::kRecord) pipeline.Process(record);
+    // The clock is not asked for each message: a quiet worker publishes when idle, a busy one
+    // often.
+    if (status == SourceStatus::kIdle || record.kind != RecordKind::kFrame ||
+        ++since_publish == kRecordsPerPublish) {
+      since_publish = 0;
+      Publish();
+    }
+  }
+  Publish();
+}
+
+void Engine::Worker::TakeUpNewRules() {
+  const std::scoped_lock lock(mutex);
+  has_new_rules.store(false, std::memory_order_relaxed);
+  pipeline.SetRules(std::move(new_rules));
+}
+
+void Engine::Worker::Publish() {
+  Totals totals = pipeline.totals();
+  totals.wire = source->counters().Snapshot();
+  const std::scoped_lock lock(mutex);
+  published = totals;
+  published_sandboxes = pipeline.sandbox_count();
+}
+
+Engine::Engine(EngineOptions options, Dispatcher& dispatcher, Listener listener)
+    : options_(std::move(options)), dispatcher_(dispatcher), listener_(std::move(listener)) {}
+
+Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
+                                              std::shared_ptr<const RuleSet> rules,
+                                              Dispatcher& dispatcher, OnRejected on_rejected) {
+  auto listener = Listener::Open(options.socket_path);
+  if (!listener) return std::unexpected(listener.error());
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), dispatcher, std::move(*listener)));
+  for (size_t i = 0; i < std::max<size_t>(1, engine->options_.workers); ++i) {
+    auto source = SocketSource::Create(engine->options_.source);
+    if (!source) return std::unexpected(source.error());
+    engine->workers_.push_back(
+        std::make_unique<Worker>(std::move(*source), rules, engine->options_.pipeline, dispatcher));
+  }
+  for (const auto& worker : engine->workers_) {
+    worker->thread = std::thread([&target = *worker] { target.Run(); });
+  }
+  Engine& self = *engine;
+  auto handshakes = HandshakeService::Start(
+      engine->listener_, engine->options_.handshake,
+      [&self](AcceptedConnection connection) {
+        Worker& worker = self.WorkerFor(connection);
+        worker.source->Add(std::move(connection));
+      },
+      std::move(on_rejected));
+  if (!handshakes) return std::unexpected(handshakes.error());
+  engine->handshakes_ = std::move(*handshakes);
+  return engine;
+}
+
+Engine::~Engine() {
+  Stop();
+}
+
+void Engine::Stop() {
+  if (std::exchange(stopped_, true)) return;
+  if (handshakes_) handshakes_->Stop();
+  for (const auto& worker : workers_) worker->source->Stop();
+  for (const auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
+}
+
+// By sandbox where the peer names it, so that a successor connection meets the state of the one
+// before.
+Engine::Worker& Engine::WorkerFor(const AcceptedConnection& connection) {
+  const std::string id =
+      connection.peer ? SandboxIdFromCommandLine(connection.peer->command_line) : std::string();
+  const size_t key =
+      id.empty() ? std::hash<uint64_t>{}(connection.id.value) : std::hash<std::string>{}(id);
+  return *workers_[key % workers_.size()];
+}
+
+void Engine::SetRules(std::shared_ptr<const RuleSet> rules) {
+  for (const auto& worker : workers_) {
+    const std::scoped_lock lock(worker->mutex);
+    worker->new_rules = rules;
+    worker->has_new_rules.store(true, std::memory_order_release);
+  }
+}
+
+Totals Engine::totals() const {
+  Totals sum;
+  for (const auto& worker : workers_) {
+    const std::scoped_lock lock(worker->mutex);
+    sum.Add(worker->published);
+  }
+  if (handshakes_) sum.wire.Add(handshakes_->counters().Snapshot());
+  return sum;
+}
+
+size_t Engine::sandbox_count() const {
+  size_t sum = 0;
+  for (const auto& worker : workers_) {
+    const std::scoped_lock lock(worker->mutex);
+    sum += worker->published_sandboxes;
+  }
+  return sum;
+}
+
+}  // namespace gyrfalcon

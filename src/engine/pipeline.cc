@@ -1,0 +1,129 @@
+#include "engine/pipeline.h"
+
+#include "engine/sandbox_id.h"
+#include "wire/message_header.h"
+
+namespace gyrfalcon {
+
+Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts)
+    : rules_(std::move(rules)), options_(options), alerts_(alerts) {}
+
+Pipeline::~Pipeline() = default;
+
+void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) {
+  rules_ = std::move(rules);
+}
+
+void Pipeline::Process(const Record& record) {
+  switch (record.kind) {
+    case RecordKind::kOpened:
+      Open(record);
+      return;
+    case RecordKind::kClosed:
+      Close(record);
+      return;
+    case RecordKind::kFrame:
+      if (const auto found = sessions_.find(record.connection.value); found != sessions_.end()) {
+        TakeUpFrame(found->second, record);
+      }
+      return;
+  }
+}
+
+void Pipeline::Open(const Record& record) {
+  totals_.engine.Add(EngineCounter::kSandboxesOpened);
+  Session& session = sessions_[record.connection.value];
+  session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
+  if (record.peer) {
+    const std::string id = SandboxIdFromCommandLine(record.peer->command_line);
+    if (!id.empty()) Identify(record.connection.value, session, id);
+  }
+}
+
+void Pipeline::Close(const Record& record) {
+  const auto found = sessions_.find(record.connection.value);
+  if (found == sessions_.end()) return;
+  totals_.engine.Add(EngineCounter::kSandboxesClosed);
+  Session& session = found->second;
+  if (session.sandbox) {
+    session.sandbox->Finish(*this);
+    totals_.state.Add(session.sandbox->counters());
+    connection_by_sandbox_.erase(session.sandbox_id);
+  }
+  sessions_.erase(found);
+}
+
+void Pipeline::Identify(uint64_t connection, Session& session, std::string_view id) {
+  session.sandbox_id = id;
+  const auto [entry, is_new] = connection_by_sandbox_.try_emplace(std::string(id), connection);
+  if (is_new || entry->second == connection) return;
+  // `trace create --force` has replaced the older connection: the newer wins, the state moves.
+  const auto older = sessions_.find(entry->second);
+  if (older != sessions_.end() && older->second.sandbox) {
+    totals_.state.Add(session.sandbox->counters());
+    session.sandbox = std::move(older->second.sandbox);
+    older->second.sandbox_id.clear();
+    totals_.engine.Add(EngineCounter::kSandboxesMoved);
+  }
+  entry->second = connection;
+}
+
+void Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
+  // Wraps at 2^32, so only the unsigned difference means anything. A new connection may begin with
+  // what was lost before it; `trace create --force` resets the counter, which a later connection
+  // shows.
+  const uint32_t before = session.has_dropped_count ? session.dropped_count : 0;
+  session.has_dropped_count = true;
+  session.dropped_count = dropped_count;
+  const uint32_t newly_dropped = dropped_count - before;
+  constexpr uint32_t kHalf = uint32_t{1} << 31;
+  if (newly_dropped < kHalf) {
+    totals_.engine.Add(EngineCounter::kDroppedBySandboxes, newly_dropped);
+  }
+}
+
+void Pipeline::TakeUpFrame(Session& session, const Record& record) {
+  totals_.engine.Add(EngineCounter::kMessages);
+  const auto message = ReadMessage(record.frame.bytes());
+  if (!message) {
+    totals_.engine.Add(EngineCounter::kBadFraming);
+    return;
+  }
+  CountDrops(session, message->dropped_count);
+  if (!session.sandbox) {
+    totals_.engine.Add(EngineCounter::kMessagesAfterMove);
+    return;
+  }
+  if (const auto decoded = Decode(message->type, message->payload, event_); !decoded) {
+    totals_.decode.Add(decoded.error());
+    return;
+  }
+  Sandbox& sandbox = *session.sandbox;
+  sandbox.Apply(event_, record.receive_time_ns, *this);
+  if (session.sandbox_id.empty() && !sandbox.id().empty()) {
+    Identify(record.connection.value, session, sandbox.id());
+  }
+}
+
+void Pipeline::OnHappening(const Happening& happening) {
+  totals_.engine.Add(EngineCounter::kHappenings);
+  scratch_.Reset();
+  matches_.clear();
+  rules_->Evaluate(happening, scratch_, matches_);
+  for (const Rule* rule : matches_) {
+    totals_.engine.Add(EngineCounter::kAlerts);
+    if (!alerts_.OnAlert(MakeAlert(*rule, happening, scratch_))) {
+      totals_.engine.Add(EngineCounter::kAlertsLost);
+    }
+  }
+}
+
+Totals Pipeline::totals() const {
+  Totals sum = totals_;
+  for (const auto& [connection, session] : sessions_) {
+    if (session.sandbox) sum.state.Add(session.sandbox->counters());
+  }
+  return sum;
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,77 @@
+// One worker's share of the work: records in, alerts out. Everything here belongs to one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "alerts/alert.h"
+#include "base/hash.h"
+#include "engine/counters.h"
+#include "fields/scratch.h"
+#include "points/event.h"
+#include "rules/rule_set.h"
+#include "state/sandbox.h"
+#include "wire/record.h"
+
+namespace gyrfalcon {
+
+struct PipelineOptions {
+  SandboxLimits limits;
+  Arch arch = kHostArch;
+};
+
+// Where alerts go. Called on the worker's thread, which must not wait for a channel.
+class AlertSink {
+ public:
+  virtual ~AlertSink() = default;
+  // False when the alert could not be kept.
+  virtual bool OnAlert(Alert alert) = 0;
+};
+
+class Pipeline final : private HappeningSink {
+ public:
+  Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts);
+  ~Pipeline() override;
+
+  // Takes up one record, in the order in which its connection gave them.
+  void Process(const Record& record);
+  // From the next record on.
+  void SetRules(std::shared_ptr<const RuleSet> rules);
+
+  // Those of all sandboxes, ended ones included.
+  Totals totals() const;
+  size_t sandbox_count() const { return sessions_.size(); }
+
+ private:
+  // One connection and the sandbox behind it.
+  struct Session {
+    std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
+    std::string sandbox_id;            // "" until known
+    uint32_t dropped_count = 0;        // as the last header said
+    bool has_dropped_count = false;
+  };
+
+  void Open(const Record& record);
+  void Close(const Record& record);
+  void TakeUpFrame(Session& session, const Record& record);
+  void CountDrops(Session& session, uint32_t dropped_count);
+  // Gives the connection its sandbox's id, and the state of an older connection of the same one.
+  void Identify(uint64_t connection, Session& session, std::string_view id);
+  void OnHappening(const Happening& happening) override;
+
+  std::shared_ptr<const RuleSet> rules_;
+  const PipelineOptions options_;
+  AlertSink& alerts_;
+  Totals totals_;  // of ended sandboxes; the living have their own state counters
+  absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
+  absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
+  Event event_;
+  Scratch scratch_;
+  std::vector<const Rule*> matches_;
+};
+
+}  // namespace gyrfalcon

@@ -1,0 +1,39 @@
+// The session config that tells runsc which points to send and where (its --pod-init-config).
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "rules/rule_set.h"
+
+namespace gyrfalcon {
+
+// What a sandbox does when nobody answers its connection.
+enum class OnFailure : uint8_t {
+  kOpen,    // it starts, and is not watched
+  kClosed,  // it does not start
+};
+
+struct SessionOptions {
+  std::string socket_path;
+  OnFailure on_failure = OnFailure::kOpen;
+  int retries = 3;  // of a full queue, each a sleep in the sandbox's task
+  std::string backoff = "25us";
+  std::string backoff_max = "10ms";
+};
+
+// With every point that gVisor has a schema for, enter and exit, and all their fields.
+std::string GenerateFullSession(const SessionOptions& options);
+
+// With the points that the rules' event types come from, those that keep the state true, and the
+// fields that they give. One line of JSON text per level, as people edit it.
+std::string GenerateSession(const SessionOptions& options, const RuleSet& rules);
+
+// What a session config says about us: `path` is for messages.
+struct SessionConfig {
+  std::string endpoint;  // of the remote sink: where we listen
+};
+// Errors name the file and the mend: no JSON, no trace_session, no remote sink, no endpoint.
+Result<SessionConfig> ParseSessionConfig(const std::string& path, const std::string& text);
+
+}  // namespace gyrfalcon

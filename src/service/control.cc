@@ -1,0 +1,176 @@
+#include "service/control.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <httplib.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace gyrfalcon {
+namespace {
+
+// sockaddr of a path that fits; the daemon's own socket path, which is as long, was checked before.
+Result<sockaddr_un> MakeAddress(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return Fail(Fault::kEnvironment, path + ": too long for a socket's path (107 bytes)");
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+const sockaddr* Generic(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+std::string StatusJson(const DaemonStatus& status) {
+  nlohmann::ordered_json out;
+  out["sandboxes"] = status.sandboxes;
+  nlohmann::ordered_json& counters = out["counters"];
+  for (const Totals::Row& row : status.totals.Rows())
+    counters[std::string(row.def->name)] = row.value;
+  return out.dump() + "\n";
+}
+
+}  // namespace
+
+namespace {
+
+// A descriptor as cpp-httplib wants it.
+class FdStream final : public httplib::Stream {
+ public:
+  explicit FdStream(int fd) : fd_(fd) {}
+  bool is_readable() const override { return Wait(POLLIN); }
+  bool is_writable() const override { return Wait(POLLOUT); }
+  ssize_t read(char* out, size_t size) override {
+    return is_readable() ? recv(fd_, out, size, 0) : -1;
+  }
+  ssize_t write(const char* bytes, size_t size) override {
+    return is_writable() ? send(fd_, bytes, size, MSG_NOSIGNAL) : -1;
+  }
+  void get_remote_ip_and_port(std::string& ip, int& port) const override {
+    ip = "local";
+    port = 0;
+  }
+  void get_local_ip_and_port(std::string& ip, int& port) const override {
+    get_remote_ip_and_port(ip, port);
+  }
+  socket_t socket() const override { return fd_; }
+
+ private:
+  bool Wait(short events) const {
+    constexpr int kPatienceMs = 1000;
+    pollfd waiting{fd_, events, 0};
+    return poll(&waiting, 1, kPatienceMs) == 1;
+  }
+
+  const int fd_;
+};
+
+}  // namespace
+
+// cpp-httplib 0.11 speaks HTTP over any stream but can't listen on a Unix socket itself, so connections
+// are accepted here and handed to it one by one.
+class ControlServer::Http : public httplib::Server {
+ public:
+  void Serve(int fd) {
+    FdStream stream(fd);
+    bool closed = false;
+    process_request(stream, true, closed, nullptr);
+  }
+};
+
+std::string ControlSocketPath(const std::string& socket_path) {
+  const size_t slash = socket_path.rfind('/');
+  return (slash == std::string::npos ? "" : socket_path.substr(0, slash + 1)) + "control.sock";
+}
+
+ControlServer::ControlServer(std::string path, std::function<DaemonStatus()> status)
+    : path_(std::move(path)), http_(std::make_unique<Http>()) {
+  http_->Get("/status",
+             [status = std::move(status)](const httplib::Request&, httplib::Response& out) {
+               out.set_content(StatusJson(status()), "application/json");
+             });
+  http_->Get("/healthz", [](const httplib::Request&, httplib::Response& out) {
+    out.set_content("ok\n", "text/plain");
+  });
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::Start(std::string path,
+                                                            std::function<DaemonStatus()> status) {
+  std::unique_ptr<ControlServer> server(new ControlServer(std::move(path), std::move(status)));
+  if (const auto bound = server->Bind(); !bound) return std::unexpected(bound.error());
+  server->thread_ = std::thread([&self = *server] { self.Run(); });
+  return server;
+}
+
+Result<void> ControlServer::Bind() {
+  const auto address = MakeAddress(path_);
+  if (!address) return std::unexpected(address.error());
+  socket_ = UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
+  // The daemon's socket is locked for one process, so whatever lies here is nobody's.
+  unlink(path_.c_str());
+  constexpr int kBacklog = 16;
+  if (socket_.get() < 0 || stop_.get() < 0 ||
+      bind(socket_.get(), Generic(*address), sizeof *address) != 0 ||
+      chmod(path_.c_str(), 0600) != 0 || listen(socket_.get(), kBacklog) != 0) {
+    return Fail(Fault::kEnvironment, "cannot listen on the control socket " + path_ + ": " +
+                                         ErrnoText(errno) + "; check the folder's owner and mode");
+  }
+  return {};
+}
+
+void ControlServer::Run() {
+  for (;;) {
+    pollfd waiting[] = {{socket_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+    if (poll(waiting, 2, -1) < 0) continue;
+    if (waiting[1].revents != 0) return;
+    const UniqueFd client(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (client.get() >= 0) http_->Serve(client.get());
+  }
+}
+
+ControlServer::~ControlServer() {
+  const uint64_t one = 1;
+  if (stop_.get() >= 0 && write(stop_.get(), &one, sizeof one) < 0) return;
+  if (thread_.joinable()) {
+    thread_.join();
+    unlink(path_.c_str());
+  }
+}
+
+Result<std::string> AskDaemon(const std::string& control_path, const std::string& target) {
+  const auto address = MakeAddress(control_path);
+  if (!address) return std::unexpected(address.error());
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0 || connect(fd.get(), Generic(*address), sizeof *address) != 0) {
+    return Fail(Fault::kEnvironment, "no daemon answers on " + control_path + ": " +
+                                         ErrnoText(errno) + "; start one with `gyrfalcon run`");
+  }
+  const std::string request = "GET " + target + " HTTP/1.0\r\n\r\n";
+  std::string answer;
+  if (send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
+    return Fail(Fault::kEnvironment, control_path + ": " + ErrnoText(errno));
+  }
+  constexpr size_t kAnswerBytesMax = 1024 * 1024;
+  char block[4096];
+  for (ssize_t count;
+       answer.size() < kAnswerBytesMax && (count = read(fd.get(), block, sizeof block)) > 0;) {
+    answer.append(block, static_cast<size_t>(count));
+  }
+  const size_t body = answer.find("\r\n\r\n");
+  if (!answer.starts_with("HTTP/1.1 200") || body == std::string::npos) {
+    return Fail(Fault::kEnvironment, control_path + ": the daemon's answer makes no sense");
+  }
+  return answer.substr(body + 4);
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,29 @@
+#include "state/limits.h"
+
+namespace gyrfalcon {
+
+const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCounterRows = {{
+    {"processes_refused", Severity::kDataLoss,
+     "Processes not remembered: the sandbox has too many."},
+    {"threads_refused", Severity::kDataLoss, "Threads not remembered: the sandbox has too many."},
+    {"containers_refused", Severity::kDataLoss,
+     "Containers not remembered: the sandbox has too many."},
+    {"fds_refused", Severity::kDataLoss,
+     "File descriptors not remembered: the process has too many."},
+    {"ancestors_cut", Severity::kInfo,
+     "Lines of ancestors that were cut because they are too long."},
+    {"texts_cut", Severity::kDataLoss, "Paths, arguments or environments cut to their limit."},
+    {"memory_refused", Severity::kDataLoss,
+     "Things not remembered: the sandbox's state has reached its share of memory."},
+    {"written_files_refused", Severity::kDataLoss,
+     "Files opened for writing that were not remembered: the sandbox has too many."},
+    {"unknown_syscalls", Severity::kInfo,
+     "Messages whose system call number means nothing on this architecture."},
+    {"unknown_thread_exits", Severity::kInfo, "Exits of threads that were never seen."},
+    {"processes_first_seen", Severity::kInfo,
+     "Processes first seen without a start: exec sessions, attached late, or a lost message."},
+    {"ids_recycled", Severity::kInfo,
+     "Thread ids that came back with another start time before their exit was seen."},
+}};
+
+}  // namespace gyrfalcon

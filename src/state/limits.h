@@ -1,0 +1,45 @@
+// What a sandbox may make us remember. The sandbox is hostile: everything that grows has a limit
+// here, and every limit that is hit is counted.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/counter.h"
+
+namespace gyrfalcon {
+
+struct SandboxLimits {
+  size_t processes_max = 32 * 1024;
+  size_t threads_max = 64 * 1024;
+  size_t containers_max = 1024;
+  size_t fds_per_process_max = 4096;
+  size_t ancestors_max = 128;            // length of a line of ancestors that is kept
+  size_t text_bytes_max = 4096;          // a path, a cwd, an id
+  size_t argv_bytes_max = 256 * 1024;    // gVisor can't send more than about 213 kB
+  size_t written_files_max = 16 * 1024;  // paths remembered as opened for writing
+  size_t sandbox_bytes_max = 64u << 20;  // all state of a sandbox
+};
+
+enum class StateCounter : uint8_t {
+  kProcessesRefused,
+  kThreadsRefused,
+  kContainersRefused,
+  kFdsRefused,
+  kAncestorsCut,
+  kTextsCut,
+  kMemoryRefused,
+  kWrittenFilesRefused,
+  kUnknownSyscall,
+  kUnknownThreadExits,
+  kProcessesFirstSeen,
+  kIdsRecycled,
+  kCount,
+};
+
+extern const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCounterRows;
+
+using StateCounters = Counters<StateCounter>;
+
+}  // namespace gyrfalcon

@@ -1,0 +1,35 @@
+#include "state/process.h"
+
+#include <algorithm>
+
+namespace gyrfalcon {
+
+std::string_view Container::short_id() const {
+  constexpr size_t kDigestLength = 64;
+  constexpr size_t kShortLength = 12;
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  const std::string_view whole = id;
+  if (whole.size() == kDigestLength && std::ranges::all_of(whole, is_hex)) {
+    return whole.substr(0, kShortLength);
+  }
+  return whole;
+}
+
+void TaskName::Set(std::string_view name) {
+  name = name.substr(0, bytes_.size());
+  std::ranges::copy(name, bytes_.begin());
+  size_ = static_cast<uint8_t>(name.size());
+}
+
+std::string_view Process::CommandLine() const {
+  if (command_line.empty() && !name.empty()) {
+    command_line = name.view();
+    if (!image->args.empty()) {
+      command_line += ' ';
+      command_line += image->args.joined();
+    }
+  }
+  return command_line;
+}
+
+}  // namespace gyrfalcon

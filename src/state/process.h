@@ -1,0 +1,109 @@
+// Containers, processes (thread groups) and threads of one sandbox.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory_resource>
+#include <string>
+#include <string_view>
+
+#include "base/ref.h"
+#include "points/event.h"
+#include "state/arena.h"
+#include "state/fd_table.h"
+#include "state/text_vector.h"
+
+namespace gyrfalcon {
+
+struct Container : ArenaObject<Container> {
+  Container(Arena& owner, std::string_view full_id)
+      : ArenaObject(owner), id(full_id, owner.resource()) {}
+
+  // Falco's container.id: 12 characters of ids of 64 hex digits, else the whole id.
+  std::string_view short_id() const;
+
+  std::pmr::string id;
+  int64_t start_time_ns = 0;  // 0: container/start was not seen
+  int32_t init_tgid = 0;      // 0: not known
+};
+
+// What an exec put into a process; shared by fork until one of them execs again.
+struct Image : ArenaObject<Image> {
+  explicit Image(Arena& owner)
+      : ArenaObject(owner),
+        exe(owner.resource()),
+        exe_path(owner.resource()),
+        args(owner.resource()),
+        env(owner.resource()),
+        exec_name(owner.resource()) {}
+
+  std::pmr::string exe;       // argv[0]
+  std::pmr::string exe_path;  // resolved path of the binary; "" when not known
+  TextVector args;            // argv[1..]
+  TextVector env;
+  std::pmr::string exec_name;  // the path as passed to execve; "" when not known
+  uint32_t argc = 0;           // argv's length, argv[0] included
+  uint32_t mode = 0;           // of the binary, with its owner: for proc.is_exe_writable
+  uint32_t owner_uid = 0;
+  uint32_t owner_gid = 0;
+  uint64_t inode = 0;
+  int64_t change_time_ns = 0;
+  int64_t exec_time_ns = 0;
+  bool has_binary_info = false;  // mode … change_time_ns and the overlay flags are known
+  bool in_upper_layer = false;
+  bool in_lower_layer = false;
+  bool in_memfd = false;
+  // The file was opened for writing in this sandbox before it was run: drift where runsc is too old
+  // to tell layers. Blind to a file that was written elsewhere and renamed.
+  bool written_before = false;
+  // The exec was concluded, not told: from syscall/execve/exit, or a process first seen without
+  // one.
+  bool synthetic = false;
+};
+
+// A task's name: at most 15 bytes, as the kernel cuts it.
+class TaskName {
+ public:
+  std::string_view view() const { return {bytes_.data(), size_}; }
+  bool empty() const { return size_ == 0; }
+  void Set(std::string_view name);
+
+ private:
+  std::array<char, 15> bytes_{};
+  uint8_t size_ = 0;
+};
+
+struct Process : ArenaObject<Process> {
+  explicit Process(Arena& owner)
+      : ArenaObject(owner), cwd(owner.resource()), command_line(owner.resource()) {}
+
+  // Falco's proc.cmdline: name, then the arguments. Kept until name or image change.
+  std::string_view CommandLine() const;
+  void ForgetCommandLine() { command_line.clear(); }
+
+  int32_t tgid = 0;           // in the sandbox's root PID namespace
+  int64_t start_time_ns = 0;  // 0: not known
+  Ref<Process> parent;        // the process that made it; outlives its own exit while children live
+  Ref<Container> container;
+  Ref<Image> image;  // always set
+  Ref<FdTable> fds;  // always set; shared with a process made with CLONE_FILES
+  TaskName name;
+  std::pmr::string cwd;  // without trailing slash except "/"; "" when not known
+  Credentials credentials;
+  bool credentials_known = false;
+  int32_t session_id = 0;  // 0: not known
+  int32_t group_id = 0;    // process group; 0: not known
+  uint32_t tty = 0;        // controlling terminal's device number; 0: none known
+  int64_t fd_limit = -1;   // RLIMIT_NOFILE; -1: not known
+  uint32_t live_threads = 0;
+  bool is_exec_session = false;
+  bool exited = false;
+  bool first_seen = false;  // without container/start or clone
+  // First seen without an exec: one is made up as soon as its name is known.
+  bool owes_synthetic_exec = false;
+
+ private:
+  mutable std::pmr::string command_line;
+};
+
+}  // namespace gyrfalcon

@@ -1,0 +1,397 @@
+#include "state/sandbox.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace gyrfalcon {
+
+// What each message type does. A type with a schematised enter message that means nothing by itself
+// has no row for it: enter and exit are one happening, told by the exit.
+const Sandbox::HandlerRow Sandbox::kHandlers[] = {
+    {MessageType::kUnknown, nullptr, nullptr},
+    {MessageType::kContainerStart, &Sandbox::OnContainerStart, nullptr},
+    {MessageType::kSentryClone, &Sandbox::OnSentryClone, nullptr},
+    {MessageType::kSentryExec, &Sandbox::OnSentryExec, nullptr},
+    {MessageType::kSentryExitNotifyParent, &Sandbox::OnExitNotifyParent, nullptr},
+    {MessageType::kSentryTaskExit, &Sandbox::OnTaskExit, nullptr},
+    {MessageType::kRaw, nullptr, &Sandbox::OnRaw},
+    {MessageType::kOpen, nullptr, &Sandbox::OnOpen},
+    {MessageType::kClose, nullptr, &Sandbox::OnClose},
+    {MessageType::kRead, nullptr, &Sandbox::OnFdUse},
+    {MessageType::kConnect, nullptr, &Sandbox::OnConnect},
+    {MessageType::kExecve, &Sandbox::OnExecve, &Sandbox::OnExecve},
+    {MessageType::kSocket, nullptr, &Sandbox::OnSocket},
+    {MessageType::kChdir, nullptr, &Sandbox::OnChdir},
+    {MessageType::kSetid, nullptr, &Sandbox::OnSetid},
+    {MessageType::kSetresid, nullptr, &Sandbox::OnSetresid},
+    {MessageType::kPrlimit64, nullptr, &Sandbox::OnPrlimit},
+    {MessageType::kPipe, nullptr, &Sandbox::OnPipe},
+    {MessageType::kFcntl, nullptr, &Sandbox::OnFcntl},
+    {MessageType::kDup, nullptr, &Sandbox::OnDup},
+    {MessageType::kSignalfd, nullptr, &Sandbox::OnAnonymousFd},
+    {MessageType::kChroot, nullptr, &Sandbox::TellReturn},
+    {MessageType::kEventfd, nullptr, &Sandbox::OnAnonymousFd},
+    {MessageType::kClone, nullptr, &Sandbox::OnCloneExit},
+    {MessageType::kBind, nullptr, &Sandbox::OnBind},
+    {MessageType::kAccept, nullptr, &Sandbox::OnAccept},
+    {MessageType::kTimerfdCreate, nullptr, &Sandbox::OnAnonymousFd},
+    {MessageType::kTimerfdSetTime, nullptr, &Sandbox::OnFdUse},
+    {MessageType::kTimerfdGetTime, nullptr, &Sandbox::OnFdUse},
+    {MessageType::kFork, nullptr, &Sandbox::OnCloneExit},
+    {MessageType::kInotifyInit, nullptr, &Sandbox::OnAnonymousFd},
+    {MessageType::kInotifyAddWatch, nullptr, &Sandbox::OnFdUse},
+    {MessageType::kInotifyRmWatch, nullptr, &Sandbox::OnFdUse},
+    {MessageType::kSocketPair, nullptr, &Sandbox::OnSocketPair},
+    {MessageType::kWrite, nullptr, &Sandbox::OnFdUse},
+    {MessageType::kSentryMmap, &Sandbox::Tell, nullptr},
+    {MessageType::kMmap, nullptr, &Sandbox::OnFdUse},
+    {MessageType::kListen, nullptr, &Sandbox::OnListen},
+    {MessageType::kPtrace, nullptr, &Sandbox::TellReturn},
+};
+
+Sandbox::~Sandbox() {
+  // Threads and processes hold each other's objects: let go from the outside in, before the arena.
+  threads_.clear();
+  processes_.clear();
+  containers_.clear();
+}
+
+const Process* Sandbox::FindProcess(int32_t tgid) const {
+  return FindProcessRef(tgid).get();
+}
+
+Ref<Process> Sandbox::FindProcessRef(int32_t tgid) const {
+  const auto found = processes_.find(tgid);
+  return found == processes_.end() ? Ref<Process>() : found->second;
+}
+
+void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink) {
+  ++messages_;
+  SettleRaw(&event, sink);
+  const Context& context = event.context();
+  Moment moment{.event = event,
+                .point = ResolvePoint(event.type(), event.sysno(), arch_),
+                .time_ns = context.time_ns != 0 ? context.time_ns : receive_time_ns,
+                .process = {},
+                .container = {},
+                .sink = sink};
+  if (!moment.point.event_type && event.type() != MessageType::kSentryExitNotifyParent) {
+    counters_.Add(StateCounter::kUnknownSyscall);
+  }
+  if (moment.point.point != nullptr && moment.point.point->is_syscall() &&
+      event.sysno() < schematised_.size()) {
+    schematised_.set(event.sysno());
+  }
+  if (event.type() == MessageType::kContainerStart) {
+    OnContainerStart(moment);
+    return;
+  }
+  // Follows the last exit of its process: there is nobody left to tell about.
+  if (event.type() == MessageType::kSentryExitNotifyParent &&
+      !threads_.contains(context.thread_id)) {
+    return;
+  }
+  FindActor(moment);
+  SettlePendingExec(moment);
+  if (moment.process->owes_synthetic_exec && event.type() != MessageType::kSentryExec) {
+    TellSyntheticExec(moment);
+  }
+  Dispatch(moment);
+}
+
+void Sandbox::Finish(HappeningSink& sink) {
+  SettleRaw(nullptr, sink);
+}
+
+void Sandbox::Dispatch(Moment& moment) {
+  const HandlerRow& row = kHandlers[static_cast<size_t>(moment.event.type())];
+  const bool is_enter = !moment.event.is_exit();
+  const Handler handler = is_enter ? row.on_enter : row.on_exit;
+  if (handler != nullptr) (this->*handler)(moment);
+  // A handler may forget the thread (task_exit).
+  if (is_enter && moment.thread != nullptr && moment.point.point != nullptr &&
+      moment.point.point->is_syscall()) {
+    moment.thread->last_enter = moment.point;
+  }
+}
+
+// ---- who acts
+
+void Sandbox::FindActor(Moment& moment) {
+  const Context& context = moment.event.context();
+  Thread& thread = FindOrMakeThread(context, moment);
+  moment.thread = &thread;
+  moment.process = thread.process;
+  Refresh(context, thread, *moment.process);
+  moment.container = moment.process->container;
+}
+
+Sandbox::Thread& Sandbox::FindOrMakeThread(const Context& context, Moment& moment) {
+  auto found = threads_.find(context.thread_id);
+  if (found != threads_.end()) {
+    Thread& thread = found->second;
+    const bool recycled = context.thread_start_time_ns != 0 && thread.start_time_ns != 0 &&
+                          context.thread_start_time_ns != thread.start_time_ns;
+    if (!recycled) return thread;
+    counters_.Add(StateCounter::kIdsRecycled);
+    ForgetThread(context.thread_id);
+  }
+  Ref<Process> process;
+  if (context.thread_group_id != 0) process = FindProcessRef(context.thread_group_id);
+  if (process && context.thread_group_start_time_ns != 0 && process->start_time_ns != 0 &&
+      context.thread_group_start_time_ns != process->start_time_ns) {
+    counters_.Add(StateCounter::kIdsRecycled);
+    process->exited = true;
+    processes_.erase(context.thread_group_id);
+    process.reset();
+  }
+  if (!process) process = MakeFirstSeenProcess(context, moment);
+  if (threads_.size() >= limits_.threads_max) {
+    counters_.Add(StateCounter::kThreadsRefused);
+    // Any thread makes room: a sandbox with this many has lost its claim to good state.
+    ForgetThread(threads_.begin()->first);
+  }
+  Thread& thread = threads_[context.thread_id];
+  thread.process = std::move(process);
+  thread.start_time_ns = context.thread_start_time_ns;
+  ++thread.process->live_threads;
+  return thread;
+}
+
+Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context, Moment& moment) {
+  counters_.Add(StateCounter::kProcessesFirstSeen);
+  const int32_t tgid = context.thread_group_id != 0 ? context.thread_group_id : context.thread_id;
+  Process& process = *NewProcess(tgid);
+  process.start_time_ns = context.thread_group_start_time_ns != 0
+                              ? context.thread_group_start_time_ns
+                              : (tgid == context.thread_id ? context.thread_start_time_ns : 0);
+  process.first_seen = true;
+  process.container = FindContainer(context.container_id);
+  Ref<Process> parent = FindProcessRef(context.parent_thread_group_id);
+  // Same name as its parent: most likely a fork whose message we missed, not a new program.
+  const bool looks_forked = parent && !context.is_exec_session &&
+                            context.has(ContextField::kProcessName) &&
+                            parent->name.view() == context.process_name;
+  if (looks_forked) {
+    process.image = parent->image;
+    process.name = parent->name;
+    process.fds = Ref(arena_.New<FdTable>(*parent->fds));
+  }
+  process.owes_synthetic_exec = !looks_forked;
+  if (parent) SetParent(process, std::move(parent));
+  (void)moment;
+  return Ref(&process);
+}
+
+Process* Sandbox::NewProcess(int32_t tgid) {
+  if (processes_.size() >= limits_.processes_max) {
+    counters_.Add(StateCounter::kProcessesRefused);
+    processes_.begin()->second->exited = true;
+    processes_.erase(processes_.begin());
+  }
+  auto* process = arena_.New<Process>();
+  process->tgid = tgid;
+  process->image = Ref(arena_.New<Image>());
+  process->fds = Ref(arena_.New<FdTable>());
+  Ref<Process>& slot = processes_[tgid];
+  if (slot) slot->exited = true;
+  slot = Ref(process);
+  return process;
+}
+
+void Sandbox::SetParent(Process& child, Ref<Process> parent) {
+  if (parent.get() == &child) return;
+  child.parent = std::move(parent);
+  size_t length = 1;
+  for (Process* ancestor = child.parent.get(); ancestor != nullptr;
+       ancestor = ancestor->parent.get()) {
+    if (ancestor == &child) {  // a forged line that bites its tail
+      child.parent.reset();
+      return;
+    }
+    if (++length > limits_.ancestors_max && ancestor->parent) {
+      counters_.Add(StateCounter::kAncestorsCut);
+      ancestor->parent.reset();
+      return;
+    }
+  }
+}
+
+void Sandbox::Refresh(const Context& context, Thread& thread, Process& process) {
+  if (thread.start_time_ns == 0) thread.start_time_ns = context.thread_start_time_ns;
+  if (process.start_time_ns == 0) process.start_time_ns = context.thread_group_start_time_ns;
+  if (context.is_exec_session) process.is_exec_session = true;
+  if (!process.container ||
+      (context.has(ContextField::kContainerId) && process.container->id != context.container_id)) {
+    if (Ref<Container> container = FindContainer(context.container_id)) {
+      process.container = std::move(container);
+    }
+  }
+  // A thread may have a name of its own; the process has its leader's.
+  const bool names_process = context.thread_id == process.tgid || process.name.empty();
+  if (names_process && context.has(ContextField::kProcessName) &&
+      process.name.view() != context.process_name) {
+    process.name.Set(context.process_name);
+    process.ForgetCommandLine();
+  }
+  if (context.has(ContextField::kCredentials)) {
+    process.credentials = context.credentials;
+    process.credentials_known = true;
+  }
+  if (context.has(ContextField::kCwd) && process.cwd != context.cwd) {
+    Assign(process.cwd, Cut(context.cwd));
+  }
+  if (!process.parent && context.parent_thread_group_id != 0) {
+    if (Ref<Process> parent = FindProcessRef(context.parent_thread_group_id)) {
+      SetParent(process, std::move(parent));
+    }
+  }
+}
+
+Ref<Container> Sandbox::FindContainer(std::string_view id) {
+  if (id.empty()) return {};
+  const auto found = containers_.find(id);
+  if (found != containers_.end()) return found->second;
+  if (id.size() > limits_.text_bytes_max || containers_.size() >= limits_.containers_max) {
+    counters_.Add(StateCounter::kContainersRefused);
+    return {};
+  }
+  if (id_.empty()) id_ = id;
+  Ref<Container> container(arena_.New<Container>(id));
+  containers_.emplace(id, container);
+  return container;
+}
+
+bool Sandbox::MemoryLeft() {
+  if (arena_.held_bytes() < limits_.sandbox_bytes_max) return true;
+  counters_.Add(StateCounter::kMemoryRefused);
+  return false;
+}
+
+std::string_view Sandbox::Cut(std::string_view text) {
+  if (text.size() > limits_.text_bytes_max) {
+    counters_.Add(StateCounter::kTextsCut);
+    text = text.substr(0, limits_.text_bytes_max);
+  }
+  return text;
+}
+
+bool Sandbox::ForgetThread(int32_t tid) {
+  const auto found = threads_.find(tid);
+  if (found == threads_.end()) return false;
+  const Ref<Process> process = found->second.process;
+  threads_.erase(found);
+  if (process->live_threads > 0) --process->live_threads;
+  if (process->live_threads == 0) {
+    process->exited = true;
+    const auto entry = processes_.find(process->tgid);
+    if (entry != processes_.end() && entry->second == process) processes_.erase(entry);
+    // What the dead are asked for is only who they were: their fds go now.
+    process->fds = Ref(arena_.New<FdTable>());
+  }
+  return true;
+}
+
+// ---- what it means
+
+Happening Sandbox::Describe(const Moment& moment) const {
+  Happening happening;
+  happening.type = moment.point.event_type.value_or(EventType{});
+  happening.number = messages_;
+  happening.time_ns = moment.time_ns;
+  happening.event = &moment.event;
+  happening.point = moment.point.point;
+  happening.process = moment.process.get();
+  happening.container = moment.container.get();
+  happening.tid = moment.event.context().thread_id;
+  return happening;
+}
+
+void Sandbox::Tell(Moment& moment) {
+  moment.sink.OnHappening(Describe(moment));
+}
+
+void Sandbox::TellReturn(Moment& moment) {
+  Happening happening = Describe(moment);
+  happening.has_return = true;
+  happening.return_value = moment.event.return_value();
+  moment.sink.OnHappening(happening);
+}
+
+void Sandbox::TellFd(Moment& moment, int64_t fd, const File* file) {
+  Happening happening = Describe(moment);
+  happening.has_return = true;
+  happening.return_value = moment.event.return_value();
+  happening.has_fd = true;
+  happening.fd = fd;
+  happening.file = file;
+  moment.sink.OnHappening(happening);
+}
+
+namespace {
+
+// System calls whose success sentry/ messages tell, and tell better.
+bool IsToldBySentry(const PointRef& point, bool has_sentry_clone) {
+  const std::string_view name = gyrfalcon::Describe(*point.event_type).name;
+  if (name == "execve" || name == "execveat") return true;
+  return has_sentry_clone &&
+         (name == "clone" || name == "clone3" || name == "fork" || name == "vfork");
+}
+
+}  // namespace
+
+void Sandbox::OnRaw(Moment& moment) {
+  if (!moment.point.event_type) return;
+  if (moment.event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_)) return;
+  const uint64_t sysno = moment.event.sysno();
+  if (SchematisedPoint(sysno, arch_) == nullptr) {
+    TellReturn(moment);
+    return;
+  }
+  if (sysno < schematised_.size() && schematised_.test(sysno)) return;  // a tripwire
+  pending_raw_ = std::make_unique<Event>(moment.event.CopyOfRaw());
+  pending_raw_time_ns_ = moment.time_ns;
+}
+
+void Sandbox::SettleRaw(const Event* next, HappeningSink& sink) {
+  if (!pending_raw_) return;
+  const std::unique_ptr<Event> raw = std::move(pending_raw_);
+  const bool twin_follows = next != nullptr && next->type() != MessageType::kRaw &&
+                            next->sysno() == raw->sysno() &&
+                            next->context().thread_id == raw->context().thread_id;
+  if (twin_follows) return;
+  const auto thread = threads_.find(raw->context().thread_id);
+  if (thread == threads_.end()) return;
+  Moment moment{.event = *raw,
+                .point = ResolvePoint(MessageType::kRaw, raw->sysno(), arch_),
+                .time_ns = pending_raw_time_ns_,
+                .thread = &thread->second,
+                .process = thread->second.process,
+                .container = thread->second.process->container,
+                .sink = sink};
+  TellReturn(moment);
+}
+
+void Sandbox::TellSyntheticExec(Moment& moment) {
+  Process& process = *moment.process;
+  if (process.name.empty()) return;  // thin session: owed until its name is known
+  process.owes_synthetic_exec = false;
+  Ref<Image> image(arena_.New<Image>());
+  image->synthetic = true;
+  image->exec_time_ns = moment.time_ns;
+  process.image = std::move(image);
+  process.ForgetCommandLine();
+  Happening happening = Describe(moment);
+  happening.type = *FindEventType("execve");
+  happening.event = nullptr;
+  happening.point = nullptr;
+  happening.has_return = true;
+  happening.return_value = 0;
+  happening.is_exec = true;
+  happening.synthetic = true;
+  moment.sink.OnHappening(happening);
+}
+
+}  // namespace gyrfalcon

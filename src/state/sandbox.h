@@ -1,0 +1,186 @@
+// What is true now in one sandbox, and what its messages mean: each message changes the state and
+// gives at most one happening.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/container/node_hash_map.h>
+
+#include "base/hash.h"
+#include "points/event.h"
+#include "points/schema.h"
+#include "state/happening.h"
+#include "state/limits.h"
+#include "state/process.h"
+#include "state/sockaddr.h"
+
+namespace gyrfalcon {
+
+// Thread-compatible: owned by one worker. Distrusts every event; ids are opaque and recycled, lists
+// may be empty, a field may be missing because the session did not ask for it.
+class Sandbox {
+ public:
+  Sandbox(const SandboxLimits& limits, Arch arch) : limits_(limits), arch_(arch) {}
+  ~Sandbox();
+  Sandbox(const Sandbox&) = delete;
+  Sandbox& operator=(const Sandbox&) = delete;
+
+  // `receive_time_ns` stands in for the time of messages that carry none. The sink is called before
+  // the call returns, once or, where the message also settles what an earlier one left open, twice.
+  void Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink);
+
+  // The connection has ended: settles what was still open.
+  void Finish(HappeningSink& sink);
+
+  // The sandbox's own id as far as it is known: the first container id seen; "" until then.
+  std::string_view id() const { return id_; }
+  const StateCounters& counters() const { return counters_; }
+  size_t held_bytes() const { return arena_.held_bytes(); }
+  size_t process_count() const { return processes_.size(); }
+
+  const Process* FindProcess(int32_t tgid) const;
+
+ private:
+  // An exec told by syscall/execve/exit with result 0, which also comes for execs that then fail:
+  // judged by the next message of the same thread.
+  struct PendingExec {
+    explicit PendingExec(Arena& arena) : pathname(arena.resource()) {}
+    std::pmr::string pathname;
+    Ref<Image> image;
+    EventType type{};
+    uint64_t number = 0;
+    int64_t time_ns = 0;
+  };
+
+  struct Thread {
+    Ref<Process> process;
+    int64_t start_time_ns = 0;   // 0: not known
+    PointRef last_enter;         // the last enter message of the thread; no point: none
+    bool clone_told = false;     // sentry/clone was made a happening: the exit of it is none
+    std::string last_exec_path;  // of the last syscall/execve*/enter
+    std::unique_ptr<PendingExec> pending_exec;
+  };
+
+  // The message at hand.
+  struct Moment {
+    const Event& event;
+    const PointRef point;
+    int64_t time_ns;
+    Thread* thread = nullptr;
+    Ref<Process> process;
+    Ref<Container> container;
+    HappeningSink& sink;
+  };
+
+  // sandbox.cc: who acts
+  void FindActor(Moment& moment);
+  Thread& FindOrMakeThread(const Context& context, Moment& moment);
+  Ref<Process> MakeFirstSeenProcess(const Context& context, Moment& moment);
+  void Refresh(const Context& context, Thread& thread, Process& process);
+  Ref<Container> FindContainer(std::string_view id);
+  Process* NewProcess(int32_t tgid);
+  Ref<Process> FindProcessRef(int32_t tgid) const;
+  void SetParent(Process& child, Ref<Process> parent);
+  bool MemoryLeft();
+  std::string_view Cut(std::string_view text);
+  static void Assign(std::pmr::string& target, std::string_view text) {
+    target.assign(text.data(), text.size());
+  }
+  bool ForgetThread(int32_t tid);
+
+  // sandbox.cc: what it means
+  void Dispatch(Moment& moment);
+  Happening Describe(const Moment& moment) const;
+  void Tell(Moment& moment);
+  void TellReturn(Moment& moment);
+  void TellFd(Moment& moment, int64_t fd, const File* file);
+  void OnRaw(Moment& moment);
+  void SettleRaw(const Event* next, HappeningSink& sink);
+  void TellSyntheticExec(Moment& moment);
+
+  // sandbox_process.cc
+  void OnContainerStart(Moment& moment);
+  void OnSentryClone(Moment& moment);
+  void OnSentryExec(Moment& moment);
+  void OnTaskExit(Moment& moment);
+  void OnExitNotifyParent(Moment& moment);
+  void OnCloneExit(Moment& moment);
+  void OnExecve(Moment& moment);
+  void OnSetid(Moment& moment);
+  void OnSetresid(Moment& moment);
+  void OnPrlimit(Moment& moment);
+  void OnChdir(Moment& moment);
+  void MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start_time_ns, uint64_t flags);
+  void InstallImage(Process& process, Ref<Image> image, std::string_view name);
+  bool PendingExecSucceeded(const PendingExec& pending, const Moment& moment) const;
+  void SettlePendingExec(Moment& moment);
+  Ref<Image> NewImage(std::string_view exe, const TextList& argv, const TextList& env,
+                      int64_t time_ns);
+  void FillList(TextVector& target, const TextList& list, bool skip_first);
+  void DropFdsAtExec(Process& process);
+  void FillStandardFds(const Event& event, Process& process);
+
+  // sandbox_files.cc
+  void OnOpen(Moment& moment);
+  void OnClose(Moment& moment);
+  void RememberWritten(const Process& process, std::string_view path);
+  bool WasWritten(const Process& process, std::string_view path) const;
+  void OnFdUse(Moment& moment);
+  void OnSocket(Moment& moment);
+  void OnSocketPair(Moment& moment);
+  void OnConnect(Moment& moment);
+  void OnBind(Moment& moment);
+  void OnListen(Moment& moment);
+  void OnAccept(Moment& moment);
+  void OnDup(Moment& moment);
+  void OnFcntl(Moment& moment);
+  void OnPipe(Moment& moment);
+  void OnAnonymousFd(Moment& moment);
+  void SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec);
+  void CopyFd(Moment& moment, int64_t from, int64_t to, bool close_on_exec);
+  File* KnownFile(Moment& moment, int64_t fd);
+  Ref<File> NewFile(FileType type) { return Ref(arena_.New<File>(type)); }
+  Ref<File> FileFromPath(std::string_view path);
+  void SetEndpoint(File& file, const SocketAddress& address, std::optional<Endpoint>& side);
+  void NameSocket(File& file);
+
+  using Handler = void (Sandbox::*)(Moment&);
+  struct HandlerRow {
+    MessageType message;
+    Handler on_enter;
+    Handler on_exit;
+  };
+  static const HandlerRow kHandlers[];
+
+  const SandboxLimits limits_;
+  const Arch arch_;
+  Arena arena_;  // before everything that lives in it
+  StateCounters counters_;
+  std::string id_;
+  absl::flat_hash_map<std::string, Ref<Container>, TextHash, TextEqual> containers_;
+  absl::flat_hash_map<int32_t, Ref<Process>> processes_;  // by tgid; those that have not exited
+  absl::node_hash_map<int32_t, Thread> threads_;          // by tid; a Thread stays where it is
+  // Hashes of container and path of files opened for writing.
+  absl::flat_hash_set<uint64_t> written_files_;
+  uint64_t messages_ = 0;
+  bool has_sentry_exec_ = false;  // this connection's session has the point
+  bool has_sentry_clone_ = false;
+  bool has_task_exit_ = false;
+  std::bitset<512>
+      schematised_;  // syscall numbers whose schematised point this connection has sent
+  // A raw exit whose schematised twin may follow: judged by the connection's next message.
+  std::unique_ptr<Event> pending_raw_;
+  int64_t pending_raw_time_ns_ = 0;
+  int32_t pending_raw_tid_ = 0;
+  // Scratch for paths, kept to save allocations.
+  std::string path_;
+};
+
+}  // namespace gyrfalcon

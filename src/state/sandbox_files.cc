@@ -1,0 +1,369 @@
+// File descriptors: how they come, what they refer to, and how they go.
+#include <cerrno>
+
+#include <absl/hash/hash.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "state/sandbox.h"
+
+namespace gyrfalcon {
+namespace {
+
+FileType SocketType(int64_t domain) {
+  switch (domain) {
+    case AF_INET:
+      return FileType::kIpv4;
+    case AF_INET6:
+      return FileType::kIpv6;
+    case AF_UNIX:
+      return FileType::kUnix;
+    case AF_NETLINK:
+      return FileType::kNetlink;
+    case AF_PACKET:
+      return FileType::kPacket;
+    default:
+      return FileType::kUnknown;
+  }
+}
+
+constexpr int64_t kSocketTypeMask = 0xf;  // the rest are SOCK_CLOEXEC and SOCK_NONBLOCK
+
+Transport SocketTransport(int64_t domain, int64_t type, int64_t protocol) {
+  if (domain != AF_INET && domain != AF_INET6) return Transport::kUnknown;
+  switch (type & kSocketTypeMask) {
+    case SOCK_STREAM:
+      return Transport::kTcp;
+    case SOCK_DGRAM:
+      return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ? Transport::kIcmp
+                                                                    : Transport::kUdp;
+    case SOCK_RAW:
+      return Transport::kRaw;
+    default:
+      return Transport::kUnknown;
+  }
+}
+
+struct PathPrefix {
+  std::string_view prefix;
+  FileType type;
+};
+
+// How gVisor names what is not a path.
+constexpr PathPrefix kPathPrefixes[] = {
+    {"pipe:[", FileType::kPipe},
+    {"anon_inode:[eventfd]", FileType::kEvent},
+    {"anon_inode:[eventpoll]", FileType::kEpoll},
+    {"anon_inode:[signalfd]", FileType::kSignal},
+    {"anon_inode:[timerfd]", FileType::kTimer},
+    {"anon_inode:inotify", FileType::kInotify},
+    {"/memfd:", FileType::kMemfd},
+    {"socket:[", FileType::kUnknown},
+    {"/", FileType::kFile},
+};
+
+void AppendEndpoint(const std::optional<Endpoint>& end, std::string& out) {
+  if (!end) {
+    out += "0.0.0.0:0";
+    return;
+  }
+  end->address.AppendTo(out);
+  out += ':';
+  out += std::to_string(end->port);
+}
+
+}  // namespace
+
+void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec) {
+  if (!MemoryLeft()) return;
+  if (!process.fds->Set(fd, std::move(file), close_on_exec, limits_.fds_per_process_max)) {
+    counters_.Add(StateCounter::kFdsRefused);
+  }
+}
+
+Ref<File> Sandbox::FileFromPath(std::string_view path) {
+  FileType type = FileType::kUnknown;
+  for (const PathPrefix& row : kPathPrefixes) {
+    if (path.starts_with(row.prefix)) {
+      type = row.type;
+      break;
+    }
+  }
+  Ref<File> file = NewFile(type);
+  if (path.starts_with('/')) Assign(file->name, Cut(path));
+  return file;
+}
+
+// What an fd refers to; learnt from the message's fd_path where the table does not have it.
+File* Sandbox::KnownFile(Moment& moment, int64_t fd) {
+  File* file = moment.process->fds->Find(fd);
+  if (file != nullptr || !moment.event.has(Slot::kFdPath) || fd < 0) return file;
+  SetFd(*moment.process, fd, FileFromPath(moment.event.text(Slot::kFdPath)), false);
+  return moment.process->fds->Find(fd);
+}
+
+void Sandbox::OnFdUse(Moment& moment) {
+  const int64_t fd = moment.event.number(Slot::kFd);
+  TellFd(moment, fd, KnownFile(moment, fd));
+}
+
+namespace {
+
+uint64_t FileHash(const Process& process, std::string_view path) {
+  return absl::HashOf(process.container.get(), path);
+}
+
+}  // namespace
+
+void Sandbox::RememberWritten(const Process& process, std::string_view path) {
+  if (written_files_.size() >= limits_.written_files_max) {
+    counters_.Add(StateCounter::kWrittenFilesRefused);
+    return;
+  }
+  written_files_.insert(FileHash(process, path));
+}
+
+bool Sandbox::WasWritten(const Process& process, std::string_view path) const {
+  return !path.empty() && written_files_.contains(FileHash(process, path));
+}
+
+void Sandbox::OnOpen(Moment& moment) {
+  const Event& event = moment.event;
+  const Context& context = event.context();
+  Process& process = *moment.process;
+  const std::string_view raw = event.text(Slot::kPathname);
+  std::string_view base =
+      context.has(ContextField::kCwd) ? context.cwd : std::string_view(process.cwd);
+  const bool at_directory = event.has(Slot::kFd) && event.number(Slot::kFd) != AT_FDCWD;
+  if (at_directory) {
+    const File* directory = process.fds->Find(event.number(Slot::kFd));
+    base = event.has(Slot::kFdPath) ? event.text(Slot::kFdPath)
+           : directory != nullptr   ? std::string_view(directory->name)
+                                    : std::string_view{};
+  }
+  NormalizePath(base, raw, path_);
+  const auto flags = static_cast<uint32_t>(event.number(Slot::kFlags));
+  const int64_t result = event.return_value();
+  Ref<File> file;
+  if (result >= 0) {
+    file = NewFile((flags & O_DIRECTORY) != 0 ? FileType::kDirectory : FileType::kFile);
+    file->open_flags = flags;
+    Assign(file->name, Cut(path_));
+    Assign(file->name_raw, Cut(raw));
+    SetFd(process, result, file, (flags & O_CLOEXEC) != 0);
+    const bool is_creat =
+        moment.point.point != nullptr && moment.point.point->event_type == "creat";
+    if (is_creat || (flags & O_ACCMODE) != O_RDONLY) RememberWritten(process, path_);
+  }
+  Happening happening = Describe(moment);
+  happening.has_return = true;
+  happening.return_value = result;
+  happening.has_fd = true;
+  happening.fd = result >= 0 ? result : -1;
+  happening.file = file.get();
+  happening.path = path_;
+  happening.path_raw = raw;
+  moment.sink.OnHappening(happening);
+}
+
+void Sandbox::OnClose(Moment& moment) {
+  const int64_t fd = moment.event.number(Slot::kFd);
+  TellFd(moment, fd, moment.process->fds->Find(fd));
+  // Linux frees the number also when close reports an error, but for a number that was never open.
+  if (moment.event.error_number() != EBADF) moment.process->fds->Remove(fd);
+}
+
+void Sandbox::OnSocket(Moment& moment) {
+  const Event& event = moment.event;
+  const int64_t fd = event.return_value();
+  Ref<File> file;
+  if (fd >= 0) {
+    const int64_t domain = event.number(Slot::kDomain);
+    const int64_t type = event.number(Slot::kType);
+    file = NewFile(SocketType(domain));
+    file->transport = SocketTransport(domain, type, event.number(Slot::kProtocol));
+    SetFd(*moment.process, fd, file, (type & SOCK_CLOEXEC) != 0);
+  }
+  TellFd(moment, fd >= 0 ? fd : -1, file.get());
+}
+
+void Sandbox::OnSocketPair(Moment& moment) {
+  const Event& event = moment.event;
+  if (event.error_number() == 0) {
+    const bool close_on_exec = (event.number(Slot::kType) & SOCK_CLOEXEC) != 0;
+    for (const Slot slot : {Slot::kSocket1, Slot::kSocket2}) {
+      Ref<File> file = NewFile(FileType::kUnix);
+      file->connected = true;
+      SetFd(*moment.process, event.number(slot), std::move(file), close_on_exec);
+    }
+  }
+  TellReturn(moment);
+}
+
+void Sandbox::SetEndpoint(File& file, const SocketAddress& address, std::optional<Endpoint>& side) {
+  if (address.endpoint) {
+    side = address.endpoint;
+    if (!file.is_ip_socket()) {
+      file.type = address.family == AF_INET6 ? FileType::kIpv6 : FileType::kIpv4;
+    }
+  } else if (address.family == AF_UNIX) {
+    file.type = FileType::kUnix;
+    Assign(file.name, Cut(address.unix_path));
+  }
+  NameSocket(file);
+}
+
+// Falco's form: client->server, or the address alone of a listening socket.
+void Sandbox::NameSocket(File& file) {
+  if (!file.is_ip_socket()) return;
+  path_.clear();
+  if (file.listening || (file.role == SocketRole::kServer && !file.remote)) {
+    AppendEndpoint(file.local, path_);
+  } else {
+    const bool server = file.role == SocketRole::kServer;
+    AppendEndpoint(server ? file.remote : file.local, path_);
+    path_ += "->";
+    AppendEndpoint(server ? file.local : file.remote, path_);
+  }
+  Assign(file.name, path_);
+}
+
+void Sandbox::OnConnect(Moment& moment) {
+  const Event& event = moment.event;
+  const int64_t fd = event.number(Slot::kFd);
+  File* file = KnownFile(moment, fd);
+  if (file == nullptr && fd >= 0) {
+    SetFd(*moment.process, fd, NewFile(FileType::kUnknown), false);
+    file = moment.process->fds->Find(fd);
+  }
+  bool name_changed = false;
+  const auto address = ParseSockaddr(event.text(Slot::kAddress));
+  if (file != nullptr && address) {
+    const std::optional<Endpoint> before = file->remote;
+    // An attempt that failed is told with the address it was for.
+    file->role = SocketRole::kClient;
+    SetEndpoint(*file, *address, file->remote);
+    file->connected = event.error_number() == 0 || event.error_number() == EINPROGRESS;
+    name_changed = file->remote != before;
+  }
+  Happening happening = Describe(moment);
+  happening.has_return = true;
+  happening.return_value = event.return_value();
+  happening.has_fd = true;
+  happening.fd = fd;
+  happening.file = file;
+  happening.name_changed = name_changed;
+  moment.sink.OnHappening(happening);
+}
+
+void Sandbox::OnBind(Moment& moment) {
+  const int64_t fd = moment.event.number(Slot::kFd);
+  File* file = KnownFile(moment, fd);
+  const auto address = ParseSockaddr(moment.event.text(Slot::kAddress));
+  if (file != nullptr && address && moment.event.error_number() == 0) {
+    if (address->endpoint && address->endpoint->port != 0) file->role = SocketRole::kServer;
+    SetEndpoint(*file, *address, file->local);
+  }
+  TellFd(moment, fd, file);
+}
+
+void Sandbox::OnListen(Moment& moment) {
+  const int64_t fd = moment.event.number(Slot::kFd);
+  File* file = KnownFile(moment, fd);
+  if (file != nullptr && moment.event.error_number() == 0) {
+    file->role = SocketRole::kServer;
+    file->listening = true;
+    if (const auto address = ParseSockaddr(moment.event.text(Slot::kAddress))) {
+      SetEndpoint(*file, *address, file->local);
+    }
+  }
+  TellFd(moment, fd, file);
+}
+
+void Sandbox::OnAccept(Moment& moment) {
+  const Event& event = moment.event;
+  const int64_t fd = event.return_value();
+  Ref<File> file;
+  if (fd >= 0) {
+    const File* listening = moment.process->fds->Find(event.number(Slot::kFd));
+    file = NewFile(listening != nullptr ? listening->type : FileType::kUnknown);
+    file->role = SocketRole::kServer;
+    file->connected = true;
+    if (listening != nullptr) {
+      file->transport = listening->transport;
+      file->local = listening->local;
+      file->name = listening->name;
+    }
+    // Only there when the program asked for the peer's address.
+    if (const auto address = ParseSockaddr(event.text(Slot::kAddress))) {
+      SetEndpoint(*file, *address, file->remote);
+    }
+    SetFd(*moment.process, fd, file, (event.number(Slot::kFlags) & SOCK_CLOEXEC) != 0);
+  }
+  TellFd(moment, fd >= 0 ? fd : -1, file.get());
+}
+
+void Sandbox::CopyFd(Moment& moment, int64_t from, int64_t to, bool close_on_exec) {
+  if (File* file = KnownFile(moment, from); file != nullptr) {
+    SetFd(*moment.process, to, Ref(file), close_on_exec);
+  } else {
+    moment.process->fds->Remove(to);  // what it was before is gone, what it is now not known
+  }
+}
+
+void Sandbox::OnDup(Moment& moment) {
+  const Event& event = moment.event;
+  const int64_t fd = event.return_value();
+  if (fd >= 0) {
+    CopyFd(moment, event.number(Slot::kOldFd), fd, (event.number(Slot::kFlags) & O_CLOEXEC) != 0);
+  }
+  TellFd(moment, fd >= 0 ? fd : event.number(Slot::kOldFd),
+         moment.process->fds->Find(fd >= 0 ? fd : event.number(Slot::kOldFd)));
+}
+
+void Sandbox::OnFcntl(Moment& moment) {
+  const Event& event = moment.event;
+  const int64_t fd = event.number(Slot::kFd);
+  const int64_t command = event.number(Slot::kCmd);
+  const int64_t result = event.return_value();
+  if (result >= 0) {
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+      CopyFd(moment, fd, result, command == F_DUPFD_CLOEXEC);
+    } else if (command == F_SETFD) {
+      moment.process->fds->SetCloseOnExec(fd, (event.number(Slot::kArg) & FD_CLOEXEC) != 0);
+    }
+  }
+  TellFd(moment, fd, KnownFile(moment, fd));
+}
+
+void Sandbox::OnPipe(Moment& moment) {
+  const Event& event = moment.event;
+  if (event.error_number() == 0) {
+    const bool close_on_exec = (event.number(Slot::kFlags) & O_CLOEXEC) != 0;
+    for (const Slot slot : {Slot::kReader, Slot::kWriter}) {
+      SetFd(*moment.process, event.number(slot), NewFile(FileType::kPipe), close_on_exec);
+    }
+  }
+  TellReturn(moment);
+}
+
+void Sandbox::OnAnonymousFd(Moment& moment) {
+  const Event& event = moment.event;
+  const int64_t fd = event.return_value();
+  FileType type = FileType::kUnknown;
+  if (event.type() == MessageType::kSignalfd) type = FileType::kSignal;
+  if (event.type() == MessageType::kEventfd) type = FileType::kEvent;
+  if (event.type() == MessageType::kTimerfdCreate) type = FileType::kTimer;
+  if (event.type() == MessageType::kInotifyInit) type = FileType::kInotify;
+  Ref<File> file;
+  if (fd >= 0) {
+    file = NewFile(type);
+    // EFD_CLOEXEC, SFD_CLOEXEC, TFD_CLOEXEC and IN_CLOEXEC all are O_CLOEXEC.
+    SetFd(*moment.process, fd, file, (event.number(Slot::kFlags) & O_CLOEXEC) != 0);
+  }
+  TellFd(moment, fd >= 0 ? fd : -1, file.get());
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,69 @@
+// Recorded connections as a Source: files in the order given, as fast as the caller asks. Never
+// kIdle, unless the memory bound is reached (see SourceStatus).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "wire/capture_file.h"
+#include "wire/counters.h"
+#include "wire/frame.h"
+#include "wire/record.h"
+
+namespace gyrfalcon {
+
+struct CaptureSourceOptions {
+  // For all frames, held ones included; raised to what the largest message takes.
+  size_t pool_bytes_max = 64 * 1024 * 1024;
+  ConnectionId first_connection{1};  // the files' ids count up from here
+};
+
+// Each file is one connection. A file that ends within a message is a warning, and the next file
+// follows; one that can't be opened, is no capture or is damaged ends the source with error(),
+// after everything before it was yielded.
+class CaptureSource : public Source {
+ public:
+  explicit CaptureSource(std::vector<std::string> paths, CaptureSourceOptions options = {});
+
+  SourceStatus Next(Record& record) override;
+
+  // Why the source ended early; to be asked after kEnd. Dies with the source.
+  const std::optional<Error>& error() const& noexcept { return error_; }
+  const std::optional<Error>& error() const&& = delete;
+
+  // What was not well and yet no reason to end, since the last call.
+  std::vector<std::string> TakeWarnings();
+
+  // The file that the connection being yielded comes from; empty before the first and after the
+  // last.
+  const std::string& current_path() const& noexcept { return current_path_; }
+  const std::string& current_path() const&& = delete;
+
+  size_t held_bytes() const noexcept { return pool_.held_bytes(); }
+  const WireCounters& counters() const noexcept { return counters_; }
+
+ private:
+  bool OpenNext(Record& record);
+  SourceStatus YieldMessage(Record& record);
+  SourceStatus YieldClosed(Record& record);
+  void KeepError(const CaptureError& error);
+
+  std::vector<std::string> paths_;
+  size_t next_path_ = 0;
+  FramePool pool_;
+  WireCounters counters_;
+  uint64_t next_connection_;
+  ConnectionId connection_;
+  std::string current_path_;
+  std::optional<CaptureReader> reader_;
+  std::optional<std::span<const std::byte>> unstored_;  // read, but the pool had no room for it
+  std::vector<std::string> warnings_;
+  std::optional<Error> error_;
+};
+
+}  // namespace gyrfalcon

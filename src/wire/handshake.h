@@ -1,0 +1,123 @@
+// Accepts connections and answers their handshake, on a thread that does nothing else: a
+// container's start waits for this answer, so no amount of events elsewhere may delay it.
+//
+// A client may be anybody who can open the socket: it may say nothing, say garbage or come in
+// thousands. None of that costs another client its answer; each has a deadline, and their number is
+// bounded.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "wire/connection.h"
+#include "wire/counters.h"
+#include "wire/listener.h"
+
+namespace gyrfalcon {
+
+enum class HandshakeRejection : uint8_t {
+  kUserNotAllowed,
+  kTooLong,
+  kMalformed,
+  kVersionZero,
+  kTimeout,
+  kClosedEarly,  // hung up without a handshake, as a probe of the socket does
+  kEvicted,      // the oldest silent one, closed to make room
+  kAnswerFailed,
+  kCount,
+};
+
+// One phrase for a person, e.g. "sent no handshake within the deadline".
+std::string_view HandshakeRejectionText(HandshakeRejection reason) noexcept;
+
+struct HandshakeRejected {
+  Peer peer;
+  HandshakeRejection reason;
+};
+
+struct HandshakeOptions {
+  int64_t deadline_ms = 5'000;
+  size_t pending_max = 16'384;
+  std::vector<uid_t> allowed_uids{};  // empty: root and this process's own effective user
+  ConnectionId first_connection{1};   // ids count up from here: keep those of two services apart
+};
+
+class HandshakeService {
+ public:
+  using OnAccepted = std::function<void(AcceptedConnection)>;
+  using OnRejected = std::function<void(const HandshakeRejected&)>;
+
+  // Starts the thread. Both callbacks run on it and must not block or throw; `on_rejected` may be
+  // empty. `listener` must outlive the service. Fails when the process is out of file descriptors.
+  static Result<std::unique_ptr<HandshakeService>> Start(const Listener& listener,
+                                                         HandshakeOptions options,
+                                                         OnAccepted on_accepted,
+                                                         OnRejected on_rejected);
+  ~HandshakeService();  // stops
+  HandshakeService(const HandshakeService&) = delete;
+  HandshakeService& operator=(const HandshakeService&) = delete;
+
+  // Closes the clients that are still silent and joins the thread; no callback runs afterwards.
+  // Clients not accepted yet wait in the listener's queue for its next owner. Not to be called from
+  // a callback.
+  void Stop();
+
+  const WireCounters& counters() const noexcept { return counters_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Pending {
+    UniqueFd fd;
+    Peer peer;
+    Clock::time_point deadline;
+  };
+  // By order of arrival; all deadlines are equally long, so the first is also the first to expire.
+  using PendingMap = std::map<uint64_t, Pending>;
+
+  HandshakeService(const Listener& listener, HandshakeOptions options, OnAccepted on_accepted,
+                   OnRejected on_rejected);
+  Result<void> SetUp();
+  void Run();
+  int WaitMs() const;
+  void AcceptSome();
+  bool AcceptOne();
+  bool RecoverFromAcceptError(int error_number);
+  void PauseAccepting();
+  void ResumeAccepting();
+  void AddClient(UniqueFd fd);
+  void ReadHandshake(PendingMap::iterator client);
+  void Admit(PendingMap::iterator client);
+  void Reject(PendingMap::iterator client, HandshakeRejection reason);
+  void Report(Peer peer, HandshakeRejection reason);
+  void CloseExpired();
+  bool IsAllowed(uid_t uid) const noexcept;
+
+  const int listener_fd_;
+  HandshakeOptions options_;
+  const OnAccepted on_accepted_;
+  const OnRejected on_rejected_;
+  WireCounters counters_;
+
+  UniqueFd epoll_;
+  UniqueFd wake_;
+  UniqueFd reserve_;  // given up for a moment to accept and close a client when descriptors run out
+  PendingMap pending_;
+  uint64_t next_key_;
+  uint64_t next_connection_;
+  bool accepting_ = true;
+  Clock::time_point resume_accepting_;
+  std::thread thread_;
+};
+
+}  // namespace gyrfalcon

@@ -1,0 +1,252 @@
+#include "wire/handshake.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "wire/test_support.h"
+
+namespace gyrfalcon {
+namespace {
+
+using namespace std::string_literals;
+using test::Connect;
+using test::Receive;
+using test::Send;
+using test::TempDir;
+
+const std::string kHello = "\x08\x01";
+constexpr std::chrono::seconds kPatience{20};
+
+// A listener with its service, and what the service reported.
+class Handshake : public testing::Test {
+ protected:
+  void StartService(HandshakeOptions options = {}) {
+    listener_.emplace(*Listener::Open(path_));
+    auto service = HandshakeService::Start(
+        *listener_, std::move(options),
+        [this](AcceptedConnection connection) {
+          const std::lock_guard lock(mutex_);
+          accepted_.push_back(std::move(connection));
+          changed_.notify_all();
+        },
+        [this](const HandshakeRejected& rejected) {
+          const std::lock_guard lock(mutex_);
+          rejected_.push_back(rejected);
+          changed_.notify_all();
+        });
+    ASSERT_TRUE(service) << service.error().message;
+    service_ = std::move(*service);
+  }
+
+  bool WaitForAccepted(size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return accepted_.size() >= count; });
+  }
+  bool WaitForRejected(size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return rejected_.size() >= count; });
+  }
+
+  // Does a whole handshake; none when it was not answered.
+  UniqueFd GoodClient() {
+    UniqueFd client = Connect(path_);
+    if (!client || !Send(client, kHello) || Receive(client) != kHello) return {};
+    return client;
+  }
+
+  TempDir dir_;
+  std::string path_ = dir_ / "s";
+  std::optional<Listener> listener_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<AcceptedConnection> accepted_;
+  std::vector<HandshakeRejected> rejected_;
+  std::unique_ptr<HandshakeService> service_;  // last: its thread ends before what it reports into
+};
+
+TEST_F(Handshake, AGoodClientIsAnsweredAndHandedOverWithItsPeer) {
+  StartService();
+  const UniqueFd client = GoodClient();
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(WaitForAccepted(1));
+  const AcceptedConnection& connection = accepted_[0];
+  EXPECT_EQ(connection.id, ConnectionId{1});
+  EXPECT_EQ(connection.peer->pid, ::getpid());
+  EXPECT_EQ(connection.peer->uid, ::geteuid());
+  EXPECT_EQ(connection.peer->command_line + '\0', test::ReadFile("/proc/self/cmdline"));
+  EXPECT_EQ(service_->counters()[WireCounter::kConnectionsAccepted], 1u);
+}
+
+TEST_F(Handshake, WhatFollowsTheHandshakeStaysInTheSocket) {
+  StartService();
+  const UniqueFd client = Connect(path_);
+  ASSERT_TRUE(Send(client, kHello) && Send(client, "first") && Send(client, "second"));
+  ASSERT_EQ(Receive(client), kHello);
+  ASSERT_TRUE(WaitForAccepted(1));
+  EXPECT_EQ(Receive(accepted_[0].fd), "first");
+  EXPECT_EQ(Receive(accepted_[0].fd), "second");
+}
+
+TEST_F(Handshake, ALaterVersionIsAnsweredWithOurs) {
+  StartService();
+  const UniqueFd client = Connect(path_);
+  ASSERT_TRUE(Send(client, "\x08\x02"));
+  EXPECT_EQ(Receive(client), kHello);
+  EXPECT_TRUE(WaitForAccepted(1));
+}
+
+struct BadHandshake {
+  std::string message;
+  HandshakeRejection reason;
+};
+
+TEST_F(Handshake, ABadHandshakeClosesThatClientAndNoOther) {
+  StartService();
+  const UniqueFd bystander = Connect(path_);
+  const BadHandshake cases[] = {
+      {"garbage", HandshakeRejection::kMalformed},
+      {"\x08\x00"s, HandshakeRejection::kVersionZero},
+      {std::string(20'000, '\x08'), HandshakeRejection::kTooLong},
+  };
+  size_t count = 0;
+  for (const BadHandshake& c : cases) {
+    const UniqueFd client = Connect(path_);
+    ASSERT_TRUE(Send(client, c.message));
+    EXPECT_EQ(Receive(client), "") << "closed without an answer";
+    ASSERT_TRUE(WaitForRejected(++count));
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(rejected_.back().reason, c.reason) << HandshakeRejectionText(c.reason);
+    EXPECT_EQ(rejected_.back().peer.pid, ::getpid());
+  }
+  ASSERT_TRUE(Send(bystander, kHello));
+  EXPECT_EQ(Receive(bystander), kHello);
+  EXPECT_EQ(service_->counters()[WireCounter::kHandshakesRejected], std::size(cases));
+}
+
+TEST_F(Handshake, AClientThatHangsUpIsReported) {
+  StartService();
+  Connect(path_).reset();
+  ASSERT_TRUE(WaitForRejected(1));
+  EXPECT_EQ(rejected_[0].reason, HandshakeRejection::kClosedEarly);
+  EXPECT_TRUE(GoodClient());
+}
+
+TEST_F(Handshake, AUserWhoMayNotConnectIsClosedUnread) {
+  StartService({.allowed_uids = {::geteuid() + 12'345}});
+  const UniqueFd client = Connect(path_);
+  EXPECT_EQ(Receive(client), "");
+  ASSERT_TRUE(WaitForRejected(1));
+  EXPECT_EQ(rejected_[0].reason, HandshakeRejection::kUserNotAllowed);
+}
+
+TEST_F(Handshake, ThousandsOfSilentClientsDoNotKeepAGoodOneWaiting) {
+  constexpr rlim_t kFiles = 5'000;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  if (before.rlim_max < kFiles) GTEST_SKIP() << "needs a limit of " << kFiles << " open files";
+  const rlimit enough{.rlim_cur = std::max(before.rlim_cur, kFiles), .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &enough), 0);
+  StartService({.deadline_ms = 600'000});
+  std::vector<UniqueFd> silent;
+  for (int i = 0; i < 2'000; ++i) {
+    silent.push_back(Connect(path_));
+    ASSERT_TRUE(silent.back());
+  }
+  EXPECT_TRUE(GoodClient());
+  EXPECT_TRUE(Send(silent.front(), kHello)) << "and none of them was closed for it";
+  EXPECT_EQ(Receive(silent.front()), kHello);
+  service_->Stop();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST_F(Handshake, TheDeadlineClosesASilentClient) {
+  StartService({.deadline_ms = 50});
+  const UniqueFd client = Connect(path_);
+  EXPECT_EQ(Receive(client), "");
+  ASSERT_TRUE(WaitForRejected(1));
+  EXPECT_EQ(rejected_[0].reason, HandshakeRejection::kTimeout);
+  EXPECT_EQ(service_->counters()[WireCounter::kHandshakeTimeouts], 1u);
+}
+
+TEST_F(Handshake, BeyondTheMostPendingTheOldestSilentOneIsClosed) {
+  StartService({.deadline_ms = 600'000, .pending_max = 2});
+  const UniqueFd oldest = Connect(path_);
+  const UniqueFd middle = Connect(path_);
+  const UniqueFd newest = Connect(path_);
+  EXPECT_EQ(Receive(oldest), "");
+  ASSERT_TRUE(Send(middle, kHello) && Send(newest, kHello));
+  EXPECT_EQ(Receive(middle), kHello);
+  EXPECT_EQ(Receive(newest), kHello);
+  EXPECT_EQ(service_->counters()[WireCounter::kHandshakesEvicted], 1u);
+}
+
+// While it lives, this process can open nothing more.
+class NoMoreFds {
+ public:
+  NoMoreFds() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    int highest = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      highest = std::max(highest, std::atoi(entry.path().filename().c_str()));
+    }
+    // Leaves no gap below the limit.
+    while (filler_.empty() || filler_.back().get() < highest) filler_.emplace_back(::dup(0));
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(filler_.back().get()) + 1,
+                      .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoMoreFds() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoMoreFds(const NoMoreFds&) = delete;
+  NoMoreFds& operator=(const NoMoreFds&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<UniqueFd> filler_;
+};
+
+TEST_F(Handshake, WithoutFileDescriptorsClientsAreRefusedAndLaterOnesServed) {
+  StartService();
+  const UniqueFd client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  std::string answer = "not connected";
+  {
+    const NoMoreFds none;
+    if (test::ConnectTo(client, path_)) answer = Receive(client);
+  }
+  EXPECT_EQ(answer, "") << "refused at once";
+  EXPECT_GE(service_->counters()[WireCounter::kAcceptErrors], 1u);
+  EXPECT_TRUE(GoodClient());
+}
+
+TEST_F(Handshake, WithoutFileDescriptorsASilentClientMakesWayForANewOne) {
+  StartService({.deadline_ms = 600'000});
+  const UniqueFd silent = Connect(path_);
+  const UniqueFd good = GoodClient();  // so the silent one before it was accepted, too
+  ASSERT_TRUE(good);
+  const UniqueFd client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  std::string answer = "not connected";
+  {
+    const NoMoreFds none;
+    if (test::ConnectTo(client, path_) && Send(client, kHello)) answer = Receive(client);
+  }
+  EXPECT_EQ(answer, kHello);
+  EXPECT_EQ(Receive(silent), "");
+  EXPECT_EQ(service_->counters()[WireCounter::kHandshakesEvicted], 1u);
+}
+
+TEST_F(Handshake, StopClosesSilentClientsAndReturns) {
+  StartService({.deadline_ms = 600'000});
+  const UniqueFd silent = Connect(path_);
+  ASSERT_TRUE(GoodClient());  // so the silent one before it was accepted, too
+  service_->Stop();
+  EXPECT_EQ(Receive(silent), "");
+  EXPECT_EQ(accepted_.size(), 1u);
+}
+
+}  // namespace
+}  // namespace gyrfalcon

@@ -1,0 +1,57 @@
+// The listening Unix socket (SOCK_SEQPACKET) that sandboxes connect to.
+//
+// The name appears by a rename of a socket that already listens with mode 0600, so there is no
+// moment in which a client finds it refusing or too open. Two starters can't both have it:
+// `<path>.lock` is locked for as long as the Listener lives (and left lying afterwards: removing it
+// would be a race).
+#pragma once
+
+#include <string>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace gyrfalcon {
+
+class Listener {
+ public:
+  static constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
+
+  // Binds `path`, at most kPathBytesMax long. A missing last folder is created with mode 0700; an
+  // existing one keeps its mode, but is refused when others may write there. A socket file that
+  // nobody listens on is replaced; a live one, or a file that is no socket, never. Every error is
+  // Fault::kEnvironment and says how to mend it.
+  static Result<Listener> Open(std::string path);
+
+  // A socket that already listens, inherited from systemd. Neither its file nor its mode is
+  // touched, now or at the end. Takes `fd` over, also on error.
+  static Result<Listener> Adopt(UniqueFd fd);
+
+  // sockaddr_un holds 107 bytes and a NUL; the temporary name is one byte longer than the final.
+  static constexpr size_t kPathBytesMax = 106;
+
+  Listener(Listener&& other) noexcept;
+  Listener& operator=(Listener&& other) noexcept;
+  // Removes the socket file if it is still the one made here.
+  ~Listener();
+
+  int fd() const noexcept { return socket_.get(); }  // non-blocking; this object keeps it
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
+
+ private:
+  Listener() = default;
+  Result<void> Bind();
+  void RemoveFile() noexcept;
+
+  std::string path_;
+  UniqueFd lock_;
+  UniqueFd socket_;
+  bool owns_file_ = false;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
+}  // namespace gyrfalcon

@@ -1,0 +1,351 @@
+#include "wire/socket_source.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <limits>
+#include <utility>
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace gyrfalcon {
+
+namespace {
+
+constexpr uint64_t kWakeKey = std::numeric_limits<uint64_t>::max();  // no connection's id
+constexpr size_t kBatchMessages = 16;
+constexpr int kEventsPerWait = 64;
+constexpr int kMemoryWaitMs = 5;
+// More than a default send buffer can hold (277): a sender that keeps sending can't keep a stop
+// from ending.
+constexpr size_t kStopMessagesMax = 4'096;
+
+SocketSourceOptions Sane(SocketSourceOptions options) {
+  options.message_bytes_max =
+      std::clamp<size_t>(options.message_bytes_max, 1, FramePool::kFrameBytesMax);
+  // One chunk is being filled even when nobody holds a frame, so one message needs room beside it.
+  options.pool_bytes_max =
+      std::max(options.pool_bytes_max,
+               FramePool::kChunkBytes + FramePool::WorstCaseBytes(options.message_bytes_max));
+  options.messages_per_turn = std::max<size_t>(options.messages_per_turn, 1);
+  return options;
+}
+
+int64_t RealTimeNs() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+bool PeerHungUp(int fd) noexcept {
+  pollfd poll{.fd = fd, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+bool HasUnreadBytes(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+}  // namespace
+
+// Slots for one recvmmsg, each as large as the largest message. They are copied into the pool
+// compactly: a typical message has 114 bytes, and a slot of its own in held memory would cost 213
+// kB. The memory is one uninitialised block, so small messages touch only the first page of each
+// slot.
+struct SocketSource::Batch {
+  explicit Batch(size_t slot_bytes_max)
+      // An odd number of cache lines more than asked, lest all slots fall into the same cache set.
+      : stride((slot_bytes_max / 128) * 128 + 192),
+        memory(std::make_unique_for_overwrite<std::byte[]>(stride * kBatchMessages)) {
+    for (size_t i = 0; i < kBatchMessages; ++i) {
+      parts[i] = {.iov_base = memory.get() + i * stride, .iov_len = slot_bytes_max};
+      headers[i].msg_hdr.msg_iov = &parts[i];
+      headers[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+
+  std::span<const std::byte> bytes(size_t i) const noexcept {
+    return {memory.get() + i * stride, std::min<size_t>(headers[i].msg_len, parts[i].iov_len)};
+  }
+  bool truncated(size_t i) const noexcept {
+    return (headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+  }
+
+  size_t stride;
+  std::unique_ptr<std::byte[]> memory;
+  std::array<iovec, kBatchMessages> parts{};
+  std::array<mmsghdr, kBatchMessages> headers{};
+};
+
+SocketSource::SocketSource(SocketSourceOptions options)
+    : options_(Sane(options)),
+      pool_(options_.pool_bytes_max),
+      batch_(std::make_unique<Batch>(options_.message_bytes_max)) {
+  received_.reserve(kBatchMessages);
+}
+
+SocketSource::~SocketSource() = default;
+
+Result<std::unique_ptr<SocketSource>> SocketSource::Create(SocketSourceOptions options) {
+  std::unique_ptr<SocketSource> source(new SocketSource(options));
+  if (auto ok = source->SetUp(); !ok) return std::unexpected(ok.error());
+  return source;
+}
+
+Result<void> SocketSource::SetUp() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeKey;
+  if (!epoll_ || !wake_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
+    return Fail(Fault::kEnvironment, "cannot wait for messages: " + ErrnoText(errno) +
+                                         "; raise the limit of open files (ulimit -n)");
+  }
+  return {};
+}
+
+void SocketSource::Add(AcceptedConnection connection) {
+  {
+    const std::lock_guard lock(mutex_);
+    added_.push_back(std::move(connection));
+  }
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void SocketSource::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_asked_ = true;
+  }
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+}
+
+SourceStatus SocketSource::Next(Record& record) {
+  record = Record{};
+  while (true) {
+    if (ended_) return SourceStatus::kEnd;
+    if (TakeReady(record)) return SourceStatus::kRecord;
+    if (current_ != nullptr || NextTurn()) {
+      if (ReadTurn() == Progress::kNoMemory) return WaitForMemory();
+      continue;
+    }
+    if (stopping_ && !DrainForStop()) return SourceStatus::kEnd;
+    if (stopping_) continue;
+    if (Wait() == SourceStatus::kIdle) return SourceStatus::kIdle;
+  }
+}
+
+// Yields what was received already. A connection's kOpened goes before everything of it, because
+// reading it starts only then.
+bool SocketSource::TakeReady(Record& record) {
+  if (next_received_ < received_.size()) {
+    YieldFrame(record);
+    return true;
+  }
+  if (current_ != nullptr && current_->ended) {
+    YieldClosed(record);
+    return true;
+  }
+  if (!opened_.empty()) {
+    AcceptedConnection added = std::move(opened_.front());
+    opened_.pop_front();
+    record.kind = RecordKind::kOpened;
+    record.connection = added.id;
+    record.receive_time_ns = RealTimeNs();
+    record.peer = added.peer;
+    Open(std::move(added));
+    return true;
+  }
+  return false;
+}
+
+void SocketSource::YieldFrame(Record& record) {
+  Received& received = received_[next_received_++];
+  record.kind = RecordKind::kFrame;
+  record.connection = current_->id;
+  record.receive_time_ns = received_time_ns_;
+  record.frame = std::move(received.frame);
+  record.truncated = received.truncated;
+}
+
+void SocketSource::YieldClosed(Record& record) {
+  record.kind = RecordKind::kClosed;
+  record.connection = current_->id;
+  record.receive_time_ns = RealTimeNs();
+  counters_.Add(WireCounter::kConnectionsClosed);
+  connections_.erase(std::exchange(current_, nullptr)->id.value);
+}
+
+void SocketSource::Open(AcceptedConnection added) {
+  const uint64_t key = added.id.value;
+  const int fd = added.fd.get();
+  Connection& connection = connections_[key];
+  connection.fd = std::move(added.fd);
+  connection.id = added.id;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP;
+  event.data.u64 = key;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return;
+  // Never to be heard of again: end it, rather than keep a sandbox that seems connected.
+  counters_.Add(WireCounter::kReceiveErrors);
+  connection.ended = true;
+  turns_.push_back(key);
+}
+
+bool SocketSource::NextTurn() {
+  while (!turns_.empty()) {
+    const auto found = connections_.find(turns_.back());
+    turns_.pop_back();
+    if (found == connections_.end()) continue;  // closed earlier in this round
+    current_ = &found->second;
+    current_->left_in_turn = stopping_ ? kStopMessagesMax : options_.messages_per_turn;
+    return true;
+  }
+  return false;
+}
+
+SocketSource::Progress SocketSource::ReadTurn() {
+  if (current_->ended) return Progress::kBatch;
+  if (current_->left_in_turn == 0) {
+    current_ = nullptr;
+    return Progress::kNothing;
+  }
+  const size_t room = pool_.RoomFor(options_.message_bytes_max);
+  if (room == 0) {
+    if (!std::exchange(starved_, true)) counters_.Add(WireCounter::kPoolExhausted);
+    return Progress::kNoMemory;
+  }
+  starved_ = false;
+  const size_t asked = std::min({kBatchMessages, current_->left_in_turn, room});
+  const size_t got = Receive(asked);
+  const size_t kept = CountBeforeEnd(got);
+  KeepBatch(kept);
+  current_->left_in_turn -= kept;
+  // Fewer than asked: the queue is empty, and so ends the turn. The connection stays current until
+  // its frames are yielded.
+  if (got < asked) {
+    current_->left_in_turn = 0;
+  } else if (stopping_ && current_->left_in_turn == 0) {
+    counters_.Add(WireCounter::kDrainCutShort);
+  }
+  return Progress::kBatch;
+}
+
+// How many messages came, at most `count`; marks the connection as ended when it is broken.
+size_t SocketSource::Receive(size_t count) {
+  // A peer that closed without reading our answer leaves one ECONNRESET before the messages that it
+  // sent; asked again, the kernel yields them.
+  bool reset_seen = false;
+  while (true) {
+    const int got = ::recvmmsg(current_->fd.get(), batch_->headers.data(),
+                               static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
+    if (got >= 0) return static_cast<size_t>(got);
+    if (errno == EAGAIN) return 0;
+    if (errno == EINTR) continue;
+    if (errno == ECONNRESET && !std::exchange(reset_seen, true)) continue;
+    counters_.Add(WireCounter::kReceiveErrors);
+    current_->ended = errno != ENOMEM && errno != ENOBUFS;
+    return 0;
+  }
+}
+
+// Of a batch, how many are messages and not the end. The end reads as messages of length 0, which a
+// peer may also send: it is the end only when the peer hung up and nothing is left in the queue.
+// Empty messages that are the very last of a connection are taken for its end: they say nothing.
+size_t SocketSource::CountBeforeEnd(size_t count) {
+  size_t with_bytes = count;
+  while (with_bytes > 0 && batch_->headers[with_bytes - 1].msg_len == 0) --with_bytes;
+  if (with_bytes == count) return count;
+  // In this order: once it hung up, nothing more can arrive.
+  const int fd = current_->fd.get();
+  if (!PeerHungUp(fd) || HasUnreadBytes(fd)) return count;
+  current_->ended = true;
+  return with_bytes;
+}
+
+void SocketSource::KeepBatch(size_t count) {
+  received_.clear();
+  next_received_ = 0;
+  if (count == 0) return;
+  received_time_ns_ = RealTimeNs();
+  size_t bytes = 0;
+  size_t truncated = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const auto message = batch_->bytes(i);
+    auto frame = pool_.Store(message);  // can't fail: RoomFor said so
+    if (!frame) break;
+    received_.push_back({.frame = std::move(*frame), .truncated = batch_->truncated(i)});
+    bytes += message.size();
+    if (batch_->truncated(i)) ++truncated;
+  }
+  counters_.Add(WireCounter::kFrames, received_.size());
+  counters_.Add(WireCounter::kFrameBytes, bytes);
+  if (truncated > 0) counters_.Add(WireCounter::kFramesTruncated, truncated);
+}
+
+// Somebody holds frames, most likely our own caller: so back to it, after a short sleep lest this
+// spins.
+SourceStatus SocketSource::WaitForMemory() {
+  if (stopping_ && stop_waited_ms_ >= options_.stop_patience_ms) {
+    counters_.Add(WireCounter::kDrainCutShort, 1 + turns_.size());
+    ended_ = true;
+    return SourceStatus::kEnd;
+  }
+  ::poll(nullptr, 0, kMemoryWaitMs);
+  if (stopping_) {
+    stop_waited_ms_ += kMemoryWaitMs;
+  } else {
+    TakeAdded();
+  }
+  return SourceStatus::kIdle;
+}
+
+// Finds out whose turn it is next. kIdle when the timeout passed.
+SourceStatus SocketSource::Wait() {
+  std::array<epoll_event, kEventsPerWait> events;
+  const int ready = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, idle_timeout_ms_);
+  if (ready == 0) return SourceStatus::kIdle;
+  // Backwards, because turns are taken from the back. epoll itself puts those it reported last in
+  // line.
+  for (int i = ready; i-- > 0;) {
+    const uint64_t key = events[static_cast<size_t>(i)].data.u64;
+    if (key == kWakeKey) {
+      uint64_t count = 0;
+      [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
+      TakeAdded();
+    } else {
+      turns_.push_back(key);
+    }
+  }
+  return SourceStatus::kRecord;
+}
+
+void SocketSource::TakeAdded() {
+  const std::lock_guard lock(mutex_);
+  for (AcceptedConnection& added : added_) opened_.push_back(std::move(added));
+  added_.clear();
+  stopping_ = stop_asked_;
+}
+
+// One last turn for every connection. False when all have had it.
+bool SocketSource::DrainForStop() {
+  if (drain_listed_) {
+    ended_ = true;
+    return false;
+  }
+  drain_listed_ = true;
+  for (const auto& [key, connection] : connections_) turns_.push_back(key);
+  return true;
+}
+
+}  // namespace gyrfalcon

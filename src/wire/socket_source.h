@@ -1,0 +1,117 @@
+// The connections of one worker as a Source: one thread, many sandboxes, no one of which can starve
+// the others or make this process grow.
+//
+// Next is for the worker's thread; Add, Stop and counters() for any. The senders are distrusted:
+// sizes, rates and their end may be anything. What is not read stays in the kernel's queue, which
+// the sender pays for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "wire/connection.h"
+#include "wire/counters.h"
+#include "wire/frame.h"
+#include "wire/record.h"
+
+namespace gyrfalcon {
+
+struct SocketSourceOptions {
+  // Larger messages are cut and flagged. The default is the largest that Linux's default send
+  // buffer (net.core.wmem_default) lets through. At most FramePool::kFrameBytesMax.
+  size_t message_bytes_max = 212'992;
+  // For all frames of this worker, held ones included; raised to what one message takes at worst.
+  size_t pool_bytes_max = 64 * 1024 * 1024;
+  // How many messages of one connection are read before the next connection has its turn.
+  size_t messages_per_turn = 256;
+  // After Stop: how long to wait for somebody to let go of frames when the pool is full.
+  int stop_patience_ms = 1'000;
+};
+
+class SocketSource : public Source {
+ public:
+  // Fails (Fault::kEnvironment) when the process is out of file descriptors.
+  static Result<std::unique_ptr<SocketSource>> Create(SocketSourceOptions options);
+  ~SocketSource() override;
+
+  // Takes the connection over; its kOpened comes before its first frame. After the end it is closed
+  // when this object goes.
+  void Add(AcceptedConnection connection);
+
+  // Next then yields what can be read at this moment from every connection, then kEnd. Connections
+  // whose peer is still there get no kClosed.
+  void Stop();
+
+  // How long Next waits before kIdle; -1 (as at first) is for ever. Worker's thread only.
+  void set_idle_timeout_ms(int timeout_ms) noexcept { idle_timeout_ms_ = timeout_ms; }
+
+  SourceStatus Next(Record& record) override;
+
+  size_t held_bytes() const noexcept { return pool_.held_bytes(); }
+  const WireCounters& counters() const noexcept { return counters_; }
+
+ private:
+  struct Connection {
+    UniqueFd fd;
+    ConnectionId id;
+    size_t left_in_turn = 0;
+    bool ended = false;  // read to its end: close when its last frame has been yielded
+  };
+  struct Received {
+    FrameRef frame;
+    bool truncated;
+  };
+  struct Batch;  // the receive buffers
+  enum class Progress : uint8_t { kBatch, kNothing, kNoMemory };
+
+  explicit SocketSource(SocketSourceOptions options);
+  Result<void> SetUp();
+
+  bool TakeReady(Record& record);
+  void YieldFrame(Record& record);
+  void YieldClosed(Record& record);
+  bool NextTurn();
+  Progress ReadTurn();
+  size_t Receive(size_t count);
+  void KeepBatch(size_t count);
+  size_t CountBeforeEnd(size_t count);
+  SourceStatus WaitForMemory();
+  SourceStatus Wait();
+  bool DrainForStop();
+  void TakeAdded();
+  void Open(AcceptedConnection added);
+
+  const SocketSourceOptions options_;
+  FramePool pool_;
+  WireCounters counters_;
+  std::unique_ptr<Batch> batch_;
+
+  UniqueFd epoll_;
+  UniqueFd wake_;
+  std::unordered_map<uint64_t, Connection> connections_;  // by ConnectionId
+  std::deque<AcceptedConnection> opened_;                 // kOpened not yielded yet
+  std::vector<uint64_t> turns_;                           // whose turn is next, from the back
+  Connection* current_ = nullptr;                         // whose turn it is
+  std::vector<Received> received_;  // current_'s, to be yielded from next_received_
+  size_t next_received_ = 0;
+  int64_t received_time_ns_ = 0;
+  int idle_timeout_ms_ = -1;
+  bool stopping_ = false;
+  bool drain_listed_ = false;
+  bool ended_ = false;
+  bool starved_ = false;
+  int64_t stop_waited_ms_ = 0;
+
+  std::mutex mutex_;  // guards what follows
+  std::vector<AcceptedConnection> added_;
+  bool stop_asked_ = false;
+};
+
+}  // namespace gyrfalcon

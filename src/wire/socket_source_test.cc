@@ -1,0 +1,293 @@
+#include "wire/socket_source.h"
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "wire/test_support.h"
+
+namespace gyrfalcon {
+namespace {
+
+using test::Send;
+using test::Text;
+
+// A source fed by one end of socket pairs; the test holds the other ends.
+class SocketSourceTest : public testing::Test {
+ protected:
+  void MakeSource(SocketSourceOptions options = {}) {
+    auto source = SocketSource::Create(options);
+    ASSERT_TRUE(source) << source.error().message;
+    source_ = std::move(*source);
+    source_->set_idle_timeout_ms(0);
+  }
+
+  UniqueFd Connect(uint64_t id) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return {};
+    AcceptedConnection connection{.fd = UniqueFd(ends[0]),
+                                  .id = ConnectionId{id},
+                                  .peer = std::make_shared<const Peer>(Peer{.pid = 7})};
+    source_->Add(std::move(connection));
+    return UniqueFd(ends[1]);
+  }
+
+  // All records until kIdle or kEnd.
+  std::vector<Record> Drain() {
+    std::vector<Record> records;
+    Record record;
+    while (source_->Next(record) == SourceStatus::kRecord) records.push_back(record);
+    return records;
+  }
+
+  // "opened", the frames' texts, "closed".
+  static std::vector<std::string> Texts(const std::vector<Record>& records) {
+    std::vector<std::string> texts;
+    for (const Record& record : records) {
+      if (record.kind == RecordKind::kOpened) texts.push_back("opened");
+      if (record.kind == RecordKind::kFrame) texts.push_back(Text(record.frame.bytes()));
+      if (record.kind == RecordKind::kClosed) texts.push_back("closed");
+    }
+    return texts;
+  }
+
+  uint64_t Count(WireCounter which) const { return source_->counters()[which]; }
+
+  std::unique_ptr<SocketSource> source_;
+};
+
+using Expected = std::vector<std::string>;
+
+TEST_F(SocketSourceTest, YieldsOpenedThenFramesThenClosed) {
+  MakeSource();
+  UniqueFd client = Connect(5);
+  ASSERT_TRUE(Send(client, "one") && Send(client, "two"));
+  client.reset();
+  const auto records = Drain();
+  EXPECT_EQ(Texts(records), (Expected{"opened", "one", "two", "closed"}));
+  EXPECT_EQ(records[0].peer->pid, 7);
+  for (const Record& record : records) {
+    EXPECT_EQ(record.connection, ConnectionId{5});
+    EXPECT_GT(record.receive_time_ns, 1'600'000'000'000'000'000);
+  }
+  EXPECT_EQ(Count(WireCounter::kFrames), 2u);
+  EXPECT_EQ(Count(WireCounter::kFrameBytes), 6u);
+  EXPECT_EQ(Count(WireCounter::kConnectionsClosed), 1u);
+}
+
+TEST_F(SocketSourceTest, AFullQueueIsReadToItsEndBeforeClosed) {
+  MakeSource();
+  UniqueFd client = Connect(1);
+  Expected expected = {"opened"};
+  while (Send(client, std::to_string(expected.size()), MSG_DONTWAIT)) {
+    expected.push_back(std::to_string(expected.size()));
+  }
+  ASSERT_GT(expected.size(), 100u) << "or this tests nothing";
+  client.reset();
+  expected.push_back("closed");
+  EXPECT_EQ(Texts(Drain()), expected);
+}
+
+TEST_F(SocketSourceTest, AnEmptyMessageIsAFrameAndNotTheEnd) {
+  MakeSource();
+  UniqueFd client = Connect(1);
+  ASSERT_TRUE(Send(client, "") && Send(client, "") && Send(client, "after"));
+  client.reset();
+  EXPECT_EQ(Texts(Drain()), (Expected{"opened", "", "", "after", "closed"}));
+}
+
+TEST_F(SocketSourceTest, AnEmptyMessageOnAQuietConnectionIsNotTheEnd) {
+  MakeSource();
+  const UniqueFd client = Connect(1);
+  ASSERT_TRUE(Send(client, ""));
+  EXPECT_EQ(Texts(Drain()), (Expected{"opened", ""}));
+  ASSERT_TRUE(Send(client, "after"));
+  EXPECT_EQ(Texts(Drain()), (Expected{"after"}));
+}
+
+TEST_F(SocketSourceTest, EmptyMessagesAcrossABatchAreNotTheEnd) {
+  MakeSource();
+  UniqueFd client = Connect(1);
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(Send(client, ""));
+  ASSERT_TRUE(Send(client, "after"));
+  client.reset();
+  const auto texts = Texts(Drain());
+  ASSERT_EQ(texts.size(), 43u);
+  EXPECT_EQ(texts[41], "after");
+}
+
+TEST_F(SocketSourceTest, APeerThatLeftWithoutReadingOurAnswerLosesNothing) {
+  MakeSource();
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+  UniqueFd server(ends[0]);
+  UniqueFd client(ends[1]);
+  ASSERT_TRUE(Send(server, "answer") && Send(client, "one") && Send(client, "two"));
+  client.reset();
+  source_->Add({.fd = std::move(server), .id = ConnectionId{1}, .peer = nullptr});
+  EXPECT_EQ(Texts(Drain()), (Expected{"opened", "one", "two", "closed"}));
+  EXPECT_EQ(Count(WireCounter::kReceiveErrors), 0u);
+}
+
+TEST_F(SocketSourceTest, TheLargestMessageArrivesWhole) {
+  MakeSource();
+  const UniqueFd client = Connect(1);
+  const int room = 2'000'000;
+  ::setsockopt(client.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+  std::string largest(212'992, 'l');
+  if (!Send(client, largest)) {
+    largest.resize(212'960);  // what an unprivileged sender gets through
+    ASSERT_TRUE(Send(client, largest));
+  }
+  const auto records = Drain();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(Text(records[1].frame.bytes()), largest);
+  EXPECT_FALSE(records[1].truncated);
+}
+
+TEST_F(SocketSourceTest, AMessageLargerThanTheBufferIsFlaggedAndItsNeighboursAreNot) {
+  MakeSource({.message_bytes_max = 100});
+  const UniqueFd client = Connect(1);
+  ASSERT_TRUE(Send(client, std::string(100, 'a')) && Send(client, std::string(101, 'b')) &&
+              Send(client, "c"));
+  const auto records = Drain();
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_FALSE(records[1].truncated);
+  EXPECT_TRUE(records[2].truncated);
+  EXPECT_EQ(Text(records[2].frame.bytes()), std::string(100, 'b'));
+  EXPECT_FALSE(records[3].truncated);
+  EXPECT_EQ(Count(WireCounter::kFramesTruncated), 1u);
+}
+
+TEST_F(SocketSourceTest, AFloodingConnectionDoesNotStarveAnother) {
+  constexpr size_t kTurn = 20;
+  MakeSource({.messages_per_turn = kTurn});
+  const UniqueFd flood = Connect(1);
+  const UniqueFd quiet = Connect(2);
+  const UniqueFd flood_too = Connect(3);
+  for (const UniqueFd* fd : {&flood, &flood_too}) {
+    size_t sent = 0;
+    while (Send(*fd, "flood", MSG_DONTWAIT)) ++sent;
+    ASSERT_GT(sent, 5 * kTurn);
+  }
+  ASSERT_TRUE(Send(quiet, "heard?"));
+  size_t before = 0;
+  for (const std::string& text : Texts(Drain())) {
+    if (text == "heard?") break;
+    if (text == "flood") ++before;
+  }
+  EXPECT_LE(before, 2 * kTurn);
+}
+
+TEST_F(SocketSourceTest, AHeldFrameKeepsItsBytesAcrossReceives) {
+  MakeSource();
+  const UniqueFd client = Connect(1);
+  ASSERT_TRUE(Send(client, "held"));
+  const FrameRef held = Drain().at(1).frame;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(Send(client, std::string(10'000, 'x')));
+    ASSERT_EQ(Drain().size(), 1u);
+  }
+  EXPECT_EQ(Text(held.bytes()), "held");
+  source_.reset();
+  EXPECT_EQ(Text(held.bytes()), "held");
+}
+
+TEST_F(SocketSourceTest, AtTheMemoryBoundReadingPausesAndNothingIsLost) {
+  MakeSource({.message_bytes_max = 50'000, .pool_bytes_max = 200'000});
+  UniqueFd client = Connect(1);
+  const int room = 4'000'000;
+  ::setsockopt(client.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+  size_t sent = 0;
+  while (sent < 20 && Send(client, std::string(40'000, 'x'), MSG_DONTWAIT)) ++sent;
+  ASSERT_GT(sent, 4u);
+  client.reset();
+  auto held = Drain();  // holds every frame, until the bound
+  size_t frames = held.size() - 1;
+  EXPECT_LT(frames, sent);
+  EXPECT_LE(source_->held_bytes(), 200'000u);
+  EXPECT_EQ(Count(WireCounter::kPoolExhausted), 1u);
+  while (!held.empty() && held.back().kind != RecordKind::kClosed) {
+    held.clear();
+    held = Drain();
+    for (const Record& record : held) frames += record.kind == RecordKind::kFrame ? 1u : 0u;
+  }
+  EXPECT_EQ(frames, sent);
+  ASSERT_FALSE(held.empty());
+}
+
+TEST_F(SocketSourceTest, AStopWithAllMemoryHeldEndsAfterItsPatience) {
+  MakeSource({.message_bytes_max = 50'000, .pool_bytes_max = 1, .stop_patience_ms = 20});
+  const UniqueFd client = Connect(1);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(Send(client, std::string(40'000, 'x')));
+  const auto held = Drain();
+  source_->Stop();
+  Record record;
+  SourceStatus status = SourceStatus::kIdle;
+  for (int i = 0; i < 1'000 && status == SourceStatus::kIdle; ++i) status = source_->Next(record);
+  EXPECT_EQ(status, SourceStatus::kEnd);
+  EXPECT_GE(Count(WireCounter::kDrainCutShort), 1u);
+}
+
+TEST_F(SocketSourceTest, StopDrainsEveryConnectionThenEnds) {
+  MakeSource({.messages_per_turn = 2});
+  std::vector<UniqueFd> clients;
+  for (uint64_t id = 1; id <= 5; ++id) {
+    clients.push_back(Connect(id));
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(Send(clients.back(), "message"));
+  }
+  source_->Stop();
+  std::map<uint64_t, size_t> frames;
+  for (const Record& record : Drain()) {
+    EXPECT_NE(record.kind, RecordKind::kClosed) << "the peer is still there";
+    if (record.kind == RecordKind::kFrame) ++frames[record.connection.value];
+  }
+  for (uint64_t id = 1; id <= 5; ++id) EXPECT_EQ(frames[id], 50u);
+  Record record;
+  EXPECT_EQ(source_->Next(record), SourceStatus::kEnd);
+  EXPECT_EQ(source_->Next(record), SourceStatus::kEnd);
+}
+
+TEST_F(SocketSourceTest, AStopEndsAlthoughASenderKeepsSending) {
+  MakeSource();
+  UniqueFd client = Connect(1);
+  std::atomic<bool> done = false;
+  std::thread sender([&] {
+    while (!done) Send(client, "more", MSG_DONTWAIT);
+  });
+  source_->Stop();
+  Drain();
+  done = true;
+  sender.join();
+  Record record;
+  EXPECT_EQ(source_->Next(record), SourceStatus::kEnd);
+}
+
+TEST_F(SocketSourceTest, AddAndStopWakeAWorkerThatWaits) {
+  MakeSource();
+  source_->set_idle_timeout_ms(-1);
+  std::vector<Record> records;
+  std::thread worker([&] { records = Drain(); });
+  const UniqueFd client = Connect(1);
+  ASSERT_TRUE(Send(client, "hello"));
+  while (Count(WireCounter::kFrames) == 0) std::this_thread::yield();
+  source_->Stop();
+  worker.join();
+  EXPECT_EQ(Texts(records), (Expected{"opened", "hello"}));
+}
+
+TEST_F(SocketSourceTest, IdleComesAfterTheTimeout) {
+  MakeSource();
+  source_->set_idle_timeout_ms(1);
+  Record record;
+  record.truncated = true;
+  EXPECT_EQ(source_->Next(record), SourceStatus::kIdle);
+  EXPECT_FALSE(record.truncated) << "the record is empty then";
+}
+
+}  // namespace
+}  // namespace gyrfalcon
