@@ -169,7 +169,7 @@ Collector::Outcome Collector::AppendRule(RuleUpdate update) {
   if (update.tags) rule->tags.insert(update.tags->begin(), update.tags->end());
   if (update.exceptions) {
     for (ExceptionDefinition& exception : *update.exceptions) {
-      Outcome outcome = MergeException(*rule, std::move(exception), update.context);
+      Outcome outcome = MergeException(*rule, std::move(exception));
       if (!outcome) return outcome;
     }
   }
@@ -218,8 +218,7 @@ Collector::Outcome Collector::EnableRule(const RuleUpdate& update) {
   return {};
 }
 
-Collector::Outcome Collector::MergeException(RuleDefinition& rule, ExceptionDefinition exception,
-                                             const LoadContext& /*context*/) {
+Collector::Outcome Collector::MergeException(RuleDefinition& rule, ExceptionDefinition exception) {
   const auto known = std::ranges::find(rule.exceptions, exception.name, &ExceptionDefinition::name);
   if (known == rule.exceptions.end()) {
     if (!exception.fields.given) {

@@ -44,8 +44,7 @@ class Collector {
   std::string required_engine_version = "0.0.0";
 
  private:
-  Outcome MergeException(RuleDefinition& rule, ExceptionDefinition exception,
-                         const LoadContext& context);
+  Outcome MergeException(RuleDefinition& rule, ExceptionDefinition exception);
   Outcome ValidateException(ExceptionDefinition& exception) const;
   Outcome ValidateListForm(ExceptionDefinition& exception) const;
   Outcome ValidateScalarForm(ExceptionDefinition& exception) const;

@@ -158,9 +158,8 @@ LoadContext NamedContext(const LoadContext& context, const YamlNode& item, std::
 
 }  // namespace
 
-void WarnUnknownKeys(const ItemSource& /*source*/, const YamlNode& item,
-                     const std::vector<std::string_view>& known, const LoadContext& context,
-                     const ReportProblem& report) {
+void WarnUnknownKeys(const YamlNode& item, const std::vector<std::string_view>& known,
+                     const LoadContext& context, const ReportProblem& report) {
   for (const YamlPair& pair : item.pairs) {
     if (std::ranges::find(known, pair.key) != known.end()) continue;
     LoadProblem warning;
@@ -174,8 +173,8 @@ void WarnUnknownKeys(const ItemSource& /*source*/, const YamlNode& item,
   }
 }
 
-Outcome ReadListItem(const ItemSource& source, const YamlNode& item, const LoadContext& context,
-                     Collector& collector, const ReportProblem& report) {
+Outcome ReadListItem(const YamlNode& item, const LoadContext& context, Collector& collector,
+                     const ReportProblem& report) {
   ListDefinition list;
   list.context = NamedContext(context, item, "list");
   auto name = DecodeText(item, "list", list.context, true);
@@ -187,7 +186,7 @@ Outcome ReadListItem(const ItemSource& source, const YamlNode& item, const LoadC
     report(std::move(items.error()));
   }
   // After the error: a misspelt key may be its cause.
-  WarnUnknownKeys(source, item, {"list", "items", "append", "override"}, list.context, report);
+  WarnUnknownKeys(item, {"list", "items", "append", "override"}, list.context, report);
   if (!items) return {};
   list.items = std::move(**items);
   if (list.name.find_first_of("()\"' \t\n\v\f\r=,") != std::string::npos) {
@@ -216,8 +215,7 @@ Outcome ReadMacroItem(const ItemSource& source, const YamlNode& item, const Load
     collector.MarkBroken("macro", macro.name);
     report(std::move(condition.error()));
   }
-  WarnUnknownKeys(source, item, {"macro", "condition", "append", "override"}, macro.context,
-                  report);
+  WarnUnknownKeys(item, {"macro", "condition", "append", "override"}, macro.context, report);
   if (!condition) return {};
   const FilePosition& position = item.Find("condition")->position;
   macro.condition = Locate(**condition, source.file.text, source.index, position.offset);
@@ -432,7 +430,7 @@ Outcome ReadRuleItem(const ItemSource& source, const YamlNode& item, const LoadC
   if (AsksForAppend(item)) return {};
   std::vector<std::string_view> known;
   for (const RuleKey& key : kRuleKeys) known.push_back(key.name);
-  WarnUnknownKeys(source, item, known, rule_context, report);
+  WarnUnknownKeys(item, known, rule_context, report);
   return {};
 }
 

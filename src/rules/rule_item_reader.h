@@ -18,9 +18,8 @@ struct ItemSource {
 
 using ReportProblem = std::function<void(LoadProblem)>;
 
-Collector::Outcome ReadListItem(const ItemSource& source, const YamlNode& item,
-                                const LoadContext& context, Collector& collector,
-                                const ReportProblem& report);
+Collector::Outcome ReadListItem(const YamlNode& item, const LoadContext& context,
+                                Collector& collector, const ReportProblem& report);
 Collector::Outcome ReadMacroItem(const ItemSource& source, const YamlNode& item,
                                  const LoadContext& context, Collector& collector,
                                  const ReportProblem& report);
@@ -28,8 +27,7 @@ Collector::Outcome ReadRuleItem(const ItemSource& source, const YamlNode& item,
                                 const LoadContext& context, Collector& collector,
                                 const ReportProblem& report);
 
-void WarnUnknownKeys(const ItemSource& source, const YamlNode& item,
-                     const std::vector<std::string_view>& known, const LoadContext& context,
-                     const ReportProblem& report);
+void WarnUnknownKeys(const YamlNode& item, const std::vector<std::string_view>& known,
+                     const LoadContext& context, const ReportProblem& report);
 
 }  // namespace gyrfalcon

@@ -92,7 +92,7 @@ class FileReader {
                            "' as a semver string. Expected \"x.y.z\" semver format.",
                        context);
     }
-    WarnUnknownKeys(source_, item, {{"required_engine_version"}}, context, report_);
+    WarnUnknownKeys(item, {{"required_engine_version"}}, context, report_);
     if (!Satisfies(*ParseEngineVersion(kEngineVersion), *required)) {
       return ItemError(LoadCode::kErrValidate,
                        "Rules require engine version " + required->text +
@@ -117,7 +117,7 @@ class FileReader {
     for (const YamlNode& entry : value.items) {
       if (Outcome outcome = ReadPluginEntry(entry, context); !outcome) return outcome;
     }
-    WarnUnknownKeys(source_, item, {{"required_plugin_versions"}}, context, report_);
+    WarnUnknownKeys(item, {{"required_plugin_versions"}}, context, report_);
     return {};
   }
 
@@ -167,7 +167,7 @@ class FileReader {
   }
 
   Outcome ReadList(const YamlNode& item) {
-    return ReadListItem(source_, item, context_, collector_, report_);
+    return ReadListItem(item, context_, collector_, report_);
   }
   Outcome ReadMacro(const YamlNode& item) {
     return ReadMacroItem(source_, item, context_, collector_, report_);

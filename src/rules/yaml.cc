@@ -29,14 +29,21 @@ size_t CountNodes(const YamlNode& node) {
 struct TooManyNodes {
   FilePosition position;
 };
+struct NoProgress {
+  FilePosition position;
+};
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
   YamlNode Take() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
+    // On a stray closing bracket yaml-cpp yields empty documents for ever.
+    const FilePosition position = PositionOf(mark);
+    if (documents_++ > 0 && position.offset == last_start_) throw NoProgress{position};
+    last_start_ = position.offset;
     root_ = YamlNode{};
-    root_.position = PositionOf(mark);
+    root_.position = position;
     stack_.clear();
     anchors_.clear();
   }
@@ -128,6 +135,8 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
   size_t nodes_ = 0;
+  size_t documents_ = 0;
+  uint32_t last_start_ = 0;
 };
 
 // Lets the parser read the text where it is.
@@ -165,6 +174,9 @@ std::expected<std::vector<YamlNode>, YamlError> ParseYaml(std::string_view text)
     return std::unexpected(YamlError{"more than " + std::to_string(kYamlNodesMax) +
                                          " values once aliases are expanded: split the file",
                                      limit.position});
+  } catch (const NoProgress& stuck) {
+    return std::unexpected(
+        YamlError{"unexpected text: check that every bracket has its partner", stuck.position});
   } catch (const YAML::Exception& error) {
     return std::unexpected(YamlError{error.what(), PositionOf(error.mark)});
   } catch (const std::exception& error) {
