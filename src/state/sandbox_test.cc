@@ -1,0 +1,646 @@
+#include "state/sandbox.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/sched.h>
+
+#include "points/test_message.h"
+
+namespace gyrfalcon {
+namespace {
+
+using testing::AsBytes;
+using testing::Message;
+
+// What a happening showed while it was told; its pointers die afterwards.
+struct Told {
+  std::string type, name, command_line, exe_path, path, file_name, cwd, container, parent;
+  int64_t fd = -1, return_value = 0;
+  int32_t tgid = 0;
+  uint32_t uid = 0;
+  bool has_file = false, is_exec = false, synthetic = false, written_before = false;
+  bool name_changed = false;
+  uint32_t tty = 0;
+  size_t ancestors = 0;
+};
+
+class SandboxTest : public ::testing::Test, private HappeningSink {
+ protected:
+  // The context of a thread, whole as --all sessions ask for it.
+  static Message Context(int32_t tid, int32_t tgid, std::string_view name = {},
+                         std::string_view container = "c1") {
+    Message out;
+    out.Number(1, ++clock_ns_).Number(2, tid);
+    if (tgid != 0) out.Number(4, tgid);
+    if (!container.empty()) out.Text(6, container);
+    if (!name.empty()) out.Text(9, name);
+    return out;
+  }
+  // As in a thin session: time, thread and container only.
+  static Message Thin(int32_t tid) { return Context(tid, 0); }
+
+  static Message Exit(int64_t result, int64_t error_number = 0) {
+    Message out;
+    if (result != 0) out.Number(1, result);
+    if (error_number != 0) out.Number(2, error_number);
+    return out;
+  }
+
+  // Sends one message; what it told is in told_.
+  void Send(MessageType type, const Message& message) {
+    told_.clear();
+    Event event;
+    ASSERT_TRUE(Decode(static_cast<uint16_t>(type), AsBytes(message.bytes()), event));
+    sandbox_.Apply(event, 0, *this);
+  }
+
+  void Start(int32_t tid, std::vector<std::string> args, std::string_view container = "c1") {
+    Message message;
+    message.Nested(1, Context(tid, tid, {}, container)).Text(2, container).Text(3, "/");
+    for (const std::string& arg : args) message.Text(4, arg);
+    Send(MessageType::kContainerStart, message);
+  }
+  void Clone(const Message& context, int32_t tid, int32_t tgid, uint64_t flags = 0) {
+    Send(MessageType::kSentryClone, Message()
+                                        .Nested(1, context)
+                                        .Number(3, tid)
+                                        .Number(4, tgid)
+                                        .Number(6, static_cast<int64_t>(flags)));
+  }
+  void Exec(const Message& context, std::string_view path, std::vector<std::string> argv,
+            std::string_view exec_name = {}) {
+    Message message;
+    message.Nested(1, context).Text(2, path);
+    for (const std::string& arg : argv) message.Text(3, arg);
+    if (!exec_name.empty()) message.Text(17, exec_name);
+    Send(MessageType::kSentryExec, message);
+  }
+  void Open(const Message& context, std::string_view path, uint32_t flags, int64_t result,
+            int64_t error_number = 0) {
+    Send(MessageType::kOpen, Message()
+                                 .Nested(1, context)
+                                 .Nested(2, Exit(result, error_number))
+                                 .Number(3, 257)
+                                 .Number(4, AT_FDCWD)
+                                 .Text(6, path)
+                                 .Number(7, flags));
+  }
+  void Close(const Message& context, int64_t fd, int64_t error_number = 0) {
+    Send(MessageType::kClose,
+         Message().Nested(1, context).Nested(2, Exit(0, error_number)).Number(3, 3).Number(4, fd));
+  }
+  void TaskExit(const Message& context) {
+    Send(MessageType::kSentryTaskExit, Message().Nested(1, context));
+  }
+  // syscall/execve, enter or exit
+  void ExecveEnter(const Message& context, std::string_view path, std::string_view argv0) {
+    Send(MessageType::kExecve,
+         Message().Nested(1, context).Number(3, 59).Text(6, path).Text(7, argv0));
+  }
+  void ExecveExit(const Message& context, std::string_view path, std::string_view argv0,
+                  int64_t error_number = 0) {
+    Send(MessageType::kExecve, Message()
+                                   .Nested(1, context)
+                                   .Nested(2, Exit(0, error_number))
+                                   .Number(3, 59)
+                                   .Text(6, path)
+                                   .Text(7, argv0));
+  }
+
+  const Told& Only() {
+    EXPECT_EQ(told_.size(), 1u);
+    static const Told kNone;
+    return told_.empty() ? kNone : told_.front();
+  }
+
+  std::vector<Told> told_;
+  Sandbox sandbox_{SandboxLimits{}, Arch::kX86_64};
+
+ private:
+  void OnHappening(const Happening& h) override {
+    Told told;
+    told.type = Describe(h.type).name;
+    told.name = h.process->name.view();
+    told.command_line = h.process->CommandLine();
+    told.exe_path = h.process->image->exe_path;
+    told.path = h.path;
+    told.cwd = h.process->cwd;
+    told.container = h.container == nullptr ? "" : std::string(h.container->short_id());
+    told.parent = h.process->parent ? std::string(h.process->parent->name.view()) : "";
+    for (const Process* p = h.process->parent.get(); p != nullptr; p = p->parent.get()) {
+      ++told.ancestors;
+    }
+    told.fd = h.fd;
+    told.return_value = h.return_value;
+    told.tgid = h.process->tgid;
+    told.uid = h.process->credentials.effective_uid;
+    told.has_file = h.file != nullptr;
+    if (h.file != nullptr) told.file_name = h.file->name;
+    told.is_exec = h.is_exec;
+    told.synthetic = h.synthetic;
+    told.written_before = h.process->image->written_before;
+    told.name_changed = h.name_changed;
+    told.tty = h.process->tty;
+    told_.push_back(std::move(told));
+  }
+
+  static inline int64_t clock_ns_ = 1'795'335'717'000'000'000;
+};
+
+TEST_F(SandboxTest, AContainersStartIsTheExecOfItsFirstProcess) {
+  Start(7, {"/bin/sh", "-c", "x"});
+  EXPECT_EQ(Only().type, "execve");
+  EXPECT_TRUE(Only().is_exec);
+  EXPECT_EQ(Only().command_line, "sh -c x");
+  EXPECT_EQ(Only().exe_path, "/bin/sh");
+  EXPECT_EQ(sandbox_.id(), "c1");
+}
+
+TEST_F(SandboxTest, AContainersStartMayHaveNoArguments) {
+  Start(7, {});
+  EXPECT_EQ(Only().type, "execve");
+  EXPECT_EQ(Only().name, "");
+}
+
+TEST_F(SandboxTest, OnlyIdsOfSixtyFourHexDigitsAreShortened) {
+  Start(1, {"a"}, std::string(64, 'a'));
+  EXPECT_EQ(Only().container, std::string(12, 'a'));
+  Start(2, {"a"}, "runsc-626827-and-more");
+  EXPECT_EQ(Only().container, "runsc-626827-and-more");
+  Start(3, {"a"}, std::string(64, 'g'));
+  EXPECT_EQ(Only().container, std::string(64, 'g'));
+}
+
+TEST_F(SandboxTest, AChildIsItsParentUntilItExecs) {
+  Start(1, {"/bin/bash"});
+  Clone(Context(1, 1, "bash"), 2, 2);
+  EXPECT_EQ(Only().type, "clone");
+  EXPECT_EQ(Only().return_value, 2);
+  Open(Context(2, 2, "bash"), "/etc/passwd", O_RDONLY, 3);
+  EXPECT_EQ(Only().name, "bash");
+  EXPECT_EQ(Only().parent, "bash");
+  Exec(Context(2, 2, "bash"), "/usr/bin/cat", {"cat", "/etc/shadow"}, "/bin/cat");
+  EXPECT_EQ(Only().type, "execve");
+  EXPECT_EQ(Only().command_line, "cat /etc/shadow");
+  EXPECT_EQ(Only().exe_path, "/usr/bin/cat");
+  EXPECT_FALSE(Only().synthetic);
+}
+
+TEST_F(SandboxTest, AncestorsOutliveTheirExitWhileChildrenLive) {
+  Start(1, {"init"});
+  Clone(Thin(1), 2, 2);
+  Exec(Thin(2), "/bin/middle", {"middle"});
+  Clone(Thin(2), 3, 3);
+  TaskExit(Thin(2));
+  EXPECT_EQ(Only().type, "procexit");
+  EXPECT_EQ(sandbox_.FindProcess(2), nullptr);
+  Exec(Thin(3), "/bin/child", {"child"});
+  EXPECT_EQ(Only().parent, "middle");
+  EXPECT_EQ(Only().ancestors, 2u);
+  TaskExit(Thin(3));
+  EXPECT_EQ(sandbox_.process_count(), 1u);
+}
+
+TEST_F(SandboxTest, ALineOfDaemonsThatForkAndExitDoesNotGrowForEver) {
+  Start(1, {"init"});
+  for (int32_t tid = 1; tid < 2000; ++tid) {
+    Clone(Thin(tid), tid + 1, tid + 1);
+    TaskExit(Thin(tid));
+  }
+  Exec(Thin(2000), "/bin/x", {"x"});
+  EXPECT_LE(Only().ancestors, SandboxLimits{}.ancestors_max);
+  EXPECT_GT(sandbox_.counters()[StateCounter::kAncestorsCut], 0u);
+}
+
+TEST_F(SandboxTest, AThinSessionKnowsProcessAndCwdFromState) {
+  Start(1, {"/bin/sh"});
+  Send(MessageType::kChdir,
+       Message().Nested(1, Thin(1)).Nested(2, Exit(0)).Number(3, 80).Text(6, "/etc"));
+  EXPECT_EQ(Only().cwd, "/etc");
+  Clone(Thin(1), 2, 2);
+  Open(Thin(2), "shadow", O_RDONLY, 3);
+  EXPECT_EQ(Only().path, "/etc/shadow");
+  EXPECT_EQ(Only().name, "sh");
+  Send(MessageType::kChdir,
+       Message().Nested(1, Thin(2)).Nested(2, Exit(0, ENOENT)).Number(3, 80).Text(6, "/nowhere"));
+  EXPECT_EQ(Only().cwd, "/etc");
+}
+
+TEST_F(SandboxTest, OneCloneIsOneHappeningHoweverOftenItIsTold) {
+  Start(1, {"sh"});
+  // Whole session: enter, sentry, exit.
+  Send(MessageType::kClone, Message().Nested(1, Context(1, 1)).Number(3, 56));
+  EXPECT_TRUE(told_.empty());
+  Clone(Context(1, 1), 2, 2);
+  EXPECT_TRUE(told_.empty());
+  Send(MessageType::kClone, Message().Nested(1, Context(1, 1)).Nested(2, Exit(2)).Number(3, 56));
+  EXPECT_EQ(Only().type, "clone");
+  // Only exits beside sentry/clone.
+  Clone(Context(1, 1), 3, 3);
+  EXPECT_EQ(Only().type, "clone");
+  Send(MessageType::kClone, Message().Nested(1, Context(1, 1)).Nested(2, Exit(3)).Number(3, 56));
+  EXPECT_TRUE(told_.empty());
+  // A failure has no sentry/clone.
+  Send(MessageType::kClone,
+       Message().Nested(1, Context(1, 1)).Nested(2, Exit(0, 11)).Number(3, 56));
+  EXPECT_EQ(Only().return_value, -11);
+}
+
+TEST_F(SandboxTest, AnExecIsToldBySentryOnly) {
+  Start(1, {"sh"});
+  // Old order: enter, sentry, exit.
+  ExecveEnter(Context(1, 1, "sh"), "/bin/id", "id");
+  EXPECT_TRUE(told_.empty());
+  Exec(Context(1, 1, "sh"), "/bin/busybox", {"id"});
+  EXPECT_EQ(Only().name, "id")
+      << "named after the path as passed, which old runsc tell at enter only";
+  ExecveExit(Context(1, 1, "sh"), "/bin/id", "id");
+  EXPECT_TRUE(told_.empty());
+  Close(Context(1, 1, "id"), 3);
+  EXPECT_EQ(Only().command_line, "id");
+}
+
+TEST_F(SandboxTest, AFailedExecIsAnEventOfTheCaller) {
+  Start(1, {"/bin/sh"});
+  ExecveEnter(Context(1, 1, "sh"), "/bin/none", "none");
+  ExecveExit(Context(1, 1, "sh"), "/bin/none", "none", ENOENT);
+  EXPECT_EQ(Only().type, "execve");
+  EXPECT_EQ(Only().return_value, -ENOENT);
+  EXPECT_EQ(Only().name, "sh");
+  EXPECT_FALSE(Only().is_exec);
+}
+
+TEST_F(SandboxTest, WithoutSentryAnExecIsConcludedFromWhatFollows) {
+  Start(1, {"/bin/sh"});
+  // A search along PATH: each attempt is told as a success by current runsc.
+  ExecveExit(Thin(1), "/usr/local/bin/id", "id");
+  EXPECT_TRUE(told_.empty());
+  ExecveExit(Thin(1), "/usr/bin/id", "id");
+  EXPECT_TRUE(told_.empty()) << "another attempt means that the first failed";
+  Open(Thin(1), "/etc/ld.so.cache", O_RDONLY, 3);
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].type, "execve");
+  EXPECT_TRUE(told_[0].synthetic);
+  EXPECT_EQ(told_[0].exe_path, "/usr/bin/id");
+  EXPECT_EQ(told_[1].type, "openat");
+  EXPECT_EQ(told_[1].name, "id");
+}
+
+TEST_F(SandboxTest, ANameThatDidNotChangeShowsThatTheExecFailed) {
+  Start(1, {"/bin/sh"});
+  ExecveExit(Context(1, 1, "sh"), "/usr/bin/id", "id");
+  Close(Context(1, 1, "sh"), 3);
+  EXPECT_EQ(Only().type, "close");
+  EXPECT_EQ(Only().name, "sh");
+}
+
+TEST_F(SandboxTest, ARawExecIsNoSecondEvent) {
+  Start(1, {"/bin/sh"});
+  Send(MessageType::kRaw, Message().Nested(1, Thin(1)).Nested(2, Exit(0)).Number(4, 59));
+  EXPECT_TRUE(told_.empty());
+  Exec(Thin(1), "/bin/id", {"id"}, "/bin/id");
+  EXPECT_EQ(Only().type, "execve");
+}
+
+TEST_F(SandboxTest, AProcessFirstSeenGetsAnExecMadeUpOnce) {
+  Message context = Context(9, 9, "cat");
+  context.Number(11, 1);
+  Open(context, "/etc/shadow", O_RDONLY, 3);
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].type, "execve");
+  EXPECT_TRUE(told_[0].synthetic);
+  EXPECT_EQ(told_[0].name, "cat");
+  EXPECT_EQ(told_[1].type, "openat");
+  Close(Context(9, 9, "cat"), 3);
+  EXPECT_EQ(Only().type, "close");
+}
+
+TEST_F(SandboxTest, AForkWhoseMessageWasLostIsNoNewProgram) {
+  Start(1, {"/bin/sh"});
+  Message context = Context(5, 5, "sh");
+  context.Number(10, 1);
+  Close(context, 3);
+  EXPECT_EQ(Only().type, "close");
+  EXPECT_EQ(Only().command_line, "sh");
+  EXPECT_EQ(Only().parent, "sh");
+}
+
+TEST_F(SandboxTest, MessagesAfterTheLastExitMakeNobodyUp) {
+  Start(1, {"/bin/sh"});
+  Clone(Context(1, 1, "sh"), 2, 2);
+  TaskExit(Context(2, 2, "sh"));
+  Send(MessageType::kSentryExitNotifyParent, Message().Nested(1, Context(2, 2, "sh")));
+  EXPECT_TRUE(told_.empty());
+  EXPECT_EQ(sandbox_.process_count(), 1u);
+}
+
+TEST_F(SandboxTest, ARecycledIdIsAnotherProcess) {
+  Start(1, {"/bin/sh"});
+  Message before = Context(5, 5, "old");
+  before.Number(3, 100).Number(5, 100);
+  Close(before, 3);
+  Message after = Context(5, 5, "new");
+  after.Number(3, 200).Number(5, 200);
+  Close(after, 3);
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_TRUE(told_[0].synthetic);
+  EXPECT_EQ(told_[1].name, "new");
+  EXPECT_GT(sandbox_.counters()[StateCounter::kIdsRecycled], 0u);
+}
+
+TEST_F(SandboxTest, OpensKeepTheirPathUntilTheFdIsClosed) {
+  Start(1, {"sh"});
+  Open(Thin(1), "/etc//./passwd", O_RDONLY, 3);
+  EXPECT_EQ(Only().path, "/etc/passwd");
+  EXPECT_EQ(Only().fd, 3);
+  Send(MessageType::kDup,
+       Message().Nested(1, Thin(1)).Nested(2, Exit(9)).Number(3, 32).Number(4, 3));
+  EXPECT_EQ(Only().file_name, "/etc/passwd");
+  Close(Thin(1), 3);
+  EXPECT_EQ(Only().file_name, "/etc/passwd") << "still known while the close is told";
+  Close(Thin(1), 3, EBADF);
+  EXPECT_FALSE(Only().has_file);
+  Close(Thin(1), 9);
+  EXPECT_EQ(Only().file_name, "/etc/passwd");
+}
+
+TEST_F(SandboxTest, AFailedOpenHasAPathAndNoFd) {
+  Start(1, {"sh"});
+  Open(Thin(1), "/etc/shadow", O_RDONLY, 0, EACCES);
+  EXPECT_EQ(Only().fd, -1);
+  EXPECT_FALSE(Only().has_file);
+  EXPECT_EQ(Only().path, "/etc/shadow");
+  EXPECT_EQ(Only().return_value, -EACCES);
+  Close(Thin(1), 0);
+  EXPECT_FALSE(Only().has_file) << "the failure is not fd 0";
+}
+
+TEST_F(SandboxTest, ARelativeOpenStartsAtItsDirectory) {
+  Start(1, {"sh"});
+  Open(Thin(1), "/var/log", O_RDONLY | O_DIRECTORY, 4);
+  const auto open_at = [&](const Message& context, std::string_view fd_path) {
+    Message message;
+    message.Nested(1, context).Nested(2, Exit(5)).Number(3, 257).Number(4, 4);
+    if (!fd_path.empty()) message.Text(5, fd_path);
+    Send(MessageType::kOpen, message.Text(6, "../x").Number(7, O_RDONLY));
+  };
+  open_at(Thin(1), "");
+  EXPECT_EQ(Only().path, "/var/x");
+  open_at(Thin(1), "/srv/data");
+  EXPECT_EQ(Only().path, "/srv/x");
+}
+
+TEST_F(SandboxTest, ForkCopiesFdsAndCloneFilesSharesThem) {
+  Start(1, {"sh"});
+  Open(Thin(1), "/etc/passwd", O_RDONLY, 3);
+  Clone(Thin(1), 2, 2);
+  Close(Thin(2), 3);
+  EXPECT_TRUE(Only().has_file);
+  Close(Thin(1), 3);
+  EXPECT_TRUE(Only().has_file) << "the child's close is not the parent's";
+  Open(Thin(1), "/etc/group", O_RDONLY, 3);
+  Clone(Thin(1), 4, 4, CLONE_FILES);
+  Close(Thin(4), 3);
+  Close(Thin(1), 3);
+  EXPECT_FALSE(Only().has_file);
+}
+
+TEST_F(SandboxTest, ExecClosesWhatIsMarkedAndLeavesAnothersTableAlone) {
+  Start(1, {"sh"});
+  Open(Thin(1), "/etc/secret", O_RDONLY | O_CLOEXEC, 3);
+  Open(Thin(1), "/etc/kept", O_RDONLY, 4);
+  Clone(Thin(1), 2, 2, CLONE_FILES);
+  Exec(Thin(2), "/bin/id", {"id"});
+  Close(Thin(2), 3);
+  EXPECT_FALSE(Only().has_file);
+  Close(Thin(2), 4);
+  EXPECT_TRUE(Only().has_file);
+  Close(Thin(1), 3);
+  EXPECT_TRUE(Only().has_file);
+}
+
+Message Sockaddr4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port) {
+  const char raw[] = {2,
+                      0,
+                      static_cast<char>(port >> 8),
+                      static_cast<char>(port & 0xff),
+                      static_cast<char>(a),
+                      static_cast<char>(b),
+                      static_cast<char>(c),
+                      static_cast<char>(d),
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0};
+  return Message().Raw(std::string_view(raw, sizeof raw));
+}
+
+TEST_F(SandboxTest, AConnectionIsNamedByItsEndsAndAnUnknownOneIsAbsent) {
+  Start(1, {"sh"});
+  Send(MessageType::kSocket,
+       Message().Nested(1, Thin(1)).Nested(2, Exit(3)).Number(3, 41).Number(4, 2).Number(5, 1));
+  EXPECT_EQ(Only().file_name, "");
+  Send(MessageType::kConnect, Message()
+                                  .Nested(1, Thin(1))
+                                  .Nested(2, Exit(0, EINPROGRESS))
+                                  .Number(3, 42)
+                                  .Number(4, 3)
+                                  .Nested(6, Sockaddr4(10, 0, 0, 7, 4444)));
+  EXPECT_EQ(Only().file_name, "0.0.0.0:0->10.0.0.7:4444");
+  EXPECT_TRUE(Only().name_changed);
+  const File* file = sandbox_.FindProcess(1)->fds->Find(3);
+  ASSERT_NE(file, nullptr);
+  EXPECT_FALSE(file->local);
+  EXPECT_EQ(file->remote->port, 4444);
+  EXPECT_TRUE(file->connected);
+  // Over standard output, as a reverse shell does.
+  Send(MessageType::kDup,
+       Message().Nested(1, Thin(1)).Nested(2, Exit(1)).Number(3, 33).Number(4, 3).Number(5, 1));
+  EXPECT_EQ(Only().fd, 1);
+  EXPECT_EQ(Only().file_name, "0.0.0.0:0->10.0.0.7:4444");
+}
+
+TEST_F(SandboxTest, AnAcceptedSocketIsTheNewFd) {
+  Start(1, {"srv"});
+  Send(MessageType::kSocket,
+       Message().Nested(1, Thin(1)).Nested(2, Exit(3)).Number(3, 41).Number(4, 2).Number(5, 1));
+  Send(MessageType::kBind, Message()
+                               .Nested(1, Thin(1))
+                               .Nested(2, Exit(0))
+                               .Number(3, 49)
+                               .Number(4, 3)
+                               .Nested(6, Sockaddr4(0, 0, 0, 0, 8080)));
+  Send(MessageType::kAccept, Message()
+                                 .Nested(1, Thin(1))
+                                 .Nested(2, Exit(5))
+                                 .Number(3, 43)
+                                 .Number(4, 3)
+                                 .Nested(6, Sockaddr4(127, 0, 0, 1, 50000)));
+  EXPECT_EQ(Only().fd, 5);
+  EXPECT_EQ(Only().file_name, "127.0.0.1:50000->0.0.0.0:8080");
+}
+
+TEST_F(SandboxTest, SetuidOfRootChangesAllIdsAndAnothersOnlyTheEffectiveOne) {
+  Start(1, {"sh"});
+  const auto setuid = [&](uint32_t id, int64_t error_number) {
+    Send(
+        MessageType::kSetid,
+        Message().Nested(1, Thin(1)).Nested(2, Exit(0, error_number)).Number(3, 105).Number(4, id));
+  };
+  setuid(1000, EPERM);
+  EXPECT_EQ(Only().uid, 0u);
+  setuid(1000, 0);
+  EXPECT_EQ(Only().uid, 1000u);
+  EXPECT_EQ(sandbox_.FindProcess(1)->credentials.saved_uid, 1000u);
+}
+
+TEST_F(SandboxTest, ARawCallIsAnEventOnlyWhereNoSchemaTellsIt) {
+  Start(1, {"sh"});
+  // unlink has no schema: at once.
+  Send(MessageType::kRaw, Message().Nested(1, Thin(1)).Nested(2, Exit(0)).Number(4, 87));
+  EXPECT_EQ(Only().type, "unlink");
+  // openat has: the raw exit waits for its twin, and is none if it comes.
+  Send(MessageType::kRaw, Message().Nested(1, Thin(1)).Nested(2, Exit(3)).Number(4, 257));
+  EXPECT_TRUE(told_.empty());
+  Open(Thin(1), "/etc/passwd", O_RDONLY, 3);
+  EXPECT_EQ(Only().type, "openat");
+  // Now the session is known to have the schema: a tripwire.
+  Send(MessageType::kRaw, Message().Nested(1, Thin(1)).Nested(2, Exit(3)).Number(4, 257));
+  Close(Thin(1), 3);
+  EXPECT_EQ(Only().type, "close");
+}
+
+TEST_F(SandboxTest, ARawCallWithoutItsTwinIsToldWithTheNextMessage) {
+  Start(1, {"sh"});
+  Send(MessageType::kRaw, Message().Nested(1, Thin(1)).Nested(2, Exit(3)).Number(4, 41));
+  Send(MessageType::kRaw, Message().Nested(1, Thin(1)).Nested(2, Exit(0)).Number(4, 87));
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].type, "socket");
+  EXPECT_EQ(told_[1].type, "unlink");
+}
+
+TEST_F(SandboxTest, AFileWrittenBeforeItIsRunIsRemembered) {
+  Start(1, {"sh"});
+  Open(Thin(1), "/tmp/x", O_WRONLY | O_CREAT, 3);
+  Exec(Thin(1), "/tmp/x", {"x"});
+  EXPECT_TRUE(Only().written_before);
+  Exec(Thin(1), "/bin/id", {"id"});
+  EXPECT_FALSE(Only().written_before);
+  Open(Thin(1), "/bin/id", O_RDONLY, 3);
+  Exec(Thin(1), "/bin/id", {"id"});
+  EXPECT_FALSE(Only().written_before);
+}
+
+TEST_F(SandboxTest, AnExecFromAnotherThreadMakesItTheLeader) {
+  Start(1, {"prog"});
+  Clone(Thin(1), 2, 1, CLONE_THREAD | CLONE_FILES);
+  Exec(Thin(2), "/bin/id", {"id"});
+  EXPECT_EQ(Only().tgid, 1);
+  Close(Thin(1), 3);
+  EXPECT_EQ(Only().name, "id");
+  TaskExit(Thin(1));
+  EXPECT_EQ(sandbox_.process_count(), 0u);
+}
+
+TEST_F(SandboxTest, ATerminalOfTheContainerIsInherited) {
+  Message start;
+  start.Nested(1, Context(1, 1)).Text(2, "c1").Text(4, "sh").Number(6, 1);
+  Send(MessageType::kContainerStart, start);
+  EXPECT_NE(Only().tty, 0u);
+  Clone(Thin(1), 2, 2);
+  Exec(Thin(2), "/bin/id", {"id"});
+  EXPECT_NE(Only().tty, 0u);
+}
+
+TEST_F(SandboxTest, AProcessThatRenamesItselfKeepsItsCommandLine) {
+  Start(1, {"/bin/miner", "--pool", "x"});
+  Close(Context(1, 1, "dpkg"), 3);
+  EXPECT_EQ(Only().name, "dpkg");
+  EXPECT_EQ(Only().command_line, "miner --pool x");
+}
+
+TEST(SandboxLimits, EverythingThatGrowsIsBoundedAndCounted) {
+  struct Sink final : HappeningSink {
+    void OnHappening(const Happening&) override {}
+  } sink;
+  SandboxLimits limits;
+  limits.processes_max = 10;
+  limits.threads_max = 20;
+  limits.containers_max = 5;
+  limits.fds_per_process_max = 8;
+  limits.text_bytes_max = 16;
+  limits.written_files_max = 4;
+  Sandbox sandbox(limits, Arch::kX86_64);
+  const auto send = [&](MessageType type, const Message& message) {
+    Event event;
+    ASSERT_TRUE(Decode(static_cast<uint16_t>(type), AsBytes(message.bytes()), event));
+    sandbox.Apply(event, 0, sink);
+  };
+  for (int32_t tid = 1; tid <= 100; ++tid) {
+    const Message context =
+        Message().Number(2, tid).Number(4, tid).Text(6, "container-" + std::to_string(tid));
+    send(MessageType::kOpen, Message()
+                                 .Nested(1, context)
+                                 .Nested(2, Message().Number(1, tid))
+                                 .Number(3, 257)
+                                 .Number(4, AT_FDCWD)
+                                 .Text(6, "/a/path/that/is/too/long" + std::to_string(tid))
+                                 .Number(7, O_WRONLY));
+  }
+  for (int32_t fd = 1000; fd < 1100; ++fd) {
+    send(MessageType::kOpen, Message()
+                                 .Nested(1, Message().Number(2, 100).Number(4, 100))
+                                 .Nested(2, Message().Number(1, fd))
+                                 .Number(3, 257)
+                                 .Text(6, "/x"));
+  }
+  EXPECT_LE(sandbox.process_count(), limits.processes_max);
+  for (const StateCounter counter : {StateCounter::kProcessesRefused, StateCounter::kThreadsRefused,
+                                     StateCounter::kContainersRefused, StateCounter::kFdsRefused,
+                                     StateCounter::kTextsCut, StateCounter::kWrittenFilesRefused}) {
+    EXPECT_GT(sandbox.counters()[counter], 0u)
+        << kStateCounterRows[static_cast<size_t>(counter)].name;
+  }
+}
+
+TEST(SandboxLimits, AMemoryLimitStopsTheGrowthOfState) {
+  struct Sink final : HappeningSink {
+    void OnHappening(const Happening&) override {}
+  } sink;
+  SandboxLimits limits;
+  limits.sandbox_bytes_max = 1 << 20;
+  Sandbox sandbox(limits, Arch::kX86_64);
+  const std::string big(100'000, 'x');
+  for (int32_t tid = 1; tid <= 200; ++tid) {
+    Message message;
+    message.Nested(1, Message().Number(2, tid).Number(4, tid))
+        .Text(2, "/bin/x")
+        .Text(3, "x")
+        .Text(3, big);
+    Event event;
+    ASSERT_TRUE(
+        Decode(static_cast<uint16_t>(MessageType::kSentryExec), AsBytes(message.bytes()), event));
+    sandbox.Apply(event, 0, sink);
+  }
+  EXPECT_GT(sandbox.counters()[StateCounter::kMemoryRefused], 0u);
+  EXPECT_LT(sandbox.held_bytes(), 3 * limits.sandbox_bytes_max);
+}
+
+TEST(Sockaddr, UnixPathsEndAtTheirNulAndAbstractNamesBeginWithOne) {
+  const auto path = ParseSockaddr(std::string_view("\1\0/run/x.sock\0garbage", 21));
+  ASSERT_TRUE(path);
+  EXPECT_EQ(path->unix_path, "/run/x.sock");
+  const auto abstract = ParseSockaddr(std::string_view("\1\0\0name\0garbage", 15));
+  ASSERT_TRUE(abstract);
+  EXPECT_TRUE(abstract->is_abstract);
+  EXPECT_EQ(abstract->unix_path, "name");
+  EXPECT_FALSE(ParseSockaddr("\1"));
+  EXPECT_FALSE(ParseSockaddr(std::string_view("\2\0\0", 3))->endpoint) << "cut short";
+}
+
+}  // namespace
+}  // namespace gyrfalcon
