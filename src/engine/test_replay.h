@@ -1,0 +1,42 @@
+// Runs captures through a pipeline in a test, and keeps what it found.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/pipeline.h"
+#include "rules/rule_loader.h"
+
+namespace gyrfalcon::testing {
+
+// Rules from files; a failure of the test when they do not load.
+std::shared_ptr<const RuleSet> LoadRulesForTest(const std::vector<std::string>& paths);
+std::shared_ptr<const RuleSet> RulesFromText(const std::string& yaml);
+
+struct ReplayResult {
+  std::vector<Alert> alerts;
+  Totals totals;
+  std::vector<std::string> warnings;
+
+  // Names of the rules that fired, sorted, as often as they did.
+  std::vector<std::string> RuleNames() const;
+};
+
+// Changes or (nullopt) leaves out one message.
+using MessageFilter = std::function<std::optional<std::string>(std::string_view datagram)>;
+
+ReplayResult ReplayForTest(const std::string& capture, std::shared_ptr<const RuleSet> rules,
+                           const MessageFilter& filter = nullptr);
+
+// Keeps the points and fields of a session config (its JSON text), as if the sandbox had been asked
+// for no more.
+MessageFilter StripToSession(const std::string& session_json);
+
+std::string FieldText(const Alert& alert, std::string_view name);
+
+// Paths of the shared test material, empty when it is not there.
+std::string SharedPath(const std::string& relative);
+
+}  // namespace gyrfalcon::testing
