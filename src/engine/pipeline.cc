@@ -98,11 +98,7 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
     totals_.decode.Add(decoded.error());
     return;
   }
-  Sandbox& sandbox = *session.sandbox;
-  sandbox.Apply(event_, record.receive_time_ns, *this);
-  if (session.sandbox_id.empty() && !sandbox.id().empty()) {
-    Identify(record.connection.value, session, sandbox.id());
-  }
+  session.sandbox->Apply(event_, record.receive_time_ns, *this);
 }
 
 void Pipeline::OnHappening(const Happening& happening) {

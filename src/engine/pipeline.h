@@ -50,7 +50,7 @@ class Pipeline final : private HappeningSink {
   // One connection and the sandbox behind it.
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
-    std::string sandbox_id;            // "" until known
+    std::string sandbox_id;            // from the peer's command line; "" when it has none
     uint32_t dropped_count = 0;        // as the last header said
     bool has_dropped_count = false;
   };
@@ -59,7 +59,9 @@ class Pipeline final : private HappeningSink {
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
   void CountDrops(Session& session, uint32_t dropped_count);
-  // Gives the connection its sandbox's id, and the state of an older connection of the same one.
+  // Gives the connection its sandbox's id, and the state of an older connection of the same one. Only
+  // for ids from the peer, which is runsc: what a Sentry says of itself must not take another sandbox's
+  // state, or silence it.
   void Identify(uint64_t connection, Session& session, std::string_view id);
   void OnHappening(const Happening& happening) override;
 

@@ -1,0 +1,112 @@
+#include "channels/dispatcher.h"
+
+#include <atomic>
+#include <fstream>
+#include <future>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace gyrfalcon {
+namespace {
+
+Alert MakeTestAlert(std::string message) {
+  return {.rule = "r",
+          .priority = Priority::kError,
+          .source = "syscall",
+          .tags = {},
+          .time_ns = 1,
+          .message = std::move(message),
+          .fields = {}};
+}
+
+// Blocks in Write until it is let go.
+class BlockedChannel final : public Channel {
+ public:
+  explicit BlockedChannel(std::shared_future<void> go) : go_(std::move(go)) {}
+  std::string_view name() const override { return "blocked"; }
+  Result<void> Write(std::string_view) override {
+    go_.wait();
+    ++written;
+    return {};
+  }
+  Result<void> Flush() override { return {}; }
+  static inline std::atomic<int> written = 0;
+
+ private:
+  std::shared_future<void> go_;
+};
+
+std::vector<std::unique_ptr<Channel>> One(std::unique_ptr<Channel> channel) {
+  std::vector<std::unique_ptr<Channel>> out;
+  out.push_back(std::move(channel));
+  return out;
+}
+
+TEST(Dispatcher, ABlockedChannelHoldsUpNobodyAndTheLimitIsTold) {
+  std::promise<void> go;
+  BlockedChannel::written = 0;
+  int accepted = 0;
+  {
+    Dispatcher dispatcher({.waiting_max = 10},
+                          One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
+    for (int i = 0; i < 100; ++i) accepted += dispatcher.Put(MakeTestAlert("x")) ? 1 : 0;
+    EXPECT_LT(accepted, 100) << "live, what does not fit is refused at once";
+    EXPECT_GE(accepted, 10);
+    go.set_value();
+  }
+  EXPECT_EQ(BlockedChannel::written, accepted) << "what was taken is delivered";
+}
+
+TEST(Dispatcher, InReplayNothingIsRefused) {
+  std::promise<void> go;
+  go.set_value();
+  BlockedChannel::written = 0;
+  Dispatcher dispatcher({.waiting_max = 3, .when_full = WhenFull::kWait},
+                        One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(dispatcher.Put(MakeTestAlert("x")));
+  dispatcher.Stop();
+  EXPECT_EQ(BlockedChannel::written, 1000);
+  EXPECT_FALSE(dispatcher.Put(MakeTestAlert("late")));
+}
+
+TEST(Channels, AFileIsAppendedToAndPrivate) {
+  const std::string path = ::testing::TempDir() + "gyrfalcon-alerts-" + std::to_string(getpid());
+  for (const char* line : {"one", "two"}) {
+    auto channel = MakeFileChannel(path, true);
+    ASSERT_TRUE(channel);
+    ASSERT_TRUE((*channel)->Write(line));
+    ASSERT_TRUE((*channel)->Flush());
+  }
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(text, "one\ntwo\n");
+  struct stat status{};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  unlink(path.c_str());
+}
+
+TEST(Channels, AFileThatCantBeMadeSaysWhy) {
+  const auto channel = MakeFileChannel("/nowhere/at/all", true);
+  ASSERT_FALSE(channel);
+  EXPECT_EQ(channel.error().fault, Fault::kEnvironment);
+  EXPECT_NE(channel.error().message.find("/nowhere/at/all"), std::string::npos);
+}
+
+TEST(Channels, AFailingChannelIsToldOnceAndItsLossCounted) {
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  std::atomic<int> told = 0;
+  Dispatcher dispatcher({}, One(MakeFdChannel("full", full, false)), [&](const Error&) { ++told; });
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(dispatcher.Put(MakeTestAlert("x")));
+  dispatcher.Stop();
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(dispatcher.failed_writes(), 20u);
+  close(full);
+}
+
+}  // namespace
+}  // namespace gyrfalcon

@@ -1,0 +1,138 @@
+// The live pipeline over real sockets, with this test as the sandbox.
+#include "engine/engine.h"
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "engine/test_replay.h"
+#include "points/test_message.h"
+
+namespace gyrfalcon {
+namespace {
+
+using testing::Message;
+
+class KeepLines final : public Channel {
+ public:
+  explicit KeepLines(std::vector<std::string>& out) : out_(out) {}
+  std::string_view name() const override { return "test"; }
+  Result<void> Write(std::string_view line) override {
+    out_.emplace_back(line);
+    return {};
+  }
+  Result<void> Flush() override { return {}; }
+
+ private:
+  std::vector<std::string>& out_;
+};
+
+std::string RuleText(std::string_view name, std::string_view file) {
+  return "- rule: " + std::string(name) +
+         "\n  desc: x\n  condition: evt.type = openat and fd.name = " + std::string(file) +
+         "\n  output: opened %fd.name in %container.id\n  priority: ERROR\n";
+}
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = ::testing::TempDir() + "gyrfalcon-engine-" + std::to_string(getpid());
+    std::filesystem::create_directories(folder_);
+    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void StartEngine(size_t workers) {
+    std::vector<std::unique_ptr<Channel>> channels;
+    channels.push_back(std::make_unique<KeepLines>(lines_));
+    dispatcher_ = std::make_unique<Dispatcher>(DispatcherOptions{}, std::move(channels), nullptr);
+    EngineOptions options;
+    options.socket_path = folder_ + "/gvisor.sock";
+    options.workers = workers;
+    auto engine = Engine::Start(std::move(options), testing::RulesFromText(RuleText("first", "/a")),
+                                *dispatcher_, nullptr);
+    ASSERT_TRUE(engine) << engine.error().message;
+    engine_ = std::move(*engine);
+  }
+
+  int Connect() {
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = folder_ + "/gvisor.sock";
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(send(fd, "\x08\x01", 2, 0), 2);
+    char answer[16];
+    EXPECT_EQ(recv(fd, answer, sizeof answer, 0), 2);
+    return fd;
+  }
+  static void SendOpen(int fd, int32_t tid, std::string_view path) {
+    const Message message = Message()
+                                .Nested(1, Message().Number(1, 1).Number(2, tid).Text(6, "c"))
+                                .Nested(2, Message().Number(1, 3))
+                                .Number(3, 257)
+                                .Text(6, path);
+    const std::string datagram = std::string("\x08\0\x07\0\0\0\0\0", 8) + message.bytes();
+    ASSERT_EQ(send(fd, datagram.data(), datagram.size(), 0), static_cast<ssize_t>(datagram.size()));
+  }
+
+  std::string folder_;
+  std::vector<std::string> lines_;  // read after Stop only
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineTest, WhatIsInTheQueueAtStopIsTakenUp) {
+  for (const size_t workers : {size_t{1}, size_t{3}}) {
+    lines_.clear();
+    StartEngine(workers);
+    constexpr int kSandboxes = 8;
+    constexpr int kOpens = 100;
+    std::vector<int> fds;
+    for (int i = 0; i < kSandboxes; ++i) fds.push_back(Connect());
+    for (int i = 0; i < kOpens; ++i) {
+      for (const int fd : fds) SendOpen(fd, 1, "/a");
+    }
+    engine_->Stop();
+    dispatcher_->Stop();
+    for (const int fd : fds) close(fd);
+    EXPECT_EQ(lines_.size(), static_cast<size_t>(kSandboxes * kOpens));
+    EXPECT_EQ(engine_->totals().engine[EngineCounter::kMessages],
+              static_cast<uint64_t>(kSandboxes * kOpens));
+    EXPECT_TRUE(lines_.front().ends_with(": Error opened /a in c")) << lines_.front();
+    engine_.reset();
+  }
+}
+
+TEST_F(EngineTest, NewRulesReachARunningWorker) {
+  StartEngine(1);
+  const int fd = Connect();
+  engine_->SetRules(testing::RulesFromText(RuleText("second", "/b")));
+  // The worker takes them up before the next message that it reads.
+  SendOpen(fd, 1, "/a");
+  SendOpen(fd, 1, "/b");
+  engine_->Stop();
+  dispatcher_->Stop();
+  close(fd);
+  ASSERT_EQ(lines_.size(), 1u);
+  EXPECT_TRUE(lines_.front().ends_with("opened /b in c"));
+}
+
+TEST_F(EngineTest, ASecondEngineOnTheSameSocketIsRefused) {
+  StartEngine(1);
+  EngineOptions options;
+  options.socket_path = folder_ + "/gvisor.sock";
+  const auto second = Engine::Start(std::move(options), testing::RulesFromText(RuleText("x", "/x")),
+                                    *dispatcher_, nullptr);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().fault, Fault::kEnvironment);
+}
+
+}  // namespace
+}  // namespace gyrfalcon

@@ -1,0 +1,201 @@
+#include "engine/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/sandbox_id.h"
+#include "engine/test_replay.h"
+#include "points/test_message.h"
+
+namespace gyrfalcon {
+namespace {
+
+using testing::Message;
+
+constexpr std::string_view kRule = R"(
+- rule: opened
+  desc: any open
+  condition: evt.type = openat
+  output: "%proc.name %fd.name"
+  priority: INFO
+)";
+
+class PipelineTest : public ::testing::Test, private AlertSink {
+ protected:
+  void Open(uint64_t connection, std::string command_line = {}) {
+    Record record;
+    record.kind = RecordKind::kOpened;
+    record.connection = ConnectionId{connection};
+    record.peer = std::make_shared<const Peer>(Peer{.command_line = std::move(command_line)});
+    pipeline_.Process(record);
+  }
+  void Close(uint64_t connection) {
+    Record record;
+    record.kind = RecordKind::kClosed;
+    record.connection = ConnectionId{connection};
+    pipeline_.Process(record);
+  }
+  void SendRaw(uint64_t connection, const std::string& datagram) {
+    Record record;
+    record.connection = ConnectionId{connection};
+    record.receive_time_ns = 1'000'000'007;
+    record.frame = FrameRef::Copy(testing::AsBytes(datagram));
+    pipeline_.Process(record);
+  }
+  void Send(uint64_t connection, uint16_t type, const Message& message, uint32_t dropped = 0) {
+    std::string datagram = {8, 0, static_cast<char>(type & 0xff), static_cast<char>(type >> 8)};
+    for (int shift = 0; shift < 32; shift += 8)
+      datagram += static_cast<char>(dropped >> shift & 0xff);
+    SendRaw(connection, datagram + message.bytes());
+  }
+  static Message OpenMessage(int32_t tid, std::string_view container) {
+    return Message()
+        .Nested(1, Message().Number(2, tid).Text(6, container))
+        .Nested(2, Message().Number(1, 3))
+        .Number(3, 257)
+        .Text(6, "/etc/x");
+  }
+  static Message StartMessage(std::string_view container) {
+    return Message().Nested(1, Message().Number(2, 1)).Text(2, container).Text(4, "/bin/sh");
+  }
+  uint64_t Count(EngineCounter counter) const { return pipeline_.totals().engine[counter]; }
+
+  bool accepts_alerts_ = true;
+  std::vector<Alert> alerts_;
+  Pipeline pipeline_{testing::RulesFromText(std::string(kRule)), {}, *this};
+
+ private:
+  bool OnAlert(Alert alert) override {
+    alerts_.push_back(std::move(alert));
+    return accepts_alerts_;
+  }
+};
+
+constexpr uint16_t kStartType = 1;
+constexpr uint16_t kOpenType = 7;
+
+TEST_F(PipelineTest, ABadMessageIsCountedAndTheConnectionLivesOn) {
+  Open(1);
+  Send(1, kStartType, StartMessage("c"));
+  SendRaw(1, "short");
+  Send(1, kOpenType, Message().Number(6, 1));     // wrong wire type
+  Send(1, kOpenType, Message().Raw("\x32\x7f"));  // length beyond the end
+  Send(1, 999, Message());                        // a later gVisor's
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_[0].message, "sh /etc/x");
+  const Totals totals = pipeline_.totals();
+  EXPECT_EQ(totals.undecodable(), 3u);
+  EXPECT_EQ(totals.engine[EngineCounter::kBadFraming], 1u);
+  EXPECT_EQ(totals.decode[DecodeError::kWrongWireType], 1u);
+  EXPECT_EQ(totals.decode[DecodeError::kMalformed], 1u);
+  EXPECT_EQ(totals.decode[DecodeError::kUnknownType], 1u);
+  EXPECT_EQ(totals.SummaryJson(),
+            R"({"messages":6,"undecodable":3,"unknown_types":1,"dropped":0,"alerts":1})");
+}
+
+TEST_F(PipelineTest, TheReceiveTimeStandsInForAMissingOne) {
+  Open(1);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  ASSERT_FALSE(alerts_.empty());
+  EXPECT_EQ(alerts_.back().time_ns, 1'000'000'007);
+}
+
+TEST_F(PipelineTest, DropsAreCountedAcrossTheCountersWrapAndItsReset) {
+  Open(1);
+  Send(1, kStartType, StartMessage("c"), 0);
+  Send(1, kOpenType, OpenMessage(1, "c"), 5);
+  EXPECT_EQ(Count(EngineCounter::kDroppedBySandboxes), 5u);
+  Open(2);
+  Send(2, kStartType, StartMessage("d"), 0x7fffffff);
+  const uint64_t before = Count(EngineCounter::kDroppedBySandboxes);
+  Send(2, kOpenType, OpenMessage(1, "d"), 0xfffffffe);
+  Send(2, kOpenType, OpenMessage(1, "d"), 2);  // past 2^32
+  EXPECT_EQ(Count(EngineCounter::kDroppedBySandboxes) - before, 0x7fffffffu + 4u);
+  Send(2, kOpenType, OpenMessage(1, "d"), 0);  // reset: not four thousand million
+  EXPECT_EQ(Count(EngineCounter::kDroppedBySandboxes) - before, 0x7fffffffu + 4u);
+}
+
+TEST_F(PipelineTest, TheStateOfASandboxMovesToItsNewerConnection) {
+  Open(1, std::string("runsc\0create\0--bundle\0/b\0c1", 27));
+  Send(1, kStartType, StartMessage("c1"));
+  Open(2, std::string("runsc\0trace\0create\0--force\0--config\0x\0c1", 40));
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_[0].message, "sh /etc/x") << "the process was seen on the older connection";
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 1u);
+  Send(1, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(alerts_.size(), 1u) << "the older connection has lost its say";
+  EXPECT_EQ(Count(EngineCounter::kMessagesAfterMove), 1u);
+  Close(1);
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(alerts_.size(), 2u);
+}
+
+TEST_F(PipelineTest, AForgedContainerIdTakesNothingFromAnotherSandbox) {
+  Open(1, std::string("runsc\0create\0c9", 15));
+  Send(1, kStartType, StartMessage("c9"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(1, "c9"));
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_[0].message, "<NA> /etc/x") << "the other sandbox's processes are not shown to it";
+  Send(1, kOpenType, OpenMessage(1, "c9"));
+  EXPECT_EQ(alerts_.back().message, "sh /etc/x");
+}
+
+TEST_F(PipelineTest, ASandboxThatIsGoneIsForgotten) {
+  Open(1);
+  Send(1, kStartType, StartMessage("c"));
+  EXPECT_EQ(pipeline_.sandbox_count(), 1u);
+  Close(1);
+  EXPECT_EQ(pipeline_.sandbox_count(), 0u);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  EXPECT_TRUE(alerts_.empty());
+  Open(2);
+  Send(2, kOpenType, OpenMessage(1, "c"));
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_[0].message, "<NA> /etc/x") << "its id may come again: that is another sandbox";
+}
+
+TEST_F(PipelineTest, NewRulesHoldFromTheNextMessage) {
+  Open(1);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  pipeline_.SetRules(
+      testing::RulesFromText("- rule: none\n  desc: x\n  condition: evt.type = close\n"
+                             "  output: x\n  priority: INFO\n"));
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  EXPECT_EQ(alerts_.size(), 1u);
+}
+
+TEST_F(PipelineTest, AnAlertThatNobodyTakesIsCounted) {
+  accepts_alerts_ = false;
+  Open(1);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  EXPECT_EQ(Count(EngineCounter::kAlertsLost), 1u);
+}
+
+struct IdCase {
+  std::string_view words, id;  // words joined by blanks here, by NUL in truth
+};
+
+TEST(SandboxId, IsTheLastArgumentOfTheCommandsThatMakeSandboxes) {
+  constexpr IdCase kCases[] = {
+      {"runsc --root=/r create --bundle /b --pid-file /p abc", "abc"},
+      {"/usr/bin/runsc run --bundle /b abc", "abc"},
+      {"runsc restore --image-path /i abc", "abc"},
+      {"runsc trace create --force --config /c abc", "abc"},
+      {"runsc do sh -c true", ""},
+      {"runsc create --bundle", ""},
+      {"runsc create", ""},
+      {"", ""},
+  };
+  for (const IdCase& c : kCases) {
+    std::string command_line(c.words);
+    std::ranges::replace(command_line, ' ', '\0');
+    EXPECT_EQ(SandboxIdFromCommandLine(command_line), c.id) << c.words;
+    EXPECT_EQ(SandboxIdFromCommandLine(command_line + '\0'), c.id) << c.words;
+  }
+}
+
+}  // namespace
+}  // namespace gyrfalcon

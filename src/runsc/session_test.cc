@@ -1,0 +1,101 @@
+#include "runsc/session.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "points/schema.h"
+#include "rules/rule_loader.h"
+
+namespace gyrfalcon {
+namespace {
+
+std::shared_ptr<const RuleSet> Rules(const std::string& condition) {
+  RuleLoader loader(AllFields());
+  loader.AddFile("r.yaml", "- rule: r\n  desc: d\n  condition: " + condition +
+                               "\n  output: o\n  priority: INFO\n");
+  EXPECT_TRUE(loader.successful());
+  return loader.Compile();
+}
+
+std::set<std::string> PointNames(const std::string& session) {
+  std::set<std::string> names;
+  const auto json = nlohmann::json::parse(session);
+  for (const auto& point : json["trace_session"]["points"]) {
+    EXPECT_TRUE(names.insert(point["name"]).second) << point["name"];
+  }
+  return names;
+}
+
+TEST(Session, TheFullOneHasEveryPointBothSides) {
+  const std::set<std::string> names = PointNames(GenerateFullSession({.socket_path = "/s"}));
+  size_t expected = 0;
+  for (const PointDef& point : Points()) expected += point.is_syscall() ? 2u : 1u;
+  EXPECT_EQ(names.size(), expected);
+  EXPECT_TRUE(names.contains("syscall/openat/enter"));
+  EXPECT_TRUE(names.contains("sentry/execve"));
+}
+
+TEST(Session, ATailoredOneHasStateAndWhatTheRulesAskFor) {
+  const std::set<std::string> names =
+      PointNames(GenerateSession({.socket_path = "/s"}, *Rules("evt.type in (ptrace, unlink)")));
+  for (const char* wanted : {"container/start", "sentry/clone", "sentry/execve", "sentry/task_exit",
+                             "syscall/openat/exit", "syscall/ptrace/exit", "syscall/sysno/87/enter",
+                             "syscall/sysno/87/exit"}) {
+    EXPECT_TRUE(names.contains(wanted)) << wanted;
+  }
+  for (const char* unwanted : {"syscall/read/exit", "syscall/write/exit", "syscall/openat/enter",
+                               "syscall/clone/exit", "syscall/sysno/88/exit"}) {
+    EXPECT_FALSE(names.contains(unwanted)) << unwanted;
+  }
+  EXPECT_TRUE(PointNames(GenerateSession({.socket_path = "/s"}, *Rules("evt.type = read")))
+                  .contains("syscall/read/exit"));
+}
+
+TEST(Session, TheSinkIsOursAndFailsOpenUnlessAskedOtherwise) {
+  const auto rules = Rules("evt.type = open");
+  const auto open = nlohmann::json::parse(GenerateSession({.socket_path = "/run/s"}, *rules));
+  const auto& sink = open["trace_session"]["sinks"][0];
+  EXPECT_EQ(sink["name"], "remote");
+  EXPECT_EQ(sink["config"]["endpoint"], "/run/s");
+  EXPECT_EQ(sink["config"]["retries"], 3);
+  EXPECT_EQ(sink["config"]["backoff"], "25us");
+  EXPECT_EQ(sink["ignore_setup_error"], true);
+  EXPECT_EQ(open["trace_session"]["name"], "Default");
+  EXPECT_EQ(open["trace_session"]["ignore_missing"], true);
+  const auto closed = nlohmann::json::parse(
+      GenerateSession({.socket_path = "/s", .on_failure = OnFailure::kClosed}, *rules));
+  EXPECT_EQ(closed["trace_session"]["sinks"][0]["ignore_setup_error"], false);
+}
+
+TEST(Session, OursIsReadBackAndSoIsItsInnerObjectAlone) {
+  const std::string text = GenerateFullSession({.socket_path = "/run/s"});
+  ASSERT_TRUE(ParseSessionConfig("f", text));
+  EXPECT_EQ(ParseSessionConfig("f", text)->endpoint, "/run/s");
+  const std::string inner = nlohmann::json::parse(text)["trace_session"].dump();
+  ASSERT_TRUE(ParseSessionConfig("f", inner));
+  EXPECT_EQ(ParseSessionConfig("f", inner)->endpoint, "/run/s");
+}
+
+TEST(Session, WhatIsWrongIsSaidWithTheFileAndTheMend) {
+  struct Case {
+    const char *text, *what;
+  };
+  for (const Case& c :
+       {Case{"{", "not JSON"}, Case{"[]", "no trace_session"}, Case{"", "not JSON"},
+        Case{R"({"trace_session":{"sinks":[]}})", "no sink named"},
+        Case{R"({"trace_session":{"sinks":[{"name":"null"}]}})", "no sink named"},
+        Case{R"({"sinks":[{"name":"remote"}]})", "no config.endpoint"},
+        Case{R"({"sinks":[{"name":"remote","config":{"endpoint":5}}]})", "no config.endpoint"}}) {
+    const auto parsed = ParseSessionConfig("/etc/p.json", c.text);
+    ASSERT_FALSE(parsed) << c.text;
+    EXPECT_EQ(parsed.error().fault, Fault::kEnvironment);
+    EXPECT_NE(parsed.error().message.find(c.what), std::string::npos) << parsed.error().message;
+    EXPECT_TRUE(parsed.error().message.starts_with("/etc/p.json: "));
+    EXPECT_NE(parsed.error().message.find("session generate"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace gyrfalcon
