@@ -1,0 +1,58 @@
+#!/bin/sh
+# The daemon without a sandbox: start, status, reload of good and bad rules, a second one, the end.
+# shellcheck source=tests/program/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+rule() { printf -- '- rule: %s\n  desc: d\n  condition: evt.type = execve\n  output: o\n  priority: INFO\n' "$1"; }
+rule One >"$scratch/rules.yaml"
+socket=$scratch/run/gvisor.sock
+
+"$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" >"$scratch/alerts" 2>"$scratch/log" &
+daemon=$!
+wait_for 'event collection from gVisor is enabled' "$scratch/log"
+wait_for "rules file: $scratch/rules.yaml" "$scratch/log"
+grep -q 'rules: 1 loaded' "$scratch/log" || fail 'the number of rules is not told'
+grep -q "socket $socket" "$scratch/log" || fail 'the socket is not told'
+
+[ "$(stat -c %a "$scratch/run")" = 700 ] || fail 'the folder is open to others'
+[ "$(stat -c %a "$socket")" = 600 ] || fail 'the socket is open to others'
+[ "$(stat -c %a "$scratch/run/control.sock")" = 600 ] || fail 'the control socket is open to others'
+
+expect 0 status --socket "$socket" --json
+says out '^\{"sandboxes":0,"counters":\{.*"messages":0'
+expect 0 status --socket "$socket"
+says out '^messages +0$'
+
+# A live socket is never stolen.
+expect 3 run -r "$scratch/rules.yaml" -o "gvisor.socket=$socket"
+says err "$daemon|in use|another"
+expect 0 status --socket "$socket"
+
+# A bad file changes nothing; a good one is taken up.
+printf 'x' >"$scratch/rules.yaml"
+kill -HUP $daemon
+wait_for 'reload refused, the rules in force stay' "$scratch/log"
+{ rule One; rule Two; } >"$scratch/rules.yaml"
+kill -HUP $daemon
+wait_for 'rules: 2 loaded' "$scratch/log"
+wait_for 'rules reloaded' "$scratch/log"
+
+kill -TERM $daemon
+status=0
+wait $daemon || status=$?
+daemon=''
+[ $status -eq 0 ] || fail "ended with $status after SIGTERM"
+grep -q 'totals: 0 messages, 0 alerts' "$scratch/log" || fail 'no totals at the end'
+[ ! -e "$socket" ] || fail 'the socket is left behind'
+
+# A stale socket, left by a crash, is replaced.
+"$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" >"$scratch/alerts" 2>"$scratch/log" &
+daemon=$!
+wait_for 'event collection' "$scratch/log"
+kill -KILL $daemon
+wait $daemon 2>/dev/null || true
+[ -S "$socket" ] || fail 'the crash should leave the socket'
+expect 0 run -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -M 0.3
+says err 'event collection'
+daemon=''
+echo 'the daemon starts, answers, reloads and ends as it should'

@@ -1,0 +1,128 @@
+#!/bin/sh
+# Exit codes, help and what bad input is told: docs/operating.md holds on to these.
+# shellcheck source=tests/program/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cat >"$scratch/good.yaml" <<'EOF'
+- rule: Start
+  desc: a program starts
+  condition: evt.type = execve
+  output: started %proc.cmdline
+  priority: NOTICE
+EOF
+cat >"$scratch/bad1.yaml" <<'EOF'
+- rule: Typo
+  desc: a field that is not there
+  condition: evt.type = execve and proc.nmae = sh
+  output: x
+  priority: NOTICE
+- rule: Priority
+  desc: a priority that is not there
+  condition: evt.type = execve
+  output: x
+  priority: WARN
+EOF
+printf -- '- rule: Open\n  desc: [\n' >"$scratch/bad2.yaml"
+
+# Usage.
+expect 2
+expect 2 replya
+says err 'did you mean `replay`'
+expect 2 replay
+expect 2 run --no-such-flag
+expect 2 replay --arch vax $data/new/hello.trace
+expect 2 run -o no_such_key=1
+says err 'unknown key'
+expect 2 -o json_output=maybe -V "$scratch/good.yaml"
+says err 'expected true or false'
+expect 0 --version
+says out '^gyrfalcon [0-9]+\.[0-9]+\.[0-9]+$'
+expect 0 --help
+for command in run replay capture dump 'rules check' 'session generate' status fields points; do
+  # shellcheck disable=SC2086 # words on purpose
+  expect 0 $command --help
+  says out 'Example: gyrfalcon'
+done
+
+# Rules: all problems of all files at once, with place, caret and suggestion.
+expect 0 -V "$scratch/good.yaml"
+says out 'good.yaml: Ok'
+expect 1 rules check "$scratch/bad1.yaml" "$scratch/bad2.yaml"
+says err 'bad1.yaml:3:[0-9]+: .*proc\.nmae'
+says err "did you mean 'proc\.name'"
+says err '^ *\^'
+says err 'bad1.yaml:10:[0-9]+: .*[Pp]riority'
+says err 'bad2.yaml:'
+expect 1 replay $data/new/hello.trace -r "$scratch/bad1.yaml"
+silent out
+expect 1 rules check --json "$scratch/bad1.yaml"
+says out '^\{"falco_load_results":\['
+expect 3 replay $data/new/hello.trace -r "$scratch/absent.yaml"
+says err 'absent.yaml'
+
+# Captures.
+expect 0 replay $data/new/hello.trace -r "$scratch/good.yaml" --summary
+says out 'Notice started '
+says err '^\{"messages":198,"undecodable":0,"unknown_types":0,"dropped":0,"alerts":[0-9]+\}$'
+expect 0 replay $data/new/empty-session.trace -r "$scratch/good.yaml"
+silent out
+expect 3 replay "$scratch/absent.trace" -r "$scratch/good.yaml"
+expect 1 replay "$scratch/good.yaml" -r "$scratch/good.yaml"
+says err 'good.yaml'
+# Everything before a cut is evaluated, then a warning with the offset.
+head -c 9000 $data/new/hello.trace >"$scratch/cut.trace"
+expect 0 replay "$scratch/cut.trace" -r "$scratch/good.yaml"
+says out 'Notice started '
+says err 'warning: .*cut.trace.*[0-9]{4}'
+expect 0 replay "$scratch/cut.trace" $data/old/hello.trace -r "$scratch/good.yaml" --summary
+messages=$(sed -n 's/.*"messages":\([0-9]*\).*/\1/p' "$scratch/err")
+[ "$messages" -gt 138 ] || fail "the file after the cut one was not replayed"
+expect 0 replay $data/new/hello.trace -r "$scratch/good.yaml" -o json_output=true
+says out '^\{"hostname":.*"rule":"Start".*\}$'
+
+# The session config and the socket.
+expect 3 run -r "$scratch/good.yaml" -g "$scratch/absent.json"
+says err 'session generate'
+printf '{' >"$scratch/broken.json"
+expect 3 run -r "$scratch/good.yaml" -g "$scratch/broken.json"
+says err 'broken.json: not JSON'
+printf '{"trace_session":{"sinks":[]}}' >"$scratch/sinkless.json"
+expect 3 run -r "$scratch/good.yaml" -g "$scratch/sinkless.json"
+says err 'remote'
+expect 3 run -r "$scratch/good.yaml" -o "gvisor.socket=$scratch/no/such/folder/g.sock"
+says err 'no/such'
+expect 0 session generate -r "$scratch/good.yaml" --socket /run/x.sock
+says out '"endpoint": "/run/x.sock"'
+expect 0 --gvisor-generate-config=/run/y.sock -r "$scratch/good.yaml"
+says out '"endpoint": "/run/y.sock"'
+expect 3 status --socket "$scratch/nobody.sock"
+says err 'gyrfalcon run'
+
+# The config: Falco's keys.
+printf 'json_output: true\ngrpc:\n  enabled: false\npriorty: debug\n' >"$scratch/falco.yaml"
+expect 1 run -c "$scratch/falco.yaml"
+says err 'falco.yaml:4:1: unknown key `priorty`; did you mean `priority`'
+printf 'json_output: true\ngrpc:\n  enabled: false\n' >"$scratch/falco.yaml"
+expect 0 replay $data/new/docker-hello.trace -c "$scratch/falco.yaml" -r "$scratch/good.yaml"
+says out '^\{"hostname"'
+says err 'ignored: grpc'
+
+# The tables.
+expect 0 fields proc.name
+says out 'available under gVisor: yes'
+expect 1 fields proc.nmae
+says err 'did you mean `proc.name`'
+expect 0 fields --json
+says out '"name":"container.id"'
+expect 0 points syscall/openat
+says out 'fd_path'
+expect 1 points syscall/opneat
+expect 0 --list -N
+says out '^proc\.cmdline$'
+expect 0 -L -r "$scratch/good.yaml"
+says out '^Start +a program starts'
+expect 1 -l Nothing -r "$scratch/good.yaml"
+
+# No colour in a pipe.
+! grep -q "$(printf '\033')" "$scratch/out" "$scratch/err" || fail 'an escape sequence in a pipe'
+echo 'exit codes and messages hold'
