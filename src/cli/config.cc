@@ -173,7 +173,7 @@ constexpr ConfigKey kKeys[] = {
     {"append_output", SetAppendOutput},
     {"buffered_outputs", SetBool<&Config::buffered_outputs>},
     {"engine.gvisor.config", SetText<&Config::session_file>},
-    {"engine.gvisor.root", SetText<&Config::runsc_root>},
+    {"engine.gvisor.root", nullptr},
     {"engine.kind", nullptr},
     {"file_output.enabled", SetBool<&Config::file_enabled>},
     {"file_output.filename", SetText<&Config::file_name>},

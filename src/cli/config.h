@@ -21,7 +21,6 @@ struct Config {
   bool file_enabled = false;
   std::string file_name;
   std::string session_file;  // engine.gvisor.config
-  std::string runsc_root;    // engine.gvisor.root
   std::string socket_path;   // gvisor.socket; empty: the session file's endpoint, or the default
   uint64_t workers = 0;      // 0: one per processor
   std::string log_level = "info";

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <csignal>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,14 +42,16 @@ const Command* FindCommand(std::span<const std::string> args, size_t& word_count
 int UnknownCommand(const std::string& word) {
   std::vector<std::string_view> names;
   for (const Command& command : Commands()) names.push_back(command.name);
-  const auto nearest = NearestWord(word, names);
+  auto nearest = NearestWord(word, names);
+  const auto begins = std::ranges::find_if(
+      names, [&word](std::string_view name) { return name.starts_with(word + " "); });
+  if (begins != names.end()) nearest = *begins;  // half of a command's name
   fmt::print(stderr, "gyrfalcon: no command `{}`{}; see `gyrfalcon --help`\n", word,
              nearest ? fmt::format("; did you mean `{}`?", *nearest) : "");
   return kExitUsage;
 }
 
 int Main(std::vector<std::string> args) {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader of ours that ends is an error of write, not our end
   const bool asks_help =
       !args.empty() && (args[0] == "-h" || args[0] == "--help" || args[0] == "help");
   if (args.empty() || asks_help) {

@@ -1,4 +1,5 @@
-#include <filesystem>
+#include <chrono>
+#include <csignal>
 #include <thread>
 
 #include <poll.h>
@@ -76,9 +77,14 @@ Result<void> ResolveSocket(Config& config) {
 
 class Daemon {
  public:
-  Daemon(Config config, RunFlags flags) : config_(std::move(config)), flags_(std::move(flags)) {}
+  Daemon(Config config, DaemonFlags flags) : config_(std::move(config)), flags_(std::move(flags)) {}
 
-  int Run(double seconds) {
+  int Run() {
+    // A reader of our alerts that ends is an error of a write, not our end.
+    std::signal(SIGPIPE, SIG_IGN);
+    if (!flags_.rules.config_file.empty()) {
+      spdlog::info("config file: {}", flags_.rules.config_file);
+    }
     auto loaded = LoadRules(config_.rules_files, config_.rules);
     if (!loaded) return Report(loaded.error());
     LogRules(*loaded);
@@ -93,21 +99,37 @@ class Daemon {
     if (!engine) return Report(engine.error());
     auto control = StartControl(**engine);
     if (!control) return Report(control.error());
+    if (const auto written = WritePidFile(); !written) return Report(written.error());
     LogStart();
-    WaitForEnd(signals, **engine, seconds);
+    WaitForEnd(signals, **engine);
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     (*engine)->Stop();
     dispatcher.Stop();
     LogTotals((*engine)->totals(), dispatcher);
+    if (!flags_.pid_file.empty()) unlink(flags_.pid_file.c_str());
     return kExitOk;
   }
 
  private:
+  // Only once the socket is ours: another daemon's file is left alone.
+  Result<void> WritePidFile() const {
+    if (flags_.pid_file.empty()) return {};
+    std::FILE* file = std::fopen(flags_.pid_file.c_str(), "we");
+    if (file == nullptr) {
+      return Fail(Fault::kEnvironment,
+                  "cannot write the pid file " + flags_.pid_file + ": " + ErrnoText(errno));
+    }
+    std::fprintf(file, "%d\n", getpid());
+    std::fclose(file);
+    return {};
+  }
+
   static void LogRules(const LoadedRules& loaded) {
     size_t enabled = 0;
     for (const Rule& rule : loaded.rules->rules()) enabled += rule.enabled ? 1 : 0;
     for (const std::string& file : loaded.files) spdlog::info("rules file: {}", file);
     spdlog::info("rules: {} loaded, {} enabled", loaded.rules->rules().size(), enabled);
+    if (enabled == 0) spdlog::warn("no rule is enabled: nothing will be found");
     for (const std::string& warning : loaded.warnings) spdlog::warn("{}", warning);
   }
 
@@ -132,17 +154,23 @@ class Daemon {
   }
 
   void LogStart() {
-    if (!flags_.config_file.empty()) spdlog::info("config file: {}", flags_.config_file);
     const std::string session =
         config_.session_file.empty() ? std::string("none given") : config_.session_file;
     spdlog::info("event collection from gVisor is enabled: session config {}, socket {}", session,
                  config_.socket_path);
   }
 
-  void WaitForEnd(const UniqueFd& signals, Engine& engine, double seconds) {
-    const int timeout_ms = seconds > 0 ? static_cast<int>(seconds * 1000) : -1;
+  void WaitForEnd(const UniqueFd& signals, Engine& engine) {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double>(flags_.seconds));
     pollfd waiting{signals.get(), POLLIN, 0};
     for (;;) {
+      int timeout_ms = -1;
+      if (flags_.seconds > 0) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+        timeout_ms = static_cast<int>(std::max<int64_t>(0, left.count()));
+      }
       const int ready = poll(&waiting, 1, timeout_ms);
       if (ready == 0) return;
       signalfd_siginfo info{};
@@ -179,7 +207,7 @@ class Daemon {
   }
 
   Config config_;
-  RunFlags flags_;
+  DaemonFlags flags_;
 };
 
 void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
@@ -204,14 +232,33 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
   app.add_flag("--dry-run", flags.dry_run, "Check config and rules and exit");
 }
 
-Result<void> WritePidFile(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "we");
-  if (file == nullptr) {
-    return Fail(Fault::kEnvironment, "cannot write the pid file " + path + ": " + ErrnoText(errno));
+// Falco's flags for what does not exist here.
+constexpr struct {
+  std::string_view flag, why;
+} kForeignFlags[] = {
+    {"--modern-bpf", "there is no kernel driver: gVisor itself tells"},
+    {"-e", "use `gyrfalcon replay CAPTURE` with a gVisor trace; kernel captures are not read"},
+    {"-k", "Kubernetes is not asked through this flag"},
+    {"-K", "Kubernetes is not asked through this flag"},
+    {"-A", "the session config says which points a sandbox sends"},
+    {"-S", "gVisor sends no data to cut"},
+    {"--list-plugins", "there are no plugins"},
+    {"--plugin-info", "there are no plugins"},
+    {"--nodriver", "there is no driver"},
+    {"--enable-source", "the only source is `syscall`, from gVisor"},
+    {"--disable-source", "the only source is `syscall`, from gVisor"},
+};
+
+std::optional<int> RefuseForeignFlags(const std::vector<std::string>& args) {
+  for (const std::string& arg : args) {
+    const std::string_view name = std::string_view(arg).substr(0, arg.find('='));
+    for (const auto& foreign : kForeignFlags) {
+      if (foreign.flag != name) continue;
+      return Report(
+          {fmt::format("{} has no meaning here: {}", foreign.flag, foreign.why), Fault::kUsage});
+    }
   }
-  fmt::print(file, "{}\n", getpid());
-  std::fclose(file);
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -220,15 +267,31 @@ int RunDaemon(std::vector<std::string> args) {
   const auto app = MakeApp("run");
   DaemonFlags flags;
   AddDaemonFlags(*app, flags);
+  if (const auto code = RefuseForeignFlags(args)) return *code;
   if (const auto code = Parse(*app, std::move(args))) return *code;
 
   Config config;
   std::vector<std::string> warnings;
+  if (flags.rules.config_file.empty()) {
+    flags.rules.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+  }
   if (const auto applied = ApplyFlags(flags.rules, config, warnings); !applied) {
     return Report(applied.error());
   }
   if (!flags.session_file.empty()) config.session_file = flags.session_file;
-  if (!flags.runsc_root.empty()) config.runsc_root = flags.runsc_root;
+  if (config.rules_files.empty()) {
+    const std::string folder = DefaultIfThere("/etc/gyrfalcon/rules.d");
+    const auto files =
+        ExpandRulesPaths(folder.empty() ? std::vector<std::string>{} : std::vector{folder});
+    if (files && !files->empty()) config.rules_files = {folder};
+  }
+  if (config.session_file.empty() && config.socket_path.empty()) {
+    config.session_file = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
+  }
+  if (!flags.runsc_root.empty()) {
+    warnings.push_back(
+        "--gvisor-root is accepted, and not needed: sandboxes tell all that is used");
+  }
   if (flags.unbuffered) config.buffered_outputs = false;
   if (flags.verbose) config.log_level = "debug";
 
@@ -241,15 +304,15 @@ int RunDaemon(std::vector<std::string> args) {
   }
   SetUpLog(config.log_level);
   for (const std::string& warning : warnings) spdlog::warn("{}", warning);
+  if (const auto resolved = ResolveSocket(config); !resolved) return Report(resolved.error());
   if (flags.dry_run) {
     const auto loaded = LoadRules(config.rules_files, config.rules);
-    return loaded ? kExitOk : Report(loaded.error());
+    if (!loaded) return Report(loaded.error());
+    fmt::print("config and {} rules are valid; the socket would be {}\n",
+               loaded->rules->rules().size(), config.socket_path);
+    return kExitOk;
   }
-  if (const auto resolved = ResolveSocket(config); !resolved) return Report(resolved.error());
-  if (!flags.pid_file.empty()) {
-    if (const auto written = WritePidFile(flags.pid_file); !written) return Report(written.error());
-  }
-  return Daemon(std::move(config), flags.rules).Run(flags.seconds);
+  return Daemon(std::move(config), std::move(flags)).Run();
 }
 
 }  // namespace gyrfalcon

@@ -1,5 +1,7 @@
 #include "cli/run_flags.h"
 
+#include <filesystem>
+
 #include <unistd.h>
 
 #include "cli/file.h"
@@ -12,29 +14,38 @@ void AddRulesFlags(CLI::App& app, RunFlags& flags) {
          "-r,--rules", flags.rules_files,
          "Rules file, or folder of *.yaml; may be given again. Replaces the config's and the "
          "embedded rules")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_option("-o,--option", flags.settings,
                  "KEY=VALUE over the config's, e.g. json_output=true")
-      ->expected(1)
-      ->take_all();
-  app.add_option("-t", flags.enable_tags, "Only rules with this tag")->expected(1)->take_all();
-  app.add_option("-T", flags.disable_tags, "No rules with this tag")->expected(1)->take_all();
+      ->allow_extra_args(false);
+  app.add_option("-t", flags.enable_tags, "Only rules with this tag")->allow_extra_args(false);
+  app.add_option("-T", flags.disable_tags, "No rules with this tag")->allow_extra_args(false);
   app.add_option("-D", flags.disable_substrings, "No rules whose name holds this text")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_option("-p,--print", flags.extra_formats, "Added to each rule's output")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
+}
+
+namespace {
+
+Result<void> ReadConfigFile(const std::string& path, Config& config,
+                            std::vector<std::string>& warnings) {
+  constexpr size_t kConfigBytesMax = 4 * 1024 * 1024;
+  const auto text = ReadWholeFile(path, kConfigBytesMax);
+  if (!text) return std::unexpected(text.error());
+  return ReadConfig(path, *text, config, warnings);
+}
+
+}  // namespace
+
+std::string DefaultIfThere(std::string path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) ? path : std::string();
 }
 
 Result<void> ApplyFlags(const RunFlags& flags, Config& config, std::vector<std::string>& warnings) {
   if (!flags.config_file.empty()) {
-    constexpr size_t kConfigBytesMax = 4 * 1024 * 1024;
-    const auto text = ReadWholeFile(flags.config_file, kConfigBytesMax);
-    if (!text) return std::unexpected(text.error());
-    if (const auto read = ReadConfig(flags.config_file, *text, config, warnings); !read)
-      return read;
+    if (const auto read = ReadConfigFile(flags.config_file, config, warnings); !read) return read;
   }
   if (!flags.rules_files.empty()) config.rules_files = flags.rules_files;
   for (const std::string& setting : flags.settings) {
@@ -63,6 +74,9 @@ Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config)
     channels.push_back(MakeFdChannel("standard output", STDOUT_FILENO, config.buffered_outputs));
   }
   if (config.file_enabled) {
+    if (config.file_name.empty()) {
+      return Fail(Fault::kInput, "file_output is enabled without a file_output.filename");
+    }
     auto file = MakeFileChannel(config.file_name, config.buffered_outputs);
     if (!file) return std::unexpected(file.error());
     channels.push_back(std::move(*file));

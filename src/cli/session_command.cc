@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "cli/arguments.h"
 #include "cli/describe_rules.h"
 #include "cli/load_rules.h"
@@ -13,8 +15,7 @@ int GenerateSessionCommand(std::vector<std::string> args) {
   std::string on_failure = "open";
   bool all = false;
   app->add_option("-r,--rules", flags.rules_files, "Rules to serve (default: the embedded ones)")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   app->add_flag("--all", all, "Every point and field, not only what the rules need");
   app->add_option("--socket", socket, "Where gyrfalcon listens");
   app->add_option("--on-failure", on_failure,
@@ -24,7 +25,9 @@ int GenerateSessionCommand(std::vector<std::string> args) {
   if (const auto code = Parse(*app, std::move(args))) return *code;
 
   SessionOptions options;
-  options.socket_path = socket.empty() ? DefaultSocketPath() : socket;
+  // runsc connects from its own folder: a relative endpoint would be another file.
+  options.socket_path =
+      socket.empty() ? DefaultSocketPath() : std::filesystem::absolute(socket).string();
   options.on_failure = on_failure == "closed" ? OnFailure::kClosed : OnFailure::kOpen;
   if (all) {
     fmt::print("{}", GenerateFullSession(options));

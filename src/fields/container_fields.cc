@@ -73,7 +73,7 @@ constexpr FieldDef kRows[] = {
            kSuggestedOutput),
     Joined("container.image.tag", kText, "Tag of the image.", ArgForm::kNone, kSuggestedOutput),
     Joined("container.image.digest", kText, "Digest of the image."),
-    Joined("container.type", kText, "docker, containerd, cri-o …"),
+    Joined("container.type", kText, "Runtime: docker, containerd, cri-o and so on."),
     Joined("container.privileged", kBool, "Whether the container is privileged."),
     Joined("container.mounts", kText, "All mounts."),
     Joined("container.mount", kText, "One mount.", ArgForm::kKeyRequired),

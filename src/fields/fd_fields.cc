@@ -238,7 +238,7 @@ constexpr FieldDef kRows[] = {
         [](const BoundField&, const Happening& h, Scratch&) {
           return h.file == nullptr ? Value() : Value::Text(Describe(h.file->type).name);
         },
-        "file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd …"),
+        "file, directory, ipv4, ipv6, unix, pipe, event and so on."),
     FdField("fd.typechar", kText, TypeChar, "The same as one letter."),
     FdField("fd.name", kText, Name, "Absolute path, or client->server of a connection."),
     FdField(

@@ -1,3 +1,5 @@
+#include <deque>
+
 #include <gtest/gtest.h>
 
 #include "points/event.h"
@@ -9,9 +11,12 @@ namespace {
 using testing::AsBytes;
 using testing::Message;
 
+// The event's views point into a copy that outlives the test.
 std::expected<void, DecodeError> DecodeAs(MessageType type, const std::string& payload,
                                           Event& event) {
-  return Decode(static_cast<uint16_t>(type), AsBytes(payload), event);
+  static std::deque<std::string> payloads;
+  payloads.push_back(payload);
+  return Decode(static_cast<uint16_t>(type), AsBytes(payloads.back()), event);
 }
 
 // A value of the right wire type for a field, nested messages included.

@@ -18,6 +18,8 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   std::pmr::memory_resource* resource() { return &pool_; }
+  // Gives all memory back; only when no object of the arena is left.
+  void Release() { pool_.release(); }
   size_t held_bytes() const { return upstream_.held_bytes; }
 
   template <class T, class... Args>

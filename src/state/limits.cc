@@ -15,6 +15,8 @@ const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCo
     {"texts_cut", Severity::kDataLoss, "Paths, arguments or environments cut to their limit."},
     {"memory_refused", Severity::kDataLoss,
      "Things not remembered: the sandbox's state has reached its share of memory."},
+    {"state_forgotten", Severity::kDataLoss,
+     "Times a sandbox's whole state was forgotten because it had outgrown its share of memory."},
     {"written_files_refused", Severity::kDataLoss,
      "Files opened for writing that were not remembered: the sandbox has too many."},
     {"unknown_syscalls", Severity::kInfo,

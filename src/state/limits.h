@@ -12,14 +12,17 @@ namespace gyrfalcon {
 
 struct SandboxLimits {
   size_t processes_max = 32 * 1024;
-  size_t threads_max = 64 * 1024;
+  size_t threads_max = 32 * 1024;
   size_t containers_max = 1024;
   size_t fds_per_process_max = 4096;
   size_t ancestors_max = 128;            // length of a line of ancestors that is kept
   size_t text_bytes_max = 4096;          // a path, a cwd, an id
   size_t argv_bytes_max = 256 * 1024;    // gVisor can't send more than about 213 kB
   size_t written_files_max = 16 * 1024;  // paths remembered as opened for writing
-  size_t sandbox_bytes_max = 64u << 20;  // all state of a sandbox
+  // All of a sandbox's state but its tables of ids, which the numbers above bound. From three
+  // quarters on, arguments, environments and fds are not kept; at the whole, the state is forgotten
+  // and begins anew.
+  size_t sandbox_bytes_max = 64u << 20;
 };
 
 enum class StateCounter : uint8_t {
@@ -30,6 +33,7 @@ enum class StateCounter : uint8_t {
   kAncestorsCut,
   kTextsCut,
   kMemoryRefused,
+  kStateForgotten,
   kWrittenFilesRefused,
   kUnknownSyscall,
   kUnknownThreadExits,

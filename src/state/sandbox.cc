@@ -70,6 +70,7 @@ Ref<Process> Sandbox::FindProcessRef(int32_t tgid) const {
 void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink) {
   ++messages_;
   SettleRaw(&event, sink);
+  if (arena_.held_bytes() >= limits_.sandbox_bytes_max) ForgetEverything();
   const Context& context = event.context();
   Moment moment{.event = event,
                 .point = ResolvePoint(event.type(), event.sysno(), arch_),
@@ -93,7 +94,13 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
       !threads_.contains(context.thread_id)) {
     return;
   }
+  const bool unknown_exit =
+      event.type() == MessageType::kSentryTaskExit && !threads_.contains(context.thread_id);
   FindActor(moment);
+  if (unknown_exit) {
+    counters_.Add(StateCounter::kUnknownThreadExits);
+    moment.process->owes_synthetic_exec = false;  // it ends: nothing begins
+  }
   SettlePendingExec(moment);
   if (moment.process->owes_synthetic_exec && event.type() != MessageType::kSentryExec) {
     TellSyntheticExec(moment);
@@ -148,15 +155,20 @@ Sandbox::Thread& Sandbox::FindOrMakeThread(const Context& context, Moment& momen
     process.reset();
   }
   if (!process) process = MakeFirstSeenProcess(context, moment);
+  return PutThread(context.thread_id, std::move(process), context.thread_start_time_ns);
+}
+
+Sandbox::Thread& Sandbox::PutThread(int32_t tid, Ref<Process> process, int64_t start_time_ns) {
+  ForgetThread(tid);
   if (threads_.size() >= limits_.threads_max) {
     counters_.Add(StateCounter::kThreadsRefused);
-    // Any thread makes room: a sandbox with this many has lost its claim to good state.
+    // Any other makes room: a sandbox with this many has lost its claim to good state.
     ForgetThread(threads_.begin()->first);
   }
-  Thread& thread = threads_[context.thread_id];
+  Thread& thread = threads_.try_emplace(tid, arena_).first->second;
+  thread.start_time_ns = start_time_ns;
+  ++process->live_threads;
   thread.process = std::move(process);
-  thread.start_time_ns = context.thread_start_time_ns;
-  ++thread.process->live_threads;
   return thread;
 }
 
@@ -279,9 +291,19 @@ Ref<Container> Sandbox::FindContainer(std::string_view id) {
 }
 
 bool Sandbox::MemoryLeft() {
-  if (arena_.held_bytes() < limits_.sandbox_bytes_max) return true;
+  if (arena_.held_bytes() < limits_.sandbox_bytes_max / 4 * 3) return true;
   counters_.Add(StateCounter::kMemoryRefused);
   return false;
+}
+
+// Only between two messages: nothing of the state may be referred to.
+void Sandbox::ForgetEverything() {
+  counters_.Add(StateCounter::kStateForgotten);
+  threads_.clear();
+  processes_.clear();
+  containers_.clear();
+  written_files_.clear();
+  arena_.Release();
 }
 
 std::string_view Sandbox::Cut(std::string_view text) {

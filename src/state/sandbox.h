@@ -60,11 +60,13 @@ class Sandbox {
   };
 
   struct Thread {
+    explicit Thread(Arena& arena) : last_exec_path(arena.resource()) {}
+
     Ref<Process> process;
-    int64_t start_time_ns = 0;   // 0: not known
-    PointRef last_enter;         // the last enter message of the thread; no point: none
-    bool clone_told = false;     // sentry/clone was made a happening: the exit of it is none
-    std::string last_exec_path;  // of the last syscall/execve*/enter
+    int64_t start_time_ns = 0;        // 0: not known
+    PointRef last_enter;              // the last enter message of the thread; no point: none
+    bool clone_told = false;          // sentry/clone was made a happening: the exit of it is none
+    std::pmr::string last_exec_path;  // of the last syscall/execve*/enter
     std::unique_ptr<PendingExec> pending_exec;
   };
 
@@ -88,7 +90,10 @@ class Sandbox {
   Process* NewProcess(int32_t tgid);
   Ref<Process> FindProcessRef(int32_t tgid) const;
   void SetParent(Process& child, Ref<Process> parent);
+  // A thread of that id that is no other's any more; makes room for it where there are too many.
+  Thread& PutThread(int32_t tid, Ref<Process> process, int64_t start_time_ns);
   bool MemoryLeft();
+  void ForgetEverything();
   std::string_view Cut(std::string_view text);
   static void Assign(std::pmr::string& target, std::string_view text) {
     target.assign(text.data(), text.size());

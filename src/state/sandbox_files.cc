@@ -64,9 +64,10 @@ constexpr PathPrefix kPathPrefixes[] = {
     {"/", FileType::kFile},
 };
 
-void AppendEndpoint(const std::optional<Endpoint>& end, std::string& out) {
+// An end that is not known prints as Falco does, as the unspecified address of the family.
+void AppendEndpoint(const std::optional<Endpoint>& end, FileType type, std::string& out) {
   if (!end) {
-    out += "0.0.0.0:0";
+    out += type == FileType::kIpv6 ? ":::0" : "0.0.0.0:0";
     return;
   }
   end->address.AppendTo(out);
@@ -220,12 +221,12 @@ void Sandbox::NameSocket(File& file) {
   if (!file.is_ip_socket()) return;
   path_.clear();
   if (file.listening || (file.role == SocketRole::kServer && !file.remote)) {
-    AppendEndpoint(file.local, path_);
+    AppendEndpoint(file.local, file.type, path_);
   } else {
     const bool server = file.role == SocketRole::kServer;
-    AppendEndpoint(server ? file.remote : file.local, path_);
+    AppendEndpoint(server ? file.remote : file.local, file.type, path_);
     path_ += "->";
-    AppendEndpoint(server ? file.local : file.remote, path_);
+    AppendEndpoint(server ? file.local : file.remote, file.type, path_);
   }
   Assign(file.name, path_);
 }

@@ -73,12 +73,7 @@ void Sandbox::OnContainerStart(Moment& moment) {
   Assign(image->exec_name, Cut(exe));
   InstallImage(process, std::move(image),
                context.has(ContextField::kProcessName) ? context.process_name : PathBasename(exe));
-  Thread& thread = threads_[context.thread_id];
-  thread = Thread{};
-  thread.process = moment.process;
-  thread.start_time_ns = process.start_time_ns;
-  process.live_threads = 1;
-  moment.thread = &thread;
+  moment.thread = &PutThread(context.thread_id, moment.process, process.start_time_ns);
   if (context.has(ContextField::kCredentials)) {
     process.credentials = context.credentials;
     process.credentials_known = true;
@@ -153,14 +148,7 @@ void Sandbox::MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start
     process->fds = (flags & CLONE_FILES) != 0 ? parent.fds : Ref(arena_.New<FdTable>(*parent.fds));
     SetParent(*process, moment.process);
   }
-  if (threads_.size() >= limits_.threads_max) {
-    counters_.Add(StateCounter::kThreadsRefused);
-    return;
-  }
-  Thread& thread = threads_[tid];
-  thread.process = process;
-  thread.start_time_ns = start_time_ns;
-  ++process->live_threads;
+  PutThread(tid, std::move(process), start_time_ns);
 }
 
 void Sandbox::FillList(TextVector& target, const TextList& list, bool skip_first) {
@@ -231,12 +219,7 @@ void Sandbox::OnSentryExec(Moment& moment) {
   const int32_t caller = moment.event.context().thread_id;
   if (caller != process.tgid) {
     const int64_t start_time_ns = moment.thread->start_time_ns;
-    Thread& leader = threads_[process.tgid];
-    if (!leader.process) ++process.live_threads;
-    leader = Thread{};
-    leader.process = moment.process;
-    leader.start_time_ns = start_time_ns;
-    moment.thread = &leader;
+    moment.thread = &PutThread(process.tgid, moment.process, start_time_ns);
     ForgetThread(caller);
   }
   Happening happening = Describe(moment);
@@ -290,7 +273,7 @@ void Sandbox::OnExecve(Moment& moment) {
   const Event& event = moment.event;
   Thread& thread = *moment.thread;
   if (!event.is_exit()) {
-    thread.last_exec_path = Cut(event.text(Slot::kPathname));
+    Assign(thread.last_exec_path, Cut(event.text(Slot::kPathname)));
     return;
   }
   if (event.error_number() != 0) {

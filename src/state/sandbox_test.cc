@@ -334,6 +334,14 @@ TEST_F(SandboxTest, MessagesAfterTheLastExitMakeNobodyUp) {
   EXPECT_EQ(sandbox_.process_count(), 1u);
 }
 
+TEST_F(SandboxTest, TheExitOfAnUnknownThreadIsOnlyThat) {
+  Start(1, {"/bin/sh"});
+  TaskExit(Context(7, 7, "gone"));
+  EXPECT_EQ(Only().type, "procexit");
+  EXPECT_EQ(sandbox_.counters()[StateCounter::kUnknownThreadExits], 1u);
+  EXPECT_EQ(sandbox_.process_count(), 1u);
+}
+
 TEST_F(SandboxTest, ARecycledIdIsAnotherProcess) {
   Start(1, {"/bin/sh"});
   Message before = Context(5, 5, "old");
@@ -628,6 +636,31 @@ TEST(SandboxLimits, AMemoryLimitStopsTheGrowthOfState) {
   }
   EXPECT_GT(sandbox.counters()[StateCounter::kMemoryRefused], 0u);
   EXPECT_LT(sandbox.held_bytes(), 3 * limits.sandbox_bytes_max);
+}
+
+TEST(SandboxLimits, NoMessageMakesTheStateOutgrowItsShare) {
+  struct Sink final : HappeningSink {
+    void OnHappening(const Happening&) override {}
+  } sink;
+  SandboxLimits limits;
+  limits.sandbox_bytes_max = 1 << 20;
+  Sandbox sandbox(limits, Arch::kX86_64);
+  const std::string path(2000, 'p');
+  size_t most = 0;
+  for (int32_t tid = 1; tid <= 20'000; ++tid) {
+    const Message context = Message().Number(2, tid).Text(8, path);
+    Event event;
+    const bool starts = tid % 2 == 0;
+    const Message message =
+        starts ? Message().Nested(1, context).Text(2, "c").Text(3, path).Text(4, path)
+               : Message().Nested(1, context).Number(3, 59).Text(6, path);
+    const MessageType type = starts ? MessageType::kContainerStart : MessageType::kExecve;
+    ASSERT_TRUE(Decode(static_cast<uint16_t>(type), AsBytes(message.bytes()), event));
+    sandbox.Apply(event, 0, sink);
+    most = std::max(most, sandbox.held_bytes());
+  }
+  EXPECT_GT(sandbox.counters()[StateCounter::kStateForgotten], 0u);
+  EXPECT_LT(most, 2 * limits.sandbox_bytes_max);
 }
 
 TEST(Sockaddr, UnixPathsEndAtTheirNulAndAbstractNamesBeginWithOne) {

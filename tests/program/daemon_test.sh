@@ -7,7 +7,7 @@ rule() { printf -- '- rule: %s\n  desc: d\n  condition: evt.type = execve\n  out
 rule One >"$scratch/rules.yaml"
 socket=$scratch/run/gvisor.sock
 
-"$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" >"$scratch/alerts" 2>"$scratch/log" &
+"$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -P "$scratch/pid" >"$scratch/alerts" 2>"$scratch/log" &
 daemon=$!
 wait_for 'event collection from gVisor is enabled' "$scratch/log"
 wait_for "rules file: $scratch/rules.yaml" "$scratch/log"
@@ -24,8 +24,9 @@ expect 0 status --socket "$socket"
 says out '^messages +0$'
 
 # A live socket is never stolen.
-expect 3 run -r "$scratch/rules.yaml" -o "gvisor.socket=$socket"
+expect 3 run -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -P "$scratch/pid"
 says err "$daemon|in use|another"
+[ "$(cat "$scratch/pid")" = "$daemon" ] || fail 'the pid file names the starter that failed'
 expect 0 status --socket "$socket"
 
 # A bad file changes nothing; a good one is taken up.
@@ -44,6 +45,7 @@ daemon=''
 [ $status -eq 0 ] || fail "ended with $status after SIGTERM"
 grep -q 'totals: 0 messages, 0 alerts' "$scratch/log" || fail 'no totals at the end'
 [ ! -e "$socket" ] || fail 'the socket is left behind'
+[ ! -e "$scratch/pid" ] || fail 'the pid file is left behind'
 
 # A stale socket, left by a crash, is replaced.
 "$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" >"$scratch/alerts" 2>"$scratch/log" &

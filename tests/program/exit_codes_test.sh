@@ -60,7 +60,9 @@ says out '^\{"falco_load_results":\['
 expect 3 replay $data/new/hello.trace -r "$scratch/absent.yaml"
 says err 'absent.yaml'
 
-# Captures.
+# Captures. A flag takes one value, so captures may stand behind it.
+expect 0 replay -r "$scratch/good.yaml" $data/new/hello.trace $data/old/hello.trace --summary
+says err '"messages":336,'
 expect 0 replay $data/new/hello.trace -r "$scratch/good.yaml" --summary
 says out 'Notice started '
 says err '^\{"messages":198,"undecodable":0,"unknown_types":0,"dropped":0,"alerts":[0-9]+\}$'
@@ -106,6 +108,21 @@ printf 'json_output: true\ngrpc:\n  enabled: false\n' >"$scratch/falco.yaml"
 expect 0 replay $data/new/docker-hello.trace -c "$scratch/falco.yaml" -r "$scratch/good.yaml"
 says out '^\{"hostname"'
 says err 'ignored: grpc'
+
+expect 1 replay $data/new/docker-hello.trace -r "$scratch/good.yaml" -o file_output.enabled=true
+says err 'file_output.filename'
+expect 2 --modern-bpf
+says err 'has no meaning here'
+expect 2 rules
+says err 'did you mean `rules check`'
+expect 0 run --dry-run -r "$scratch/good.yaml"
+says out '1 rules are valid'
+expect 0 session generate -r "$scratch/good.yaml" --socket relative.sock
+says out '"endpoint": "/.*/relative.sock"'
+
+# A reader that goes away ends the program quietly.
+"$GYRFALCON" dump $data/new/hello.trace 2>"$scratch/err" | head -n 1 >/dev/null
+silent err
 
 # The tables.
 expect 0 fields proc.name

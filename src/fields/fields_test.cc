@@ -1,0 +1,270 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "fields/field.h"
+#include "fields/flag_names.h"
+#include "points/test_message.h"
+#include "state/sandbox.h"
+
+namespace gyrfalcon {
+namespace {
+
+using testing::Message;
+
+// Asks one field of the last happening that a few messages make.
+class FieldsTest : public ::testing::Test, private HappeningSink {
+ protected:
+  void Send(MessageType type, const Message& message) {
+    Event event;
+    ASSERT_TRUE(Decode(static_cast<uint16_t>(type), testing::AsBytes(message.bytes()), event));
+    answers_.clear();
+    sandbox_.Apply(event, 0, *this);
+  }
+  static Message Context(int32_t tid) {
+    return Message().Number(1, 1'795'335'717'026'572'338).Number(2, tid).Text(6, "c1");
+  }
+  // The field's printed value at the next message.
+  std::string Ask(std::string_view name, std::optional<std::string_view> bracket, MessageType type,
+                  const Message& message) {
+    const auto bound = AllFields().Bind(name, bracket);
+    EXPECT_TRUE(bound) << name;
+    asked_ = &*bound;
+    Send(type, message);
+    asked_ = nullptr;
+    return answers_.empty() ? "(no happening)" : answers_.back();
+  }
+  void Start(int32_t tid, std::vector<std::string> args) {
+    Message message;
+    message.Nested(1, Context(tid)).Text(2, "c1").Text(3, "/root");
+    for (const std::string& arg : args) message.Text(4, arg);
+    message.Text(5, "HOME=/root").Text(5, "LD_PRELOAD= /tmp/x.so ");
+    Send(MessageType::kContainerStart, message);
+  }
+  static Message OpenMessage(int32_t tid, uint32_t flags, int64_t result = 3, int64_t error = 0) {
+    return Message()
+        .Nested(1, Context(tid))
+        .Nested(2, Message().Number(1, result).Number(2, error))
+        .Number(3, 257)
+        .Number(4, AT_FDCWD)
+        .Text(6, "../etc//shadow")
+        .Number(7, flags)
+        .Number(8, 0644);
+  }
+
+ private:
+  void OnHappening(const Happening& happening) override {
+    if (asked_ == nullptr) return;
+    scratch_.Reset();
+    std::string out;
+    AppendPrinted(asked_->Extract(happening, scratch_), asked_->print, out);
+    answers_.push_back(std::move(out));
+  }
+
+  Sandbox sandbox_{SandboxLimits{}, Arch::kX86_64};
+  Scratch scratch_;
+  const BoundField* asked_ = nullptr;
+  std::vector<std::string> answers_;
+};
+
+struct FieldCase {
+  std::string_view name;
+  std::optional<std::string_view> bracket;
+  std::string_view expected;
+};
+
+TEST_F(FieldsTest, AnOpenShowsItsFileAndItsProcess) {
+  Start(1, {"/usr/bin/cat", "-A", "x y"});
+  const FieldCase kCases[] = {
+      {"evt.type", {}, "openat"},
+      {"evt.dir", {}, "<"},
+      {"evt.res", {}, "SUCCESS"},
+      {"evt.rawres", {}, "3"},
+      {"evt.is_open_read", {}, "true"},
+      {"evt.is_open_write", {}, "false"},
+      {"evt.arg.flags", {}, "O_RDONLY|O_CLOEXEC"},
+      {"evt.rawarg.flags", {}, "524288"},
+      {"evt.arg.mode", {}, "0644"},
+      {"evt.rawarg.mode", {}, "644"},
+      {"evt.arg.name", {}, "../etc//shadow"},
+      {"evt.arg.dirfd", {}, "AT_FDCWD"},
+      {"evt.arg.fd", {}, "<f>/etc/shadow"},
+      {"evt.arg.target", {}, "<NA>"},
+      {"evt.type.is.openat", {}, "1"},
+      {"evt.type.is.close", {}, "0"},
+      {"fd.num", {}, "3"},
+      {"fd.name", {}, "/etc/shadow"},
+      {"fd.nameraw", {}, "../etc//shadow"},
+      {"fd.directory", {}, "/etc"},
+      {"fd.filename", {}, "shadow"},
+      {"fd.type", {}, "file"},
+      {"fd.typechar", {}, "f"},
+      {"fd.types", "3", "file"},
+      {"fd.types", {}, "(file)"},
+      {"fs.path.name", {}, "/etc/shadow"},
+      {"proc.name", {}, "cat"},
+      {"proc.exe", {}, "/usr/bin/cat"},
+      {"proc.args", {}, "-A x y"},
+      {"proc.args", "1", "x y"},
+      {"proc.args", "7", ""},
+      {"proc.cmdline", {}, "cat -A x y"},
+      {"proc.exeline", {}, "/usr/bin/cat -A x y"},
+      {"proc.cmdnargs", {}, "2"},
+      {"proc.cmdlenargs", {}, "5"},
+      {"proc.env", "HOME", "/root"},
+      {"proc.env", "LD_PRELOAD", "/tmp/x.so"},
+      {"proc.env", "NONE", ""},
+      {"proc.cwd", {}, "/root/"},
+      {"proc.pname", {}, "<NA>"},
+      {"proc.aname", "2", "<NA>"},
+      {"proc.vpid", {}, "1"},
+      {"proc.pid", {}, "5"},
+      {"proc.tty", {}, "0"},
+      {"user.name", {}, "root"},
+      {"user.uid", {}, "0"},
+      {"user.loginuid", {}, "-1"},
+      {"container.id", {}, "c1"},
+      {"container.image.repository", {}, "<NA>"},
+      {"thread.cap_effective", {}, "<NA>"},
+      {"evt.rawtime.ns", {}, "026572338"},
+      {"evt.time.iso8601", {}, "2026-11-22T08:21:57.026572338+0000"},
+  };
+  Start(5, {"/usr/bin/cat", "-A", "x y"});
+  for (const FieldCase& c : kCases) {
+    EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kOpen, OpenMessage(5, O_RDONLY | O_CLOEXEC)),
+              c.expected)
+        << c.name;
+  }
+}
+
+TEST_F(FieldsTest, AFailedOpenIsMinusOneWithAPath) {
+  Start(5, {"/bin/sh"});
+  const FieldCase kCases[] = {
+      {"fd.num", {}, "-1"},         {"fd.name", {}, "/etc/shadow"}, {"fd.directory", {}, "/etc"},
+      {"fd.filename", {}, "<NA>"},  {"fd.type", {}, "<NA>"},        {"fd.typechar", {}, "f"},
+      {"evt.res", {}, "EACCES"},    {"evt.rawres", {}, "-13"},      {"evt.failed", {}, "true"},
+      {"evt.arg.fd", {}, "EACCES"},
+  };
+  for (const FieldCase& c : kCases) {
+    EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kOpen, OpenMessage(5, O_RDONLY, 0, 13)),
+              c.expected)
+        << c.name;
+  }
+}
+
+TEST_F(FieldsTest, AncestorsAreCountedFromTheProcessItself) {
+  Start(1, {"/sbin/init"});
+  for (int32_t tid = 2; tid <= 4; ++tid) {
+    Send(MessageType::kSentryClone,
+         Message().Nested(1, Context(tid - 1)).Number(3, tid).Number(4, tid));
+    const std::string name = "p" + std::to_string(tid);
+    Send(MessageType::kSentryExec,
+         Message().Nested(1, Context(tid)).Text(2, "/bin/" + name).Text(3, name).Text(3, "arg"));
+  }
+  const FieldCase kCases[] = {
+      {"proc.aname", "0", "p4"},          {"proc.aname", "1", "p3"},
+      {"proc.aname", "3", "init"},        {"proc.aname", "4", "<NA>"},
+      {"proc.aname", {}, "(p3,p2,init)"}, {"proc.pname", {}, "p3"},
+      {"proc.pcmdline", {}, "p3 arg"},    {"proc.apid", "2", "2"},
+      {"proc.pexepath", {}, "/bin/p3"},
+  };
+  for (const FieldCase& c : kCases) {
+    EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kOpen, OpenMessage(4, 0)), c.expected) << c.name;
+  }
+}
+
+TEST_F(FieldsTest, AConnectionShowsTheSideThatIsKnown) {
+  Start(1, {"/bin/nc"});
+  Send(MessageType::kSocket, Message()
+                                 .Nested(1, Context(1))
+                                 .Nested(2, Message().Number(1, 3))
+                                 .Number(3, 41)
+                                 .Number(4, 2)
+                                 .Number(5, 1));
+  const std::string_view address("\x02\x00\x01\xbb\x08\x08\x08\x08\0\0\0\0\0\0\0\0", 16);
+  const Message connect = Message()
+                              .Nested(1, Context(1))
+                              .Nested(2, Message())
+                              .Number(3, 42)
+                              .Number(4, 3)
+                              .Text(6, address);
+  const FieldCase kCases[] = {
+      {"fd.sip", {}, "8.8.8.8"},    {"fd.sport", {}, "443"},       {"fd.rip", {}, "8.8.8.8"},
+      {"fd.cip", {}, "<NA>"},       {"fd.lip", {}, "<NA>"},        {"fd.lport", {}, "<NA>"},
+      {"fd.ip", {}, "(8.8.8.8)"},   {"fd.port", {}, "(443)"},      {"fd.sproto", {}, "https"},
+      {"fd.l4proto", {}, "tcp"},    {"fd.type", {}, "ipv4"},       {"fd.sockfamily", {}, "ip"},
+      {"fd.connected", {}, "true"}, {"fd.is_server", {}, "false"},
+  };
+  for (const FieldCase& c : kCases) {
+    EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kConnect, connect), c.expected) << c.name;
+  }
+}
+
+TEST(Catalog, ArgumentsAreCheckedWhenAFieldIsBound) {
+  const FieldCatalog& catalog = AllFields();
+  for (const std::string_view good :
+       {"evt.arg.flags", "thread.cgroup.cpu", "container.label.app"}) {
+    EXPECT_TRUE(catalog.Bind(good, {})) << good;
+  }
+  struct Bad {
+    std::string_view name;
+    std::optional<std::string_view> bracket;
+    std::string_view message;
+  };
+  for (const Bad& bad : {
+           Bad{"proc.nmae", {}, "filter_check called with nonexistent field proc.nmae"},
+           Bad{"proc.aname", "abc", "filter_check called with nonexistent field proc.aname[abc]"},
+           Bad{"proc.name", "1", "filter_check called with nonexistent field proc.name[1]"},
+           Bad{"evt.arg", {}, "filter_check called with nonexistent field evt.arg"},
+           Bad{"evt.arg.nothing", {}, "unknown event argument nothing"},
+           Bad{"container.mount.dest",
+               {},
+               "filter_check called with nonexistent field container.mount.dest"},
+       }) {
+    const auto bound = catalog.Bind(bad.name, bad.bracket);
+    ASSERT_FALSE(bound) << bad.name;
+    EXPECT_EQ(bound.error(), bad.message);
+  }
+}
+
+TEST(Catalog, ABoundFieldPrintsAsItWasWritten) {
+  EXPECT_EQ(AllFields().Bind("proc.aname", "2")->Name(), "proc.aname[2]");
+  EXPECT_EQ(AllFields().Bind("evt.arg.flags", {})->Name(), "evt.arg.flags");
+  EXPECT_EQ(AllFields().Bind("proc.env", "HOME")->Name(), "proc.env[HOME]");
+}
+
+TEST(Catalog, EveryRowHasHelpAndOnlyThoseThatAreNeverThereHaveNoExtractor) {
+  std::string_view last;
+  for (const FieldDef& row : AllFields().rows()) {
+    EXPECT_LT(last, row.name) << "sorted, each once";
+    last = row.name;
+    EXPECT_TRUE(row.help.ends_with('.')) << row.name;
+    const bool may_be_missing =
+        row.availability == Availability::kNever || row.availability == Availability::kMetadata;
+    EXPECT_EQ(row.extract == nullptr, may_be_missing) << row.name;
+  }
+}
+
+TEST(Scratch, IsReusedWithoutGrowing) {
+  Scratch scratch;
+  const char* first = scratch.Copy("hello").data();
+  scratch.Chars(100'000);
+  scratch.Reset();
+  EXPECT_EQ(scratch.Copy("again").data(), first);
+  const std::span<Value> values = scratch.Values(3);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(values.data()) % alignof(Value), 0u);
+  EXPECT_TRUE(values[2].missing());
+}
+
+TEST(FlagNames, AreJoinedInFalcosOrder) {
+  std::string out;
+  AppendOpenFlags(O_WRONLY | O_CREAT | O_TRUNC, out);
+  EXPECT_EQ(out, "O_TRUNC|O_CREAT|O_WRONLY");
+  EXPECT_EQ(ErrnoName(2), "ENOENT");
+  EXPECT_EQ(ErrnoName(512), "ERESTARTSYS");
+  EXPECT_EQ(ErrnoName(0), "");
+  EXPECT_EQ(ErrnoName(INT64_MAX), "");
+  EXPECT_EQ(PtraceRequestName(16), "PTRACE_ATTACH");
+}
+
+}  // namespace
+}  // namespace gyrfalcon
