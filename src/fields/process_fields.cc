@@ -472,6 +472,14 @@ constexpr FieldDef kRows[] = {
     OwnField(
         "gyrfalcon.exe.written", kBool, ImageFlag<&Image::written_before>,
         "Whether the program's file was opened for writing in the sandbox before. Not in Falco."),
+    OwnField(
+        "gyrfalcon.proc.previous_name", kText,
+        [](const BoundField&, const Happening& h, Scratch&) {
+          const TaskName& name = h.process->previous_name;
+          return name.empty() ? Value() : Value::Text(name.view());
+        },
+        "proc.name before the program was started: that of the program it replaced, after a fork "
+        "the parent's. Not in Falco."),
     OwnField("gyrfalcon.proc.synthetic", kBool, ImageFlag<&Image::synthetic>,
              "Whether the program's start was concluded from other messages. Not in Falco."),
     {.name = "thread.tid",

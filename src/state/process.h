@@ -86,10 +86,11 @@ struct Process : ArenaObject<Process> {
   int64_t start_time_ns = 0;  // 0: not known
   Ref<Process> parent;        // the process that made it; outlives its own exit while children live
   Ref<Container> container;
-  Ref<Image> image;     // always set
-  Ref<FdTable> fds;     // always set; shared with a process made with CLONE_FILES
-  TaskName name;        // now: prctl(PR_SET_NAME) changes it
-  TaskName started_as;  // at its exec; empty: no exec was seen
+  Ref<Image> image;        // always set
+  Ref<FdTable> fds;        // always set; shared with a process made with CLONE_FILES
+  TaskName name;           // now: prctl(PR_SET_NAME) changes it
+  TaskName started_as;     // at its exec; empty: no exec was seen
+  TaskName previous_name;  // just before that exec: the program that was replaced
   bool started_as_guess =
       false;             // concluded from the binary's path: the next name told is the right one
   std::pmr::string cwd;  // without trailing slash except "/"; "" when not known

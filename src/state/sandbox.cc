@@ -18,7 +18,7 @@ const Sandbox::HandlerRow Sandbox::kHandlers[] = {
     {MessageType::kSentryTaskExit, &Sandbox::OnTaskExit, nullptr},
     {MessageType::kRaw, nullptr, &Sandbox::OnRaw},
     {MessageType::kOpen, nullptr, &Sandbox::OnOpen},
-    {MessageType::kClose, nullptr, &Sandbox::OnClose},
+    {MessageType::kClose, &Sandbox::OnCloseEnter, &Sandbox::OnClose},
     {MessageType::kRead, nullptr, &Sandbox::OnFdUse},
     {MessageType::kConnect, nullptr, &Sandbox::OnConnect},
     {MessageType::kExecve, &Sandbox::OnExecve, &Sandbox::OnExecve},

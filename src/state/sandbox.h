@@ -134,6 +134,7 @@ class Sandbox {
 
   // sandbox_files.cc
   void OnOpen(Moment& moment);
+  void OnCloseEnter(Moment& moment);
   void OnClose(Moment& moment);
   void RememberWritten(const Process& process, std::string_view path);
   bool WasWritten(const Process& process, std::string_view path) const;

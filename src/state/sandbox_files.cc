@@ -130,6 +130,14 @@ bool Sandbox::WasWritten(const Process& process, std::string_view path) const {
   return !path.empty() && written_files_.contains(FileHash(process, path));
 }
 
+namespace {
+
+bool IsForWriting(const File& file) {
+  return (file.open_flags & O_ACCMODE) != O_RDONLY;
+}
+
+}  // namespace
+
 void Sandbox::OnOpen(Moment& moment) {
   const Event& event = moment.event;
   const Context& context = event.context();
@@ -150,13 +158,13 @@ void Sandbox::OnOpen(Moment& moment) {
   Ref<File> file;
   if (result >= 0) {
     file = NewFile((flags & O_DIRECTORY) != 0 ? FileType::kDirectory : FileType::kFile);
-    file->open_flags = flags;
+    const bool is_creat =
+        moment.point.point != nullptr && moment.point.point->event_type == "creat";
+    file->open_flags = is_creat ? O_CREAT | O_WRONLY | O_TRUNC : flags;
     Assign(file->name, Cut(path_));
     Assign(file->name_raw, Cut(raw));
     SetFd(process, result, file, (flags & O_CLOEXEC) != 0);
-    const bool is_creat =
-        moment.point.point != nullptr && moment.point.point->event_type == "creat";
-    if (is_creat || (flags & O_ACCMODE) != O_RDONLY) RememberWritten(process, path_);
+    if (IsForWriting(*file)) RememberWritten(process, path_);
   }
   Happening happening = Describe(moment);
   happening.has_return = true;
@@ -167,6 +175,16 @@ void Sandbox::OnOpen(Moment& moment) {
   happening.path = path_;
   happening.path_raw = raw;
   moment.sink.OnHappening(happening);
+}
+
+// The open file's own path has no symbolic links, as a program's has none: /bin/x is run as
+// /usr/bin/x.
+void Sandbox::OnCloseEnter(Moment& moment) {
+  const File* file = moment.process->fds->Find(moment.event.number(Slot::kFd));
+  const std::string_view path = moment.event.text(Slot::kFdPath);
+  if (file != nullptr && IsForWriting(*file) && path.starts_with('/') && path != file->name) {
+    RememberWritten(*moment.process, path);
+  }
 }
 
 void Sandbox::OnClose(Moment& moment) {

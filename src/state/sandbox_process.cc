@@ -175,6 +175,7 @@ Ref<Image> Sandbox::NewImage(std::string_view exe, const TextList& argv, const T
 
 void Sandbox::InstallImage(Process& process, Ref<Image> image, std::string_view name) {
   process.image = std::move(image);
+  process.previous_name = process.name;
   process.name.Set(name);
   process.started_as.Set(name);
   process.started_as_guess = false;

@@ -15,6 +15,7 @@ using testing::Message;
 // What a happening showed while it was told; its pointers die afterwards.
 struct Told {
   std::string type, name, command_line, exe_path, path, file_name, cwd, container, parent;
+  std::string previous_name;
   int64_t fd = -1, return_value = 0;
   int32_t tgid = 0;
   uint32_t uid = 0;
@@ -140,6 +141,7 @@ class SandboxTest : public ::testing::Test, private HappeningSink {
     told.synthetic = h.synthetic;
     told.written_before = h.process->image->written_before;
     told.name_changed = h.name_changed;
+    told.previous_name = h.process->previous_name.view();
     told.tty = h.process->tty;
     told_.push_back(std::move(told));
   }
@@ -541,6 +543,30 @@ TEST_F(SandboxTest, AFileWrittenBeforeItIsRunIsRemembered) {
   Open(Thin(1), "/bin/id", O_RDONLY, 3);
   Exec(Thin(1), "/bin/id", {"id"});
   EXPECT_FALSE(Only().written_before);
+}
+
+TEST_F(SandboxTest, AFileWrittenThroughALinkWasWrittenByItsOwnPathToo) {
+  Start(1, {"sh"});
+  Open(Thin(1), "/bin/x", O_WRONLY | O_CREAT, 3);
+  Send(MessageType::kClose,
+       Message().Nested(1, Thin(1)).Number(3, 3).Number(4, 3).Text(5, "/usr/bin/x"));
+  Exec(Thin(1), "/usr/bin/x", {"x"});
+  EXPECT_TRUE(Only().written_before);
+  Open(Thin(1), "/bin/y", O_RDONLY, 3);
+  Send(MessageType::kClose,
+       Message().Nested(1, Thin(1)).Number(3, 3).Number(4, 3).Text(5, "/usr/bin/y"));
+  Exec(Thin(1), "/usr/bin/y", {"y"});
+  EXPECT_FALSE(Only().written_before);
+}
+
+TEST_F(SandboxTest, AnExecRemembersWhichProgramItReplaced) {
+  Start(1, {"bash"});
+  EXPECT_EQ(Only().previous_name, "");
+  Clone(Thin(1), 2, 2);
+  Exec(Thin(2), "/usr/bin/nc", {"nc"});
+  EXPECT_EQ(Only().previous_name, "bash");
+  Exec(Thin(2), "/bin/sh", {"sh"});
+  EXPECT_EQ(Only().previous_name, "nc");
 }
 
 TEST_F(SandboxTest, AnExecFromAnotherThreadMakesItTheLeader) {
