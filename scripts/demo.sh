@@ -17,11 +17,11 @@ steps() {
   cat <<EOF
 what    drops a file among the programs
 rule    File below a binary directory opened for writing
-command touch /bin/foo; true
+command /bin/touch /bin/foo; true
 
 what    reads the password hashes
 rule    Sensitive file read
-command cat /etc/shadow; true
+command /bin/cat /etc/shadow; true
 
 what    breaks into a web server, which then starts a shell
 rule    Shell spawned by a server
@@ -41,7 +41,7 @@ command perl -e '\$fd = syscall($memfd_create, \$name = "payload", 0); open M, "
 
 what    asks the cloud for the machine's credentials
 rule    Cloud metadata service contacted
-command nc -w 1 169.254.169.254 80
+command /bin/nc -w 1 169.254.169.254 80
 
 what    lets itself in for later, by SSH key
 rule    SSH authorized keys written
