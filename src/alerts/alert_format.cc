@@ -69,11 +69,4 @@ std::string FormatJson(const Alert& alert, const AlertFormatOptions& options) {
   return Dump(out);
 }
 
-std::string AlertHostname() {
-  if (const char* given = std::getenv("FALCO_HOSTNAME"); given != nullptr) return given;
-  std::array<char, 256> buffer{};
-  gethostname(buffer.data(), buffer.size() - 1);
-  return buffer.data();
-}
-
 }  // namespace gyrfalcon

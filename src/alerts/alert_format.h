@@ -30,7 +30,4 @@ inline std::string FormatAlert(const Alert& alert, const AlertFormatOptions& opt
   return options.json_output ? FormatJson(alert, options) : FormatText(alert, options);
 }
 
-// The name of this machine, as alerts give it; FALCO_HOSTNAME overrides it.
-std::string AlertHostname();
-
 }  // namespace gyrfalcon

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/host_name.h"
 #include "channels/dispatcher.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
@@ -12,15 +13,6 @@
 
 namespace gyrfalcon {
 namespace {
-
-class ReplaySink final : public AlertSink {
- public:
-  explicit ReplaySink(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
-  bool OnAlert(Alert alert) override { return dispatcher_.Put(std::move(alert)); }
-
- private:
-  Dispatcher& dispatcher_;
-};
 
 Totals RunThrough(CaptureSource& source, Pipeline& pipeline) {
   Record record;
@@ -85,10 +77,10 @@ int Replay(std::vector<std::string> args) {
 
   auto channels = MakeChannels(config);
   if (!channels) return Report(channels.error());
-  config.format.hostname = AlertHostname();
+  config.format.hostname = HostName();
   Dispatcher dispatcher({.format = config.format, .when_full = WhenFull::kWait},
                         std::move(*channels), [](const Error& error) { Report(error); });
-  ReplaySink sink(dispatcher);
+  DispatcherSink sink(dispatcher);
   CaptureSource source(captures);
   Totals totals;
   {

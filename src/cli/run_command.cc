@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/host_name.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
 #include "cli/describe_rules.h"
@@ -92,7 +93,7 @@ class Daemon {
     RaiseFdLimit();
     auto channels = MakeChannels(config_);
     if (!channels) return Report(channels.error());
-    config_.format.hostname = AlertHostname();
+    config_.format.hostname = HostName();
     Dispatcher dispatcher({.format = config_.format}, std::move(*channels),
                           [](const Error& error) { spdlog::error("{}", error.message); });
     auto engine = StartEngine(loaded->rules, dispatcher);

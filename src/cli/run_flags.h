@@ -28,7 +28,8 @@ void AddRulesFlags(CLI::App& app, RunFlags& flags);
 // Config file, then flags. -r replaces the rules of the config. Errors are whole.
 Result<void> ApplyFlags(const RunFlags& flags, Config& config, std::vector<std::string>& warnings);
 
-// `path` when something is there, else "": for the files below /etc/gyrfalcon that `run` reads unasked.
+// `path` when something is there, else "": for the files below /etc/gyrfalcon that `run` reads
+// unasked.
 std::string DefaultIfThere(std::string path);
 
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config);

@@ -5,19 +5,6 @@
 #include "engine/sandbox_id.h"
 
 namespace gyrfalcon {
-namespace {
-
-class DispatcherSink final : public AlertSink {
- public:
-  explicit DispatcherSink(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
-  bool OnAlert(Alert alert) override { return dispatcher_.Put(std::move(alert)); }
-
- private:
-  Dispatcher& dispatcher_;
-};
-
-}  // namespace
-
 // A thread with its own connections, sandboxes and counters. Others only add connections, leave new
 // rules and read the published totals.
 struct Engine::Worker {

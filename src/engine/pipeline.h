@@ -10,6 +10,7 @@
 
 #include "alerts/alert.h"
 #include "base/hash.h"
+#include "channels/dispatcher.h"
 #include "engine/counters.h"
 #include "fields/scratch.h"
 #include "points/event.h"
@@ -30,6 +31,16 @@ class AlertSink {
   virtual ~AlertSink() = default;
   // False when the alert could not be kept.
   virtual bool OnAlert(Alert alert) = 0;
+};
+
+// Gives alerts to a dispatcher, which must outlive it.
+class DispatcherSink final : public AlertSink {
+ public:
+  explicit DispatcherSink(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  bool OnAlert(Alert alert) override { return dispatcher_.Put(std::move(alert)); }
+
+ private:
+  Dispatcher& dispatcher_;
 };
 
 class Pipeline final : private HappeningSink {
@@ -59,9 +70,9 @@ class Pipeline final : private HappeningSink {
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
   void CountDrops(Session& session, uint32_t dropped_count);
-  // Gives the connection its sandbox's id, and the state of an older connection of the same one. Only
-  // for ids from the peer, which is runsc: what a Sentry says of itself must not take another sandbox's
-  // state, or silence it.
+  // Gives the connection its sandbox's id, and the state of an older connection of the same one.
+  // Only for ids from the peer, which is runsc: what a Sentry says of itself must not take another
+  // sandbox's state, or silence it.
   void Identify(uint64_t connection, Session& session, std::string_view id);
   void OnHappening(const Happening& happening) override;
 

@@ -138,7 +138,8 @@ TEST_F(PipelineTest, AForgedContainerIdTakesNothingFromAnotherSandbox) {
   Send(2, kOpenType, OpenMessage(1, "c9"));
   EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
   ASSERT_EQ(alerts_.size(), 1u);
-  EXPECT_EQ(alerts_[0].message, "<NA> /etc/x") << "the other sandbox's processes are not shown to it";
+  EXPECT_EQ(alerts_[0].message, "<NA> /etc/x")
+      << "the other sandbox's processes are not shown to it";
   Send(1, kOpenType, OpenMessage(1, "c9"));
   EXPECT_EQ(alerts_.back().message, "sh /etc/x");
 }

@@ -93,17 +93,7 @@ struct KeptPoint {
 using KeptPoints = std::map<std::string, KeptPoint, std::less<>>;
 
 KeptPoints ReadPoints(const std::string& session_json) {
-  const std::vector<std::string> context_names = {"time",
-                                                  "thread_id",
-                                                  "task_start_time",
-                                                  "group_id",
-                                                  "thread_group_start_time",
-                                                  "container_id",
-                                                  "credentials",
-                                                  "cwd",
-                                                  "process_name",
-                                                  "parent_thread_group_id",
-                                                  "is_exec_session"};
+  const auto context_names = AllContextFields();  // in the order of their protobuf numbers
   KeptPoints kept;
   const auto session = nlohmann::json::parse(session_json);
   for (const auto& point : session["trace_session"]["points"]) {

@@ -19,14 +19,8 @@ constexpr FieldDef Joined(std::string_view name, FieldType type, std::string_vie
           .help = help};
 }
 
-constexpr FieldDef Never(std::string_view name, FieldType type, ArgForm arg = ArgForm::kNone) {
-  return {.name = name,
-          .type = type,
-          .arg = arg,
-          .flags = kDeprecated,
-          .availability = Availability::kNever,
-          .level = Level::kContainer,
-          .help = "Deprecated in Falco; always missing."};
+constexpr FieldDef Deprecated(std::string_view name, FieldType type, ArgForm arg = ArgForm::kNone) {
+  return NeverField(name, type, "Deprecated in Falco; always missing.", arg, kDeprecated);
 }
 
 constexpr FieldDef kRows[] = {
@@ -100,31 +94,31 @@ constexpr FieldDef kRows[] = {
     Joined("k8s.pod.labels", kText, "All labels of the pod."),
     Joined("k8s.pod.ip", kText, "The pod's address."),
     Joined("k8s.pod.cni.json", kText, "Result of the pod's network plugin."),
-    Never("container.healthcheck", kText),
-    Never("container.liveness_probe", kText),
-    Never("container.readiness_probe", kText),
-    Never("proc.is_container_healthcheck", kBool),
-    Never("proc.is_container_liveness_probe", kBool),
-    Never("proc.is_container_readiness_probe", kBool),
-    Never("k8s.rc.name", kText),
-    Never("k8s.rc.id", kText),
-    Never("k8s.rc.label", kText, ArgForm::kDottedOrKey),
-    Never("k8s.rc.labels", kText),
-    Never("k8s.svc.name", kText),
-    Never("k8s.svc.id", kText),
-    Never("k8s.svc.label", kText, ArgForm::kDottedOrKey),
-    Never("k8s.svc.labels", kText),
-    Never("k8s.ns.id", kText),
-    Never("k8s.ns.label", kText, ArgForm::kDottedOrKey),
-    Never("k8s.ns.labels", kText),
-    Never("k8s.rs.name", kText),
-    Never("k8s.rs.id", kText),
-    Never("k8s.rs.label", kText, ArgForm::kDottedOrKey),
-    Never("k8s.rs.labels", kText),
-    Never("k8s.deployment.name", kText),
-    Never("k8s.deployment.id", kText),
-    Never("k8s.deployment.label", kText, ArgForm::kDottedOrKey),
-    Never("k8s.deployment.labels", kText),
+    Deprecated("container.healthcheck", kText),
+    Deprecated("container.liveness_probe", kText),
+    Deprecated("container.readiness_probe", kText),
+    Deprecated("proc.is_container_healthcheck", kBool),
+    Deprecated("proc.is_container_liveness_probe", kBool),
+    Deprecated("proc.is_container_readiness_probe", kBool),
+    Deprecated("k8s.rc.name", kText),
+    Deprecated("k8s.rc.id", kText),
+    Deprecated("k8s.rc.label", kText, ArgForm::kDottedOrKey),
+    Deprecated("k8s.rc.labels", kText),
+    Deprecated("k8s.svc.name", kText),
+    Deprecated("k8s.svc.id", kText),
+    Deprecated("k8s.svc.label", kText, ArgForm::kDottedOrKey),
+    Deprecated("k8s.svc.labels", kText),
+    Deprecated("k8s.ns.id", kText),
+    Deprecated("k8s.ns.label", kText, ArgForm::kDottedOrKey),
+    Deprecated("k8s.ns.labels", kText),
+    Deprecated("k8s.rs.name", kText),
+    Deprecated("k8s.rs.id", kText),
+    Deprecated("k8s.rs.label", kText, ArgForm::kDottedOrKey),
+    Deprecated("k8s.rs.labels", kText),
+    Deprecated("k8s.deployment.name", kText),
+    Deprecated("k8s.deployment.id", kText),
+    Deprecated("k8s.deployment.label", kText, ArgForm::kDottedOrKey),
+    Deprecated("k8s.deployment.labels", kText),
 };
 
 }  // namespace

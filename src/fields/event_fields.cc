@@ -1,12 +1,7 @@
-#include <array>
-#include <cstdlib>
-
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/text.h"
+#include "base/host_name.h"
 #include "fields/event_args.h"
 #include "fields/flag_names.h"
 #include "fields/rows.h"
@@ -70,14 +65,7 @@ Value IsOpenCreate(const BoundField&, const Happening& h, Scratch&) {
 }
 
 Value Hostname(const BoundField&, const Happening&, Scratch&) {
-  static const std::string name = [] {
-    if (const char* given = std::getenv("FALCO_HOSTNAME"); given != nullptr)
-      return std::string(given);
-    std::array<char, 256> buffer{};
-    gethostname(buffer.data(), buffer.size() - 1);
-    return std::string(buffer.data());
-  }();
-  return Value::Text(name);
+  return Value::Text(HostName());
 }
 
 Value ResultName(const BoundField&, const Happening& h, Scratch& scratch) {

@@ -216,14 +216,6 @@ constexpr FieldDef FdField(std::string_view name, FieldType type, Extractor extr
           .help = help};
 }
 
-constexpr FieldDef Never(std::string_view name, FieldType type, std::string_view help) {
-  return {.name = name,
-          .type = type,
-          .availability = Availability::kNever,
-          .level = Level::kFd,
-          .help = help};
-}
-
 constexpr uint8_t kFilter = kFilterOnly | kNoRhs | kNoTransformer;
 constexpr auto kPartial = Availability::kPartial;
 
@@ -338,17 +330,17 @@ constexpr FieldDef kRows[] = {
      .help = "Types of all open fds that were seen, or of one: fd.types[0]."},
     FdField("fd.ino", kInt, nullptr, "Inode; gVisor does not send it with fds.",
             Availability::kNever),
-    Never("fd.dev", kInt, "Device; gVisor does not send it."),
-    Never("fd.dev.major", kInt, "Device; gVisor does not send it."),
-    Never("fd.dev.minor", kInt, "Device; gVisor does not send it."),
-    Never("fd.is_upper_layer", kBool,
-          "Overlay layer of the file; gVisor tells it for programs only."),
-    Never("fd.is_lower_layer", kBool,
-          "Overlay layer of the file; gVisor tells it for programs only."),
-    Never("fd.cip.name", kText, "Host name of the client's address; names are not looked up."),
-    Never("fd.sip.name", kText, "Host name of the server's address; names are not looked up."),
-    Never("fd.lip.name", kText, "Host name of the local address; names are not looked up."),
-    Never("fd.rip.name", kText, "Host name of the remote address; names are not looked up."),
+    NeverField("fd.dev", kInt, "Device; gVisor does not send it."),
+    NeverField("fd.dev.major", kInt, "Device; gVisor does not send it."),
+    NeverField("fd.dev.minor", kInt, "Device; gVisor does not send it."),
+    NeverField("fd.is_upper_layer", kBool,
+               "Overlay layer of the file; gVisor tells it for programs only."),
+    NeverField("fd.is_lower_layer", kBool,
+               "Overlay layer of the file; gVisor tells it for programs only."),
+    NeverField("fd.cip.name", kText, "Host name of the client's address; names are not looked up."),
+    NeverField("fd.sip.name", kText, "Host name of the server's address; names are not looked up."),
+    NeverField("fd.lip.name", kText, "Host name of the local address; names are not looked up."),
+    NeverField("fd.rip.name", kText, "Host name of the remote address; names are not looked up."),
     {.name = "fs.path.name",
      .type = kText,
      .availability = kPartial,
@@ -359,18 +351,20 @@ constexpr FieldDef kRows[] = {
      .availability = kPartial,
      .extract = FsPathRaw,
      .help = "The path as passed; opens only."},
-    Never("fs.path.source", kText, "Source of rename, link, mount: gVisor sends no path for them."),
-    Never("fs.path.sourceraw", kText,
-          "Source of rename, link, mount: gVisor sends no path for them."),
-    Never("fs.path.target", kText, "Target of rename, link, mount: gVisor sends no path for them."),
-    Never("fs.path.targetraw", kText,
-          "Target of rename, link, mount: gVisor sends no path for them."),
-    Never("fdlist.nums", kText, "fds of poll; gVisor does not send them."),
-    Never("fdlist.names", kText, "fds of poll; gVisor does not send them."),
-    Never("fdlist.cips", kText, "fds of poll; gVisor does not send them."),
-    Never("fdlist.sips", kText, "fds of poll; gVisor does not send them."),
-    Never("fdlist.cports", kText, "fds of poll; gVisor does not send them."),
-    Never("fdlist.sports", kText, "fds of poll; gVisor does not send them."),
+    NeverField("fs.path.source", kText,
+               "Source of rename, link, mount: gVisor sends no path for them."),
+    NeverField("fs.path.sourceraw", kText,
+               "Source of rename, link, mount: gVisor sends no path for them."),
+    NeverField("fs.path.target", kText,
+               "Target of rename, link, mount: gVisor sends no path for them."),
+    NeverField("fs.path.targetraw", kText,
+               "Target of rename, link, mount: gVisor sends no path for them."),
+    NeverField("fdlist.nums", kText, "fds of poll; gVisor does not send them."),
+    NeverField("fdlist.names", kText, "fds of poll; gVisor does not send them."),
+    NeverField("fdlist.cips", kText, "fds of poll; gVisor does not send them."),
+    NeverField("fdlist.sips", kText, "fds of poll; gVisor does not send them."),
+    NeverField("fdlist.cports", kText, "fds of poll; gVisor does not send them."),
+    NeverField("fdlist.sports", kText, "fds of poll; gVisor does not send them."),
 };
 
 }  // namespace

@@ -219,21 +219,6 @@ Value Cgroups(const BoundField& field, const Happening& h, Scratch& scratch) {
 constexpr uint8_t kLine = kByAncestors | kBySelf;
 constexpr uint8_t kAncestorFlags = kAnyAncestor | kNoRhs | kNoTransformer;
 
-constexpr FieldDef Never(std::string_view name, FieldType type, std::string_view help) {
-  return {.name = name, .type = type, .availability = Availability::kNever, .help = help};
-}
-
-constexpr FieldDef OwnField(std::string_view name, FieldType type, Extractor extract,
-                            std::string_view help, Availability availability = Availability::kYes) {
-  return {.name = name,
-          .type = type,
-          .availability = availability,
-          .level = Level::kProcess,
-          .invalidated_by = kBySelf,
-          .extract = extract,
-          .help = help};
-}
-
 constexpr FieldDef LineField(std::string_view name, FieldType type, Extractor extract,
                              std::string_view help,
                              Availability availability = Availability::kYes) {
@@ -392,8 +377,8 @@ constexpr FieldDef kRows[] = {
           return NonZero(h.process->image->change_time_ns);
         },
         "When the program's file last changed, ns since the epoch."),
-    Never("proc.exe_ino.mtime", kInt,
-          "Modification time of the program's file; gVisor sends ctime only."),
+    NeverField("proc.exe_ino.mtime", kInt,
+               "Modification time of the program's file; gVisor sends ctime only."),
     OwnField(
         "proc.exe_ino.ctime_duration_proc_start", kInt,
         [](const BoundField&, const Happening& h, Scratch&) {
@@ -512,21 +497,21 @@ constexpr FieldDef kRows[] = {
      .level = Level::kContainer,
      .extract = Cgroups,
      .help = "thread.cgroup.gvisor_container_id is /ID; there are no others."},
-    Never("thread.cap_permitted", kText, "Capabilities; gVisor does not send them."),
-    Never("thread.cap_inheritable", kText, "Capabilities; gVisor does not send them."),
-    Never("thread.cap_effective", kText, "Capabilities; gVisor does not send them."),
-    Never("thread.exectime", kInt, "CPU time; gVisor does not send it."),
-    Never("thread.totexectime", kInt, "CPU time; gVisor does not send it."),
-    Never("thread.cpu", kDouble, "CPU share; gVisor does not send it."),
-    Never("thread.cpu.user", kDouble, "CPU share; gVisor does not send it."),
-    Never("thread.cpu.system", kDouble, "CPU share; gVisor does not send it."),
-    Never("thread.vmsize", kUint, "Memory; gVisor does not send it."),
-    Never("thread.vmrss", kUint, "Memory; gVisor does not send it."),
-    Never("thread.pfmajor", kUint, "Page faults; gVisor does not send them."),
-    Never("thread.pfminor", kUint, "Page faults; gVisor does not send them."),
-    Never("proc.vmsize", kUint, "Memory; gVisor does not send it."),
-    Never("proc.vmrss", kUint, "Memory; gVisor does not send it."),
-    Never("proc.vmswap", kUint, "Memory; gVisor does not send it."),
+    NeverField("thread.cap_permitted", kText, "Capabilities; gVisor does not send them."),
+    NeverField("thread.cap_inheritable", kText, "Capabilities; gVisor does not send them."),
+    NeverField("thread.cap_effective", kText, "Capabilities; gVisor does not send them."),
+    NeverField("thread.exectime", kInt, "CPU time; gVisor does not send it."),
+    NeverField("thread.totexectime", kInt, "CPU time; gVisor does not send it."),
+    NeverField("thread.cpu", kDouble, "CPU share; gVisor does not send it."),
+    NeverField("thread.cpu.user", kDouble, "CPU share; gVisor does not send it."),
+    NeverField("thread.cpu.system", kDouble, "CPU share; gVisor does not send it."),
+    NeverField("thread.vmsize", kUint, "Memory; gVisor does not send it."),
+    NeverField("thread.vmrss", kUint, "Memory; gVisor does not send it."),
+    NeverField("thread.pfmajor", kUint, "Page faults; gVisor does not send them."),
+    NeverField("thread.pfminor", kUint, "Page faults; gVisor does not send them."),
+    NeverField("proc.vmsize", kUint, "Memory; gVisor does not send it."),
+    NeverField("proc.vmrss", kUint, "Memory; gVisor does not send it."),
+    NeverField("proc.vmswap", kUint, "Memory; gVisor does not send it."),
 };
 
 }  // namespace

@@ -7,6 +7,29 @@
 
 namespace gyrfalcon {
 
+// A field that gVisor can't feed: it loads, and is always missing.
+constexpr FieldDef NeverField(std::string_view name, FieldType type, std::string_view help,
+                              ArgForm arg = ArgForm::kNone, uint8_t flags = 0) {
+  return {.name = name,
+          .type = type,
+          .arg = arg,
+          .flags = flags,
+          .availability = Availability::kNever,
+          .help = help};
+}
+
+// A field of the process that stays as it is until the process itself changes.
+constexpr FieldDef OwnField(std::string_view name, FieldType type, Extractor extract,
+                            std::string_view help, Availability availability = Availability::kYes) {
+  return {.name = name,
+          .type = type,
+          .availability = availability,
+          .level = Level::kProcess,
+          .invalidated_by = kBySelf,
+          .extract = extract,
+          .help = help};
+}
+
 std::span<const FieldDef> EventFields();      // evt.*
 std::span<const FieldDef> ProcessFields();    // proc.*, thread.*
 std::span<const FieldDef> FdFields();         // fd.*, fs.path.*

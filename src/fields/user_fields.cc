@@ -9,55 +9,44 @@ constexpr std::string_view kNoName = "<NA>";
 
 using enum FieldType;
 
-constexpr FieldDef UserField(std::string_view name, FieldType type, Extractor extract,
-                             std::string_view help, Availability availability) {
-  return {.name = name,
-          .type = type,
-          .availability = availability,
-          .level = Level::kProcess,
-          .invalidated_by = kBySelf,
-          .extract = extract,
-          .help = help};
-}
-
 constexpr FieldDef kRows[] = {
-    UserField(
+    OwnField(
         "user.uid", kUint,
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Uint(h.process->credentials.effective_uid);
         },
         "Effective user id.", Availability::kYes),
-    UserField(
+    OwnField(
         "user.name", kText,
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Text(h.process->credentials.effective_uid == 0 ? "root" : kNoName);
         },
         "User name: root, or <NA> where it is not known.", Availability::kPartial),
-    UserField(
+    OwnField(
         "user.homedir", kText,
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Text(h.process->credentials.effective_uid == 0 ? "/root" : kNoName);
         },
         "Home directory, or <NA>.", Availability::kPartial),
-    UserField(
+    OwnField(
         "user.shell", kText,
         [](const BoundField&, const Happening&, Scratch&) { return Value::Text(kNoName); },
         "Login shell: <NA>.", Availability::kPartial),
-    UserField(
+    OwnField(
         "user.loginuid", kInt,
         [](const BoundField&, const Happening&, Scratch&) { return Value::Int(-1); },
         "Audit user id: always -1, gVisor has none.", Availability::kConstant),
-    UserField(
+    OwnField(
         "user.loginname", kText,
         [](const BoundField&, const Happening&, Scratch&) { return Value::Text(kNoName); },
         "Audit user name: always <NA>.", Availability::kConstant),
-    UserField(
+    OwnField(
         "group.gid", kUint,
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Uint(h.process->credentials.effective_gid);
         },
         "Effective group id.", Availability::kYes),
-    UserField(
+    OwnField(
         "group.name", kText,
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Text(h.process->credentials.effective_gid == 0 ? "root" : kNoName);

@@ -345,6 +345,18 @@ Happening Sandbox::Describe(const Moment& moment) const {
   return happening;
 }
 
+Happening Sandbox::DescribeConcludedExec(const Moment& moment, EventType type) const {
+  Happening happening = Describe(moment);
+  happening.type = type;
+  happening.event = nullptr;
+  happening.point = nullptr;
+  happening.has_return = true;
+  happening.return_value = 0;
+  happening.is_exec = true;
+  happening.synthetic = true;
+  return happening;
+}
+
 void Sandbox::Tell(Moment& moment) {
   moment.sink.OnHappening(Describe(moment));
 }
@@ -419,14 +431,7 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   image->exec_time_ns = moment.time_ns;
   process.image = std::move(image);
   process.ForgetCommandLine();
-  Happening happening = Describe(moment);
-  happening.type = *FindEventType("execve");
-  happening.event = nullptr;
-  happening.point = nullptr;
-  happening.has_return = true;
-  happening.return_value = 0;
-  happening.is_exec = true;
-  happening.synthetic = true;
+  Happening happening = DescribeConcludedExec(moment, *FindEventType("execve"));
   moment.sink.OnHappening(happening);
 }
 

@@ -103,6 +103,8 @@ class Sandbox {
   // sandbox.cc: what it means
   void Dispatch(Moment& moment);
   Happening Describe(const Moment& moment) const;
+  // An exec that no message of its own tells.
+  Happening DescribeConcludedExec(const Moment& moment, EventType type) const;
   void Tell(Moment& moment);
   void TellReturn(Moment& moment);
   void TellFd(Moment& moment, int64_t fd, const File* file);

@@ -322,16 +322,9 @@ void Sandbox::SettlePendingExec(Moment& moment) {
   InstallImage(*moment.process, pending->image, PathBasename(pending->pathname));
   moment.thread->last_enter = {};
   DropFdsAtExec(*moment.process);
-  Happening happening = Describe(moment);
-  happening.type = pending->type;
+  Happening happening = DescribeConcludedExec(moment, pending->type);
   happening.number = pending->number;
   happening.time_ns = pending->time_ns;
-  happening.event = nullptr;
-  happening.point = nullptr;
-  happening.has_return = true;
-  happening.return_value = 0;
-  happening.is_exec = true;
-  happening.synthetic = true;
   moment.sink.OnHappening(happening);
 }
 

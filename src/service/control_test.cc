@@ -1,0 +1,72 @@
+#include "service/control.h"
+
+#include <cstring>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace gyrfalcon {
+namespace {
+
+std::string TestPath() {
+  return ::testing::TempDir() + "gyrfalcon-control-" + std::to_string(getpid()) + ".sock";
+}
+
+DaemonStatus SomeStatus() {
+  DaemonStatus status;
+  status.sandboxes = 3;
+  status.totals.engine.Add(EngineCounter::kMessages, 7);
+  return status;
+}
+
+TEST(ControlServer, AnswersWithTheDaemonsCounters) {
+  const std::string path = TestPath();
+  const auto server = ControlServer::Start(path, SomeStatus);
+  ASSERT_TRUE(server) << server.error().message;
+  const auto answer = AskDaemon(path, "/status");
+  ASSERT_TRUE(answer) << answer.error().message;
+  const auto json = nlohmann::json::parse(*answer);
+  EXPECT_EQ(json["sandboxes"], 3);
+  EXPECT_EQ(json["counters"]["messages"], 7);
+  EXPECT_EQ(AskDaemon(path, "/healthz").value_or(""), "ok\n");
+  EXPECT_FALSE(AskDaemon(path, "/nothing"));
+  struct stat status{};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST(ControlServer, AClientThatSaysNothingIsGivenUp) {
+  const std::string path = TestPath();
+  const auto server = ControlServer::Start(path, SomeStatus);
+  ASSERT_TRUE(server);
+  const int silent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  ASSERT_EQ(connect(silent, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_TRUE(AskDaemon(path, "/healthz")) << "after the silent one's second is over";
+  close(silent);
+}
+
+TEST(ControlServer, IsGoneWithItsSocketAndSaysSo) {
+  const std::string path = TestPath();
+  {
+    ASSERT_TRUE(ControlServer::Start(path, SomeStatus));
+  }
+  const auto answer = AskDaemon(path, "/status");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().fault, Fault::kEnvironment);
+  EXPECT_NE(answer.error().message.find("gyrfalcon run"), std::string::npos);
+}
+
+TEST(ControlSocketPath, StandsBesideTheDaemonsSocket) {
+  EXPECT_EQ(ControlSocketPath("/run/gyrfalcon/gvisor.sock"), "/run/gyrfalcon/control.sock");
+  EXPECT_EQ(ControlSocketPath("gvisor.sock"), "control.sock");
+}
+
+}  // namespace
+}  // namespace gyrfalcon
