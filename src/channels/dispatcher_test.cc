@@ -50,7 +50,7 @@ TEST(Dispatcher, ABlockedChannelHoldsUpNobodyAndTheLimitIsTold) {
   BlockedChannel::written = 0;
   int accepted = 0;
   {
-    Dispatcher dispatcher({.waiting_max = 10},
+    Dispatcher dispatcher({.format = {}, .waiting_max = 10},
                           One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
     for (int i = 0; i < 100; ++i) accepted += dispatcher.Put(MakeTestAlert("x")) ? 1 : 0;
     EXPECT_LT(accepted, 100) << "live, what does not fit is refused at once";
@@ -64,7 +64,7 @@ TEST(Dispatcher, InReplayNothingIsRefused) {
   std::promise<void> go;
   go.set_value();
   BlockedChannel::written = 0;
-  Dispatcher dispatcher({.waiting_max = 3, .when_full = WhenFull::kWait},
+  Dispatcher dispatcher({.format = {}, .waiting_max = 3, .when_full = WhenFull::kWait},
                         One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(dispatcher.Put(MakeTestAlert("x")));
   dispatcher.Stop();

@@ -66,15 +66,15 @@ void Engine::Worker::Publish() {
   published_sandboxes = pipeline.sandbox_count();
 }
 
-Engine::Engine(EngineOptions options, Dispatcher& dispatcher, Listener listener)
-    : options_(std::move(options)), dispatcher_(dispatcher), listener_(std::move(listener)) {}
+Engine::Engine(EngineOptions options, Listener listener)
+    : options_(std::move(options)), listener_(std::move(listener)) {}
 
 Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
                                               std::shared_ptr<const RuleSet> rules,
                                               Dispatcher& dispatcher, OnRejected on_rejected) {
   auto listener = Listener::Open(options.socket_path);
   if (!listener) return std::unexpected(listener.error());
-  std::unique_ptr<Engine> engine(new Engine(std::move(options), dispatcher, std::move(*listener)));
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*listener)));
   for (size_t i = 0; i < std::max<size_t>(1, engine->options_.workers); ++i) {
     auto source = SocketSource::Create(engine->options_.source);
     if (!source) return std::unexpected(source.error());

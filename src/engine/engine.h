@@ -49,11 +49,10 @@ class Engine {
  private:
   struct Worker;
 
-  Engine(EngineOptions options, Dispatcher& dispatcher, Listener listener);
+  Engine(EngineOptions options, Listener listener);
   Worker& WorkerFor(const AcceptedConnection& connection);
 
   const EngineOptions options_;
-  Dispatcher& dispatcher_;
   Listener listener_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HandshakeService> handshakes_;

@@ -114,13 +114,14 @@ std::string StripContext(std::string_view context, const KeptPoint& kept) {
   protozero::pbf_writer writer(out);
   protozero::pbf_reader reader(context.data(), context.size());
   while (reader.next()) {
-    if (!kept.context_fields.contains(reader.tag())) {
+    const uint32_t tag = reader.tag();
+    if (!kept.context_fields.contains(tag)) {
       reader.skip();
     } else if (reader.wire_type() == protozero::pbf_wire_type::varint) {
-      writer.add_uint64(reader.tag(), reader.get_uint64());
+      writer.add_uint64(tag, reader.get_uint64());
     } else {
       const auto view = reader.get_view();
-      writer.add_bytes(reader.tag(), view.data(), view.size());
+      writer.add_bytes(tag, view.data(), view.size());
     }
   }
   return out;
@@ -145,18 +146,18 @@ std::string StripPayload(MessageType type, std::span<const std::byte> payload,
   protozero::pbf_reader reader(reinterpret_cast<const char*>(payload.data()), payload.size());
   const MessageSpec& spec = *FindMessage(static_cast<uint16_t>(type));
   while (reader.next()) {
-    const FieldSpec* field = spec.Find(reader.tag());
+    const uint32_t tag = reader.tag();
+    const FieldSpec* field = spec.Find(tag);
     const std::string_view group = field == nullptr ? "" : OptionalGroup(type, field->name);
     if (!group.empty() && !kept.optional_fields.contains(group)) {
       reader.skip();
     } else if (reader.wire_type() == protozero::pbf_wire_type::varint) {
-      writer.add_uint64(reader.tag(), reader.get_uint64());
+      writer.add_uint64(tag, reader.get_uint64());
     } else {
       const auto view = reader.get_view();
       const std::string_view bytes(view.data(), view.size());
       const bool is_context = field != nullptr && field->kind == WireKind::kContext;
-      const std::string copy = is_context ? StripContext(bytes, kept) : std::string(bytes);
-      writer.add_bytes(reader.tag(), copy);
+      writer.add_bytes(tag, is_context ? StripContext(bytes, kept) : std::string(bytes));
     }
   }
   return out;
