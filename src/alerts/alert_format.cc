@@ -1,5 +1,6 @@
 #include "alerts/alert_format.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -17,16 +18,45 @@ std::string Dump(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-// A text as it stands inside a JSON string, but with its quotes and backslashes as they are.
+// Characters beyond ASCII's controls that change what a terminal shows: DEL, the C1 controls, line
+// and paragraph separators, and those that turn the direction of writing.
+struct Range {
+  uint32_t first, last;
+};
+constexpr Range kUnprintable[] = {
+    {0x7f, 0x9f}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff}};
+
+// The code point at the start of valid UTF-8, and its length in bytes.
+std::pair<uint32_t, size_t> FirstCodePoint(std::string_view text) {
+  const auto byte = [&text](size_t i) { return static_cast<uint8_t>(text[i]); };
+  if (byte(0) < 0x80) return {byte(0), 1};
+  if (byte(0) < 0xe0) return {(byte(0) & 0x1fu) << 6 | (byte(1) & 0x3fu), 2};
+  if (byte(0) < 0xf0) {
+    return {(byte(0) & 0x0fu) << 12 | (byte(1) & 0x3fu) << 6 | (byte(2) & 0x3fu), 3};
+  }
+  return {0x10000, 4};  // no character up there is among the unprintable
+}
+
+// A text as it stands inside a JSON string, but with its quotes and backslashes as they are, and
+// nothing in it that a terminal would act on.
 std::string Printable(std::string_view text) {
   std::string out;
   const std::string escaped = Dump(nlohmann::json(std::string(text)));
-  const std::string_view inner = std::string_view(escaped).substr(1, escaped.size() - 2);
-  for (size_t i = 0; i < inner.size(); ++i) {
-    if (inner[i] == '\\' && i + 1 < inner.size() && (inner[i + 1] == '"' || inner[i + 1] == '\\')) {
-      ++i;
+  std::string_view rest = std::string_view(escaped).substr(1, escaped.size() - 2);
+  while (!rest.empty()) {
+    if (rest[0] == '\\' && rest.size() > 1 && (rest[1] == '"' || rest[1] == '\\')) {
+      rest.remove_prefix(1);
     }
-    out += inner[i];
+    const auto [code_point, length] = FirstCodePoint(rest);
+    const bool unprintable = std::ranges::any_of(kUnprintable, [code_point](const Range& range) {
+      return code_point >= range.first && code_point <= range.last;
+    });
+    if (unprintable) {
+      out += fmt::format("\\u{:04x}", code_point);
+    } else {
+      out += rest.substr(0, length);
+    }
+    rest.remove_prefix(length);
   }
   return out;
 }

@@ -61,6 +61,12 @@ TEST_F(AlertFormat, ASandboxCantForgeALineOfItsOwn) {
   EXPECT_EQ(FormatJson(alert_, options_).find('\n'), std::string::npos);
 }
 
+TEST_F(AlertFormat, NothingInATextLineMovesTheCursorOrTurnsTheWriting) {
+  alert_.message = "a\x7f\u009b2J\u2028b\u202ec\u00e9\u65e5\U0001f600";
+  EXPECT_EQ(FormatText(alert_, options_),
+            "08:21:57.026572338: Warning a\\u007f\\u009b2J\\u2028b\\u202ec\u00e9\u65e5\U0001f600");
+}
+
 TEST(TimeText, ATimeBeforeTheEpochIsNoCrash) {
   Alert alert{.rule = "r",
               .priority = Priority::kDebug,

@@ -50,10 +50,13 @@ Result<std::vector<std::string>> ExpandRulesPaths(const std::vector<std::string>
       continue;
     }
     std::vector<std::string> found;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
-      if (entry.is_regular_file() && is_yaml(entry.path())) found.push_back(entry.path().string());
+    for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+         entry.increment(error)) {
+      std::error_code unreadable;  // a link that leads nowhere is no file
+      if (entry->is_regular_file(unreadable) && is_yaml(entry->path())) {
+        found.push_back(entry->path().string());
+      }
     }
-    if (error) return Fail(Fault::kEnvironment, fmt::format("{}: {}", path, error.message()));
     std::ranges::sort(found);
     out.insert(out.end(), found.begin(), found.end());
   }

@@ -24,7 +24,8 @@ enum class EngineCounter : uint8_t {
   kSandboxesOpened,
   kSandboxesClosed,
   kSandboxesMoved,
-  kMessagesAfterMove,
+  kSandboxesSplit,
+  kTruncated,
   kCount,
 };
 
@@ -41,8 +42,10 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
     {"sandboxes_closed", Severity::kInfo, "Connections that ended."},
     {"sandboxes_moved", Severity::kInfo,
      "Sandboxes whose state moved to a newer connection of the same sandbox."},
-    {"messages_after_move", Severity::kDataLoss,
-     "Messages of a connection whose sandbox has a newer one, left out."},
+    {"sandboxes_split", Severity::kInfo,
+     "Connections that spoke after their state had moved, and so were another sandbox after all."},
+    {"truncated", Severity::kDataLoss,
+     "Messages left out because they were larger than the receive buffer."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

@@ -114,7 +114,7 @@ void Engine::Stop() {
 // before.
 Engine::Worker& Engine::WorkerFor(const AcceptedConnection& connection) {
   const std::string id =
-      connection.peer ? SandboxIdFromCommandLine(connection.peer->command_line) : std::string();
+      connection.peer ? SandboxKeyFromCommandLine(connection.peer->command_line) : std::string();
   const size_t key =
       id.empty() ? std::hash<uint64_t>{}(connection.id.value) : std::hash<std::string>{}(id);
   return *workers_[key % workers_.size()];

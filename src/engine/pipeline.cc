@@ -34,10 +34,7 @@ void Pipeline::Open(const Record& record) {
   totals_.engine.Add(EngineCounter::kSandboxesOpened);
   Session& session = sessions_[record.connection.value];
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
-  if (record.peer) {
-    const std::string id = SandboxIdFromCommandLine(record.peer->command_line);
-    if (!id.empty()) Identify(record.connection.value, session, id);
-  }
+  if (record.peer) session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
 }
 
 void Pipeline::Close(const Record& record) {
@@ -48,24 +45,28 @@ void Pipeline::Close(const Record& record) {
   if (session.sandbox) {
     session.sandbox->Finish(*this);
     totals_.state.Add(session.sandbox->counters());
-    connection_by_sandbox_.erase(session.sandbox_id);
+  }
+  const auto named = connection_by_sandbox_.find(session.sandbox_key);
+  if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
+    connection_by_sandbox_.erase(named);
   }
   sessions_.erase(found);
 }
 
-void Pipeline::Identify(uint64_t connection, Session& session, std::string_view id) {
-  session.sandbox_id = id;
-  const auto [entry, is_new] = connection_by_sandbox_.try_emplace(std::string(id), connection);
-  if (is_new || entry->second == connection) return;
-  // `trace create --force` has replaced the older connection: the newer wins, the state moves.
-  const auto older = sessions_.find(entry->second);
-  if (older != sessions_.end() && older->second.sandbox) {
-    totals_.state.Add(session.sandbox->counters());
-    session.sandbox = std::move(older->second.sandbox);
-    older->second.sandbox_id.clear();
-    totals_.engine.Add(EngineCounter::kSandboxesMoved);
-  }
-  entry->second = connection;
+// Which connections speak for one sandbox shows with their first message, not at their opening: a
+// refused `trace create` connects too, and says nothing. A sandbox that begins is nobody's
+// successor.
+void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
+  session.identified = true;
+  if (session.sandbox_key.empty()) return;
+  const auto [entry, is_new] = connection_by_sandbox_.try_emplace(session.sandbox_key, connection);
+  if (is_new) return;
+  const auto older = sessions_.find(std::exchange(entry->second, connection));
+  if (begins || older == sessions_.end() || !older->second.sandbox) return;
+  // `trace create --force` has replaced the older connection: the state moves to the newer.
+  totals_.state.Add(session.sandbox->counters());
+  session.sandbox = std::move(older->second.sandbox);
+  totals_.engine.Add(EngineCounter::kSandboxesMoved);
 }
 
 void Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
@@ -90,9 +91,18 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
     return;
   }
   CountDrops(session, message->dropped_count);
-  if (!session.sandbox) {
-    totals_.engine.Add(EngineCounter::kMessagesAfterMove);
+  if (record.truncated) {
+    totals_.engine.Add(EngineCounter::kTruncated);
     return;
+  }
+  if (!session.identified) {
+    constexpr auto kStart = static_cast<uint16_t>(MessageType::kContainerStart);
+    Identify(record.connection.value, session, message->type == kStart);
+  }
+  if (!session.sandbox) {
+    // It speaks although its state has moved: so it was another sandbox, and begins anew.
+    session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
+    totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
   if (const auto decoded = Decode(message->type, message->payload, event_); !decoded) {
     totals_.decode.Add(decoded.error());

@@ -61,7 +61,8 @@ class Pipeline final : private HappeningSink {
   // One connection and the sandbox behind it.
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
-    std::string sandbox_id;            // from the peer's command line; "" when it has none
+    std::string sandbox_key;           // from the peer's command line; "" when it has none
+    bool identified = false;           // its first message has come
     uint32_t dropped_count = 0;        // as the last header said
     bool has_dropped_count = false;
   };
@@ -70,10 +71,10 @@ class Pipeline final : private HappeningSink {
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
   void CountDrops(Session& session, uint32_t dropped_count);
-  // Gives the connection its sandbox's id, and the state of an older connection of the same one.
-  // Only for ids from the peer, which is runsc: what a Sentry says of itself must not take another
-  // sandbox's state, or silence it.
-  void Identify(uint64_t connection, Session& session, std::string_view id);
+  // At a connection's first message: takes over the state of an older connection of the same
+  // sandbox. Which that is comes from the peer, runsc: what a Sentry says of itself must not take
+  // another sandbox's state, or silence it.
+  void Identify(uint64_t connection, Session& session, bool begins);
   void OnHappening(const Happening& happening) override;
 
   std::shared_ptr<const RuleSet> rules_;

@@ -115,24 +115,73 @@ TEST_F(PipelineTest, DropsAreCountedAcrossTheCountersWrapAndItsReset) {
   EXPECT_EQ(Count(EngineCounter::kDroppedBySandboxes) - before, 0x7fffffffu + 4u);
 }
 
+// As the peer's arguments, joined by NUL.
+std::string CommandLine(std::string words) {
+  std::ranges::replace(words, ' ', '\0');
+  return words;
+}
+
 TEST_F(PipelineTest, TheStateOfASandboxMovesToItsNewerConnection) {
-  Open(1, std::string("runsc\0create\0--bundle\0/b\0c1", 27));
+  Open(1, CommandLine("runsc create --bundle /b c1"));
   Send(1, kStartType, StartMessage("c1"));
-  Open(2, std::string("runsc\0trace\0create\0--force\0--config\0x\0c1", 40));
+  Open(2, CommandLine("runsc trace create --force --config x c1"));
   Send(2, kOpenType, OpenMessage(1, "c1"));
   ASSERT_EQ(alerts_.size(), 1u);
   EXPECT_EQ(alerts_[0].message, "sh /etc/x") << "the process was seen on the older connection";
   EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 1u);
-  Send(1, kOpenType, OpenMessage(1, "c1"));
-  EXPECT_EQ(alerts_.size(), 1u) << "the older connection has lost its say";
-  EXPECT_EQ(Count(EngineCounter::kMessagesAfterMove), 1u);
   Close(1);
   Send(2, kOpenType, OpenMessage(1, "c1"));
   EXPECT_EQ(alerts_.size(), 2u);
 }
 
+TEST_F(PipelineTest, AConnectionThatSaysNothingTakesNothing) {
+  Open(1, CommandLine("runsc create --bundle /b c1"));
+  Send(1, kStartType, StartMessage("c1"));
+  // `trace create` without --force: "already exists", but it has connected.
+  Open(2, CommandLine("runsc trace create --config x c1"));
+  Close(2);
+  Send(1, kOpenType, OpenMessage(1, "c1"));
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_[0].message, "sh /etc/x");
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
+}
+
+TEST_F(PipelineTest, TheSameIdBelowAnotherRootOrBegunAnewIsAnotherSandbox) {
+  Open(1, CommandLine("runsc --root=/a create c1"));
+  Send(1, kStartType, StartMessage("c1"));
+  Open(2, CommandLine("runsc --root=/b trace create c1"));
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  Open(3, CommandLine("runsc --root=/a create c1"));
+  Send(3, kStartType, StartMessage("c1"));
+  Send(1, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(alerts_.back().message, "sh /etc/x");
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
+}
+
+TEST_F(PipelineTest, AConnectionThatSpeaksAfterItsStateMovedIsStillHeard) {
+  Open(1, CommandLine("runsc create c1"));
+  Send(1, kStartType, StartMessage("c1"));
+  Open(2, CommandLine("runsc trace create c1"));
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  Send(1, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(alerts_.size(), 2u);
+  EXPECT_EQ(Count(EngineCounter::kSandboxesSplit), 1u);
+}
+
+TEST_F(PipelineTest, ACutMessageIsCountedAndNotHalfBelieved) {
+  Open(1);
+  Record record;
+  record.connection = ConnectionId{1};
+  record.truncated = true;
+  const std::string datagram = std::string("\x08\0\x07\0\0\0\0\0", 8) + OpenMessage(1, "c").bytes();
+  record.frame = FrameRef::Copy(testing::AsBytes(datagram));
+  pipeline_.Process(record);
+  EXPECT_TRUE(alerts_.empty());
+  EXPECT_EQ(Count(EngineCounter::kTruncated), 1u);
+}
+
 TEST_F(PipelineTest, AForgedContainerIdTakesNothingFromAnotherSandbox) {
-  Open(1, std::string("runsc\0create\0c9", 15));
+  Open(1, CommandLine("runsc create c9"));
   Send(1, kStartType, StartMessage("c9"));
   Open(2);
   Send(2, kOpenType, OpenMessage(1, "c9"));
@@ -175,26 +224,28 @@ TEST_F(PipelineTest, AnAlertThatNobodyTakesIsCounted) {
   EXPECT_EQ(Count(EngineCounter::kAlertsLost), 1u);
 }
 
-struct IdCase {
-  std::string_view words, id;  // words joined by blanks here, by NUL in truth
+struct KeyCase {
+  std::string words;
+  std::string_view key;
 };
 
-TEST(SandboxId, IsTheLastArgumentOfTheCommandsThatMakeSandboxes) {
-  constexpr IdCase kCases[] = {
-      {"runsc --root=/r create --bundle /b --pid-file /p abc", "abc"},
+TEST(SandboxKey, IsTheLastArgumentOfTheCommandsThatMakeSandboxesWithTheirRoot) {
+  const KeyCase kCases[] = {
+      {"runsc --root=/r create --bundle /b --pid-file /p abc", "abc@/r"},
+      {"runsc -root /r create --bundle /b abc", "abc@/r"},
       {"/usr/bin/runsc run --bundle /b abc", "abc"},
       {"runsc restore --image-path /i abc", "abc"},
       {"runsc trace create --force --config /c abc", "abc"},
-      {"runsc do sh -c true", ""},
+      {"runsc trace create", ""},
+      {"runsc do run abc", ""},
       {"runsc create --bundle", ""},
       {"runsc create", ""},
       {"", ""},
   };
-  for (const IdCase& c : kCases) {
-    std::string command_line(c.words);
-    std::ranges::replace(command_line, ' ', '\0');
-    EXPECT_EQ(SandboxIdFromCommandLine(command_line), c.id) << c.words;
-    EXPECT_EQ(SandboxIdFromCommandLine(command_line + '\0'), c.id) << c.words;
+  for (const KeyCase& c : kCases) {
+    const std::string command_line = CommandLine(c.words);
+    EXPECT_EQ(SandboxKeyFromCommandLine(command_line), c.key) << c.words;
+    EXPECT_EQ(SandboxKeyFromCommandLine(command_line + '\0'), c.key) << c.words;
   }
 }
 

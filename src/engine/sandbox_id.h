@@ -6,10 +6,10 @@
 
 namespace gyrfalcon {
 
-// The container id in the command line of the runsc that connected (arguments joined by NUL): the
-// last argument of `create`, `run`, `restore` and `trace create`. Empty when there is none (`runsc
-// do` makes one up), or the command line was not readable. A hint: runsc runs as root, but says
-// what it likes.
-std::string SandboxIdFromCommandLine(std::string_view command_line);
+// From the command line of the runsc that connected (arguments joined by NUL): the container id,
+// which is the last argument of `create`, `run`, `restore` and `trace create`, and runsc's --root,
+// since an id is unique below one root only. Empty when there is no id (`runsc do` makes one up),
+// or the command line was not readable.
+std::string SandboxKeyFromCommandLine(std::string_view command_line);
 
 }  // namespace gyrfalcon

@@ -57,7 +57,7 @@ constexpr FieldDef kRows[] = {
      .extract =
          [](const BoundField&, const Happening& h, Scratch&) {
            if (h.container == nullptr || h.container->start_time_ns == 0) return Value();
-           return Value::Int(h.time_ns - h.container->start_time_ns);
+           return Value::Int(Since(h.container->start_time_ns, h.time_ns));
          },
      .help = "Nanoseconds since the container started."},
     Joined("container.name", kText, "The container's name.", ArgForm::kNone, kSuggestedOutput),

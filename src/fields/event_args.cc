@@ -497,7 +497,7 @@ Value FdValue(int64_t fd, bool resolved, const Happening& happening, Scratch& sc
   if (!resolved) return Value::Int(fd);
   std::string text = std::to_string(fd);
   if (fd < 0) {
-    const std::string_view name = ErrnoName(-fd);
+    const std::string_view name = ErrnoOfReturn(fd);
     return fd == -100 ? Value::Text("AT_FDCWD")
                       : (name.empty() ? Built(text, scratch) : Value::Text(name));
   }
@@ -512,7 +512,7 @@ Value FdValue(int64_t fd, bool resolved, const Happening& happening, Scratch& sc
 
 Value ReturnValue(int64_t value, bool resolved, Scratch& scratch) {
   if (!resolved) return Value::Int(value);
-  const std::string_view name = value < 0 ? ErrnoName(-value) : std::string_view{};
+  const std::string_view name = value < 0 ? ErrnoOfReturn(value) : std::string_view{};
   return name.empty() ? Built(std::to_string(value), scratch) : Value::Text(name);
 }
 

@@ -71,7 +71,7 @@ Value Hostname(const BoundField&, const Happening&, Scratch&) {
 Value ResultName(const BoundField&, const Happening& h, Scratch& scratch) {
   if (!h.has_return) return {};
   if (h.return_value >= 0) return Value::Text("SUCCESS");
-  const std::string_view name = ErrnoName(-h.return_value);
+  const std::string_view name = ErrnoOfReturn(h.return_value);
   if (!name.empty()) return Value::Text(name);
   return Value::Text(scratch.Copy(std::to_string(h.return_value)));
 }

@@ -147,4 +147,10 @@ std::string_view ErrnoName(int64_t error_number) {
   return name == nullptr ? std::string_view{} : std::string_view(name);
 }
 
+std::string_view ErrnoOfReturn(int64_t return_value) {
+  constexpr int64_t kMostNegative = -4095;  // the kernel's MAX_ERRNO
+  return return_value < 0 && return_value >= kMostNegative ? ErrnoName(-return_value)
+                                                           : std::string_view{};
+}
+
 }  // namespace gyrfalcon

@@ -15,5 +15,7 @@ std::string_view SocketDomainName(int64_t domain);
 std::string_view PtraceRequestName(int64_t request);
 // "ENOENT"; "" for an unknown number.
 std::string_view ErrnoName(int64_t error_number);
+// The same for what a system call returned: "ENOENT" for -2, "" for what is no error.
+std::string_view ErrnoOfReturn(int64_t return_value);
 
 }  // namespace gyrfalcon

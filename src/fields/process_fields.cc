@@ -61,7 +61,7 @@ Value StartTime(const Process& p, const Happening&, Scratch&) {
   return p.start_time_ns == 0 ? Value() : Value::Int(p.start_time_ns);
 }
 Value Age(const Process& p, const Happening& h, Scratch&) {
-  return p.start_time_ns == 0 ? Value() : Value::Int(h.time_ns - p.start_time_ns);
+  return p.start_time_ns == 0 ? Value() : Value::Int(Since(p.start_time_ns, h.time_ns));
 }
 
 using OfProcess = Value (*)(const Process&, const Happening&, Scratch&);
@@ -384,7 +384,7 @@ constexpr FieldDef kRows[] = {
         [](const BoundField&, const Happening& h, Scratch&) {
           const Image& image = *h.process->image;
           if (image.change_time_ns == 0 || h.process->start_time_ns == 0) return Value();
-          return NonZero(h.process->start_time_ns - image.change_time_ns);
+          return NonZero(Since(image.change_time_ns, h.process->start_time_ns));
         },
         "From the last change of the program's file to the start of the process, ns."),
     OwnField(
@@ -392,7 +392,7 @@ constexpr FieldDef kRows[] = {
         [](const BoundField&, const Happening& h, Scratch&) {
           const Image& image = *h.process->image;
           if (h.container == nullptr || h.container->start_time_ns == 0) return Value();
-          const int64_t age_ns = image.change_time_ns - h.container->start_time_ns;
+          const int64_t age_ns = Since(h.container->start_time_ns, image.change_time_ns);
           return age_ns <= 0 ? Value() : Value::Int(age_ns);
         },
         "From the container's start to the last change of the program's file, ns."),

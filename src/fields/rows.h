@@ -30,6 +30,11 @@ constexpr FieldDef OwnField(std::string_view name, FieldType type, Extractor ext
           .help = help};
 }
 
+// Nanoseconds from `earlier_ns` to `later_ns`; wraps, for a forged clock may be anything.
+constexpr int64_t Since(int64_t earlier_ns, int64_t later_ns) {
+  return static_cast<int64_t>(static_cast<uint64_t>(later_ns) - static_cast<uint64_t>(earlier_ns));
+}
+
 std::span<const FieldDef> EventFields();      // evt.*
 std::span<const FieldDef> ProcessFields();    // proc.*, thread.*
 std::span<const FieldDef> FdFields();         // fd.*, fs.path.*

@@ -93,7 +93,11 @@ class Event {
   int64_t result() const { return result_; }
   int64_t error_number() const { return error_number_; }
   // What the system call returned, as the kernel's ABI puts it: -errno on failure.
-  int64_t return_value() const { return error_number_ != 0 ? -error_number_ : result_; }
+  int64_t return_value() const {
+    // By way of unsigned: a forged error number may have no negative.
+    return error_number_ != 0 ? static_cast<int64_t>(0 - static_cast<uint64_t>(error_number_))
+                              : result_;
+  }
 
   bool has(Slot slot) const { return present_.test(static_cast<size_t>(slot)); }
   // 0 when absent: proto3 does not send zeros.

@@ -13,47 +13,55 @@ namespace gyrfalcon {
 // Thread-compatible: one worker owns a sandbox.
 class Arena {
  public:
-  Arena() : pool_(&upstream_) {}
+  Arena() : pool_(&upstream_), front_(&pool_) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  std::pmr::memory_resource* resource() { return &pool_; }
+  std::pmr::memory_resource* resource() { return &front_; }
   // Gives all memory back; only when no object of the arena is left.
   void Release() { pool_.release(); }
-  size_t held_bytes() const { return upstream_.held_bytes; }
+  // What living objects use now, and what the pool keeps of the heap for them and for later ones.
+  size_t used_bytes() const { return front_.bytes; }
+  size_t held_bytes() const { return upstream_.bytes; }
 
   template <class T, class... Args>
   T* New(Args&&... args) {
-    void* memory = pool_.allocate(sizeof(T), alignof(T));
+    void* memory = front_.allocate(sizeof(T), alignof(T));
     return new (memory) T(*this, std::forward<Args>(args)...);
   }
   template <class T>
   void Delete(T* object) noexcept {
     object->~T();
-    pool_.deallocate(object, sizeof(T), alignof(T));
+    front_.deallocate(object, sizeof(T), alignof(T));
   }
 
  private:
-  // Counts what the pool takes from the heap.
-  struct CountingResource final : std::pmr::memory_resource {
-    size_t held_bytes = 0;
+  // Passes on to another resource and counts what is out.
+  class CountingResource final : public std::pmr::memory_resource {
+   public:
+    explicit CountingResource(std::pmr::memory_resource* next) : next_(next) {}
+    size_t bytes = 0;
 
-    void* do_allocate(size_t bytes, size_t alignment) override {
-      void* memory = std::pmr::new_delete_resource()->allocate(bytes, alignment);
-      held_bytes += bytes;
+   private:
+    void* do_allocate(size_t size, size_t alignment) override {
+      void* memory = next_->allocate(size, alignment);
+      bytes += size;
       return memory;
     }
-    void do_deallocate(void* memory, size_t bytes, size_t alignment) override {
-      std::pmr::new_delete_resource()->deallocate(memory, bytes, alignment);
-      held_bytes -= bytes;
+    void do_deallocate(void* memory, size_t size, size_t alignment) override {
+      next_->deallocate(memory, size, alignment);
+      bytes -= size;
     }
     bool do_is_equal(const memory_resource& other) const noexcept override {
       return this == &other;
     }
+
+    std::pmr::memory_resource* const next_;
   };
 
-  CountingResource upstream_;
+  CountingResource upstream_{std::pmr::new_delete_resource()};
   std::pmr::unsynchronized_pool_resource pool_;
+  CountingResource front_;
 };
 
 // An object of the arena that Ref counts.

@@ -34,7 +34,7 @@ enum class StateCounter : uint8_t {
   kTextsCut,
   kMemoryRefused,
   kStateForgotten,
-  kWrittenFilesRefused,
+  kWrittenFilesForgotten,
   kUnknownSyscall,
   kUnknownThreadExits,
   kProcessesFirstSeen,

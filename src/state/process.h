@@ -84,7 +84,12 @@ struct Process : ArenaObject<Process> {
 
   int32_t tgid = 0;           // in the sandbox's root PID namespace
   int64_t start_time_ns = 0;  // 0: not known
-  Ref<Process> parent;        // the process that made it; outlives its own exit while children live
+  // Length of the longest line of descendants there has been, which bounds the line of ancestors
+  // above.
+  uint32_t line_below = 0;
+  // The leader whose place an exec from another thread took has not told its exit yet.
+  bool leader_exit_pending = false;
+  Ref<Process> parent;  // the process that made it; outlives its own exit while children live
   Ref<Container> container;
   Ref<Image> image;        // always set
   Ref<FdTable> fds;        // always set; shared with a process made with CLONE_FILES

@@ -70,7 +70,12 @@ Ref<Process> Sandbox::FindProcessRef(int32_t tgid) const {
 void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink) {
   ++messages_;
   SettleRaw(&event, sink);
-  if (arena_.held_bytes() >= limits_.sandbox_bytes_max) ForgetEverything();
+  acting_tid_ = event.context().thread_id;
+  // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
+  if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||
+      arena_.held_bytes() >= 2 * limits_.sandbox_bytes_max) {
+    ForgetEverything();
+  }
   const Context& context = event.context();
   Moment moment{.event = event,
                 .point = ResolvePoint(event.type(), event.sysno(), arch_),
@@ -128,20 +133,31 @@ void Sandbox::Dispatch(Moment& moment) {
 
 void Sandbox::FindActor(Moment& moment) {
   const Context& context = moment.event.context();
-  Thread& thread = FindOrMakeThread(context, moment);
+  Thread& thread = FindOrMakeThread(context);
   moment.thread = &thread;
   moment.process = thread.process;
   Refresh(moment.event, thread, *moment.process);
   moment.container = moment.process->container;
 }
 
-Sandbox::Thread& Sandbox::FindOrMakeThread(const Context& context, Moment& moment) {
+// Ids come again: what else is told of the thread must fit what is known of it.
+bool Sandbox::IsRecycled(const Context& context, const Thread& thread) {
+  const Process& process = *thread.process;
+  const auto differs = [](int64_t told, int64_t known) {
+    return told != 0 && known != 0 && told != known;
+  };
+  return differs(context.thread_start_time_ns, thread.start_time_ns) ||
+         differs(context.thread_group_id, process.tgid) ||
+         differs(context.thread_group_start_time_ns, process.start_time_ns) ||
+         (process.container && !context.container_id.empty() &&
+          process.container->id != context.container_id);
+}
+
+Sandbox::Thread& Sandbox::FindOrMakeThread(const Context& context) {
   auto found = threads_.find(context.thread_id);
   if (found != threads_.end()) {
     Thread& thread = found->second;
-    const bool recycled = context.thread_start_time_ns != 0 && thread.start_time_ns != 0 &&
-                          context.thread_start_time_ns != thread.start_time_ns;
-    if (!recycled) return thread;
+    if (!IsRecycled(context, thread)) return thread;
     counters_.Add(StateCounter::kIdsRecycled);
     ForgetThread(context.thread_id);
   }
@@ -154,7 +170,7 @@ Sandbox::Thread& Sandbox::FindOrMakeThread(const Context& context, Moment& momen
     processes_.erase(context.thread_group_id);
     process.reset();
   }
-  if (!process) process = MakeFirstSeenProcess(context, moment);
+  if (!process) process = MakeFirstSeenProcess(context);
   return PutThread(context.thread_id, std::move(process), context.thread_start_time_ns);
 }
 
@@ -162,8 +178,11 @@ Sandbox::Thread& Sandbox::PutThread(int32_t tid, Ref<Process> process, int64_t s
   ForgetThread(tid);
   if (threads_.size() >= limits_.threads_max) {
     counters_.Add(StateCounter::kThreadsRefused);
-    // Any other makes room: a sandbox with this many has lost its claim to good state.
-    ForgetThread(threads_.begin()->first);
+    // Any but the one that acts makes room: a sandbox with this many has lost its claim to good
+    // state.
+    const auto victim = std::ranges::find_if(
+        threads_, [this](const auto& entry) { return entry.first != acting_tid_; });
+    if (victim != threads_.end()) ForgetThread(victim->first);
   }
   Thread& thread = threads_.try_emplace(tid, arena_).first->second;
   thread.start_time_ns = start_time_ns;
@@ -172,7 +191,7 @@ Sandbox::Thread& Sandbox::PutThread(int32_t tid, Ref<Process> process, int64_t s
   return thread;
 }
 
-Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context, Moment& moment) {
+Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context) {
   counters_.Add(StateCounter::kProcessesFirstSeen);
   const int32_t tgid = context.thread_group_id != 0 ? context.thread_group_id : context.thread_id;
   Process& process = *NewProcess(tgid);
@@ -194,7 +213,6 @@ Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context, Moment& momen
   }
   process.owes_synthetic_exec = !looks_forked;
   if (parent) SetParent(process, std::move(parent));
-  (void)moment;
   return Ref(&process);
 }
 
@@ -214,21 +232,27 @@ Process* Sandbox::NewProcess(int32_t tgid) {
   return process;
 }
 
+// Keeps every line of ancestors at most `ancestors_max` long, from whichever end it grows: a longer
+// one would make each walk along it slow, and its end a deep recursion.
 void Sandbox::SetParent(Process& child, Ref<Process> parent) {
-  if (parent.get() == &child) return;
-  child.parent = std::move(parent);
-  size_t length = 1;
-  for (Process* ancestor = child.parent.get(); ancestor != nullptr;
-       ancestor = ancestor->parent.get()) {
-    if (ancestor == &child) {  // a forged line that bites its tail
-      child.parent.reset();
-      return;
-    }
-    if (++length > limits_.ancestors_max && ancestor->parent) {
+  const auto max = static_cast<uint32_t>(limits_.ancestors_max);
+  uint32_t above = 0;
+  for (Process* p = parent.get(); p != nullptr; p = p->parent.get()) {
+    if (p == &child) return;  // a forged line that bites its tail
+    ++above;
+    if (above + child.line_below >= max && p->parent) {
       counters_.Add(StateCounter::kAncestorsCut);
-      ancestor->parent.reset();
-      return;
+      p->parent.reset();
     }
+  }
+  if (above + child.line_below > max) {
+    counters_.Add(StateCounter::kAncestorsCut);
+    return;
+  }
+  child.parent = std::move(parent);
+  uint32_t below = child.line_below;
+  for (Process* p = child.parent.get(); p != nullptr; p = p->parent.get()) {
+    p->line_below = std::max(p->line_below, ++below);
   }
 }
 
@@ -246,12 +270,7 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
   if (thread.start_time_ns == 0) thread.start_time_ns = context.thread_start_time_ns;
   if (process.start_time_ns == 0) process.start_time_ns = context.thread_group_start_time_ns;
   if (context.is_exec_session) process.is_exec_session = true;
-  if (!process.container ||
-      (context.has(ContextField::kContainerId) && process.container->id != context.container_id)) {
-    if (Ref<Container> container = FindContainer(context.container_id)) {
-      process.container = std::move(container);
-    }
-  }
+  if (!process.container) process.container = FindContainer(context.container_id);
   // A thread may have a name of its own; the process has its leader's.
   const bool names_process =
       context.has(ContextField::kProcessName) &&
@@ -284,14 +303,13 @@ Ref<Container> Sandbox::FindContainer(std::string_view id) {
     counters_.Add(StateCounter::kContainersRefused);
     return {};
   }
-  if (id_.empty()) id_ = id;
   Ref<Container> container(arena_.New<Container>(id));
   containers_.emplace(id, container);
   return container;
 }
 
 bool Sandbox::MemoryLeft() {
-  if (arena_.held_bytes() < limits_.sandbox_bytes_max / 4 * 3) return true;
+  if (arena_.used_bytes() < limits_.sandbox_bytes_max / 4 * 3) return true;
   counters_.Add(StateCounter::kMemoryRefused);
   return false;
 }
@@ -303,6 +321,7 @@ void Sandbox::ForgetEverything() {
   processes_.clear();
   containers_.clear();
   written_files_.clear();
+  written_order_.clear();
   arena_.Release();
 }
 

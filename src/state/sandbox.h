@@ -4,6 +4,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,8 +40,6 @@ class Sandbox {
   // The connection has ended: settles what was still open.
   void Finish(HappeningSink& sink);
 
-  // The sandbox's own id as far as it is known: the first container id seen; "" until then.
-  std::string_view id() const { return id_; }
   const StateCounters& counters() const { return counters_; }
   size_t held_bytes() const { return arena_.held_bytes(); }
   size_t process_count() const { return processes_.size(); }
@@ -83,8 +82,9 @@ class Sandbox {
 
   // sandbox.cc: who acts
   void FindActor(Moment& moment);
-  Thread& FindOrMakeThread(const Context& context, Moment& moment);
-  Ref<Process> MakeFirstSeenProcess(const Context& context, Moment& moment);
+  static bool IsRecycled(const Context& context, const Thread& thread);
+  Thread& FindOrMakeThread(const Context& context);
+  Ref<Process> MakeFirstSeenProcess(const Context& context);
   void Refresh(const Event& event, Thread& thread, Process& process);
   Ref<Container> FindContainer(std::string_view id);
   Process* NewProcess(int32_t tgid);
@@ -132,6 +132,7 @@ class Sandbox {
                       int64_t time_ns);
   void FillList(TextVector& target, const TextList& list, bool skip_first);
   void DropFdsAtExec(Process& process);
+  void TakeLeadersPlace(Moment& moment);
   void FillStandardFds(const Event& event, Process& process);
 
   // sandbox_files.cc
@@ -171,12 +172,13 @@ class Sandbox {
   const Arch arch_;
   Arena arena_;  // before everything that lives in it
   StateCounters counters_;
-  std::string id_;
   absl::flat_hash_map<std::string, Ref<Container>, TextHash, TextEqual> containers_;
   absl::flat_hash_map<int32_t, Ref<Process>> processes_;  // by tgid; those that have not exited
   absl::node_hash_map<int32_t, Thread> threads_;          // by tid; a Thread stays where it is
   // Hashes of container and path of files opened for writing.
   absl::flat_hash_set<uint64_t> written_files_;
+  std::deque<uint64_t> written_order_;  // the same, oldest first
+  int32_t acting_tid_ = 0;              // of the message at hand
   uint64_t messages_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point
   bool has_sentry_clone_ = false;

@@ -119,11 +119,13 @@ uint64_t FileHash(const Process& process, std::string_view path) {
 }  // namespace
 
 void Sandbox::RememberWritten(const Process& process, std::string_view path) {
-  if (written_files_.size() >= limits_.written_files_max) {
-    counters_.Add(StateCounter::kWrittenFilesRefused);
-    return;
-  }
-  written_files_.insert(FileHash(process, path));
+  const uint64_t hash = FileHash(process, path);
+  if (!written_files_.insert(hash).second) return;
+  written_order_.push_back(hash);
+  if (written_order_.size() <= limits_.written_files_max) return;
+  counters_.Add(StateCounter::kWrittenFilesForgotten);
+  written_files_.erase(written_order_.front());
+  written_order_.pop_front();
 }
 
 bool Sandbox::WasWritten(const Process& process, std::string_view path) const {

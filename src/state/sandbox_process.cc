@@ -216,19 +216,33 @@ void Sandbox::OnSentryExec(Moment& moment) {
   moment.thread->last_exec_path.clear();
   DropFdsAtExec(process);
   FillStandardFds(event, process);
-  // The other threads are killed, and the one that called becomes the leader.
-  const int32_t caller = moment.event.context().thread_id;
-  if (caller != process.tgid) {
-    const int64_t start_time_ns = moment.thread->start_time_ns;
-    moment.thread = &PutThread(process.tgid, moment.process, start_time_ns);
-    ForgetThread(caller);
-  }
+  TakeLeadersPlace(moment);
   Happening happening = Describe(moment);
   if (was_execveat) happening.type = *FindEventType("execveat");
   happening.has_return = true;
   happening.return_value = 0;
   happening.is_exec = true;
   moment.sink.OnHappening(happening);
+}
+
+// An exec from another thread than the leader: the others are killed, which they tell later, and
+// the caller goes on under the leader's id. The old leader's exit then carries the id of the
+// living.
+void Sandbox::TakeLeadersPlace(Moment& moment) {
+  Process& process = *moment.process;
+  const int32_t caller = moment.event.context().thread_id;
+  if (caller == process.tgid) return;
+  const auto leader = threads_.find(process.tgid);
+  if (leader != threads_.end() && leader->second.process == moment.process) {
+    process.leader_exit_pending = true;
+    leader->second.start_time_ns = 0;  // either's, until the old leader is gone
+    leader->second.last_enter = {};
+    leader->second.pending_exec.reset();
+    moment.thread = &leader->second;
+  } else {
+    moment.thread = &PutThread(process.tgid, moment.process, moment.thread->start_time_ns);
+  }
+  ForgetThread(caller);
 }
 
 // A table shared by CLONE_FILES stays with the others.
@@ -331,8 +345,13 @@ void Sandbox::SettlePendingExec(Moment& moment) {
 void Sandbox::OnTaskExit(Moment& moment) {
   has_task_exit_ = true;
   Tell(moment);
+  const int32_t tid = moment.event.context().thread_id;
+  if (tid == moment.process->tgid && std::exchange(moment.process->leader_exit_pending, false)) {
+    moment.thread->start_time_ns = 0;  // was the old leader's: the next message tells the caller's
+    return;
+  }
   moment.thread = nullptr;
-  ForgetThread(moment.event.context().thread_id);
+  ForgetThread(tid);
 }
 
 // Comes after the last task_exit of a process. A session with only this point ends processes here.

@@ -29,6 +29,12 @@ says err "$daemon|in use|another"
 [ "$(cat "$scratch/pid")" = "$daemon" ] || fail 'the pid file names the starter that failed'
 expect 0 status --socket "$socket"
 
+# A link that leads to itself is no reason to end.
+mkdir "$scratch/links"
+ln -s loop.yaml "$scratch/links/loop.yaml"
+rule Linked >"$scratch/links/one.yaml"
+expect 0 replay $data/new/docker-hello.trace -r "$scratch/links"
+
 # A bad file changes nothing; a good one is taken up.
 printf 'x' >"$scratch/rules.yaml"
 kill -HUP $daemon
