@@ -42,6 +42,16 @@ AlertField MakeExtraField(const Rule::ExtraField& extra, const Happening& happen
 
 }  // namespace
 
+size_t SizeBytes(const Alert& alert) {
+  size_t size = sizeof(Alert) + alert.rule.size() + alert.source.size() + alert.message.size();
+  for (const std::string& tag : alert.tags) size += sizeof(tag) + tag.size();
+  for (const AlertField& field : alert.fields) {
+    size += sizeof(field) + field.name.size();
+    if (const auto* text = std::get_if<std::string>(&field.value)) size += text->size();
+  }
+  return size;
+}
+
 Alert MakeAlert(const Rule& rule, const Happening& happening, Scratch& scratch) {
   Alert alert{.rule = rule.name,
               .priority = rule.priority,

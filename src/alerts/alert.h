@@ -30,6 +30,9 @@ struct Alert {
   std::vector<AlertField> fields;
 };
 
+// About how much memory an alert takes, for those who keep many.
+size_t SizeBytes(const Alert& alert);
+
 Alert MakeAlert(const Rule& rule, const Happening& happening, Scratch& scratch);
 
 }  // namespace gyrfalcon

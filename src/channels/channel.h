@@ -22,6 +22,8 @@ class Channel {
   virtual Result<void> Write(std::string_view line) = 0;
   // Everything written so far has left the process.
   virtual Result<void> Flush() = 0;
+  // From any thread: a Write or Flush that waits, and each later one, fails soon.
+  virtual void GiveUp() {}
 };
 
 // Lines on an open descriptor that stays the caller's: standard output. `buffered`: flushed when no

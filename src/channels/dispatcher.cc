@@ -17,21 +17,34 @@ Dispatcher::~Dispatcher() {
 bool Dispatcher::Put(Alert alert) {
   std::unique_lock lock(mutex_);
   if (options_.when_full == WhenFull::kWait) {
-    room_.wait(lock, [this] { return waiting_.size() < options_.waiting_max || stopping_; });
+    room_.wait(lock, [this] { return HasRoom() || stopping_; });
   }
-  if (stopping_ || waiting_.size() >= options_.waiting_max) return false;
+  if (stopping_ || !HasRoom()) return false;
+  waiting_bytes_ += SizeBytes(alert);
   waiting_.push_back(std::move(alert));
   wake_.notify_one();
   return true;
 }
 
-void Dispatcher::Stop() {
+bool Dispatcher::HasRoom() const {
+  return waiting_.size() < options_.waiting_max && waiting_bytes_ < options_.waiting_bytes_max;
+}
+
+void Dispatcher::Stop(int patience_ms) {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
   room_.notify_all();
+  if (patience_ms >= 0) {
+    std::unique_lock lock(mutex_);
+    const bool in_time =
+        end_.wait_for(lock, std::chrono::milliseconds(patience_ms), [this] { return done_; });
+    if (!in_time) {
+      for (const auto& channel : channels_) channel->GiveUp();
+    }
+  }
   if (thread_.joinable()) thread_.join();
 }
 
@@ -49,12 +62,21 @@ void Dispatcher::Run() {
       if (waiting_.empty()) break;
       batch.swap(waiting_);
     }
-    room_.notify_all();
-    for (const Alert& alert : batch) Deliver(alert);
+    for (const Alert& alert : batch) {
+      Deliver(alert);
+      const std::scoped_lock lock(mutex_);
+      waiting_bytes_ -= SizeBytes(alert);
+    }
     batch.clear();
+    room_.notify_all();
     FlushAll();
   }
   FlushAll();
+  {
+    const std::scoped_lock lock(mutex_);
+    done_ = true;
+  }
+  end_.notify_all();
 }
 
 void Dispatcher::Deliver(const Alert& alert) {

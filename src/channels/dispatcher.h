@@ -25,7 +25,10 @@ enum class WhenFull : uint8_t {
 
 struct DispatcherOptions {
   AlertFormatOptions format;
-  size_t waiting_max = 64 * 1024;  // alerts
+  // Alerts that wait for the channels. A sandbox decides how large an alert is (an argv of 190 kB),
+  // so their bytes are bounded, not only their number.
+  size_t waiting_max = 64 * 1024;
+  size_t waiting_bytes_max = 64u << 20;
   WhenFull when_full = WhenFull::kRefuse;
 };
 
@@ -38,13 +41,16 @@ class Dispatcher {
 
   // Any thread. False: refused, because too many wait.
   bool Put(Alert alert);
-  // Delivers what waits, flushes the channels and joins the thread.
-  void Stop();
+  // Delivers what waits, flushes the channels and joins the thread. A channel that takes nothing
+  // for `patience_ms` is given up, and what it did not take is lost to it; negative waits for ever.
+  void Stop(int patience_ms = kForever);
+  static constexpr int kForever = -1;
 
   // Lines that a channel refused, and so lost to it.
   uint64_t failed_writes() const;
 
  private:
+  bool HasRoom() const;
   void Run();
   void Deliver(const Alert& alert);
   void FlushAll();
@@ -58,7 +64,10 @@ class Dispatcher {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable room_;
+  std::condition_variable end_;
   std::deque<Alert> waiting_;
+  size_t waiting_bytes_ = 0;  // of waiting_ and of the batch being delivered
+  bool done_ = false;         // the thread has delivered all
   bool stopping_ = false;
   uint64_t failed_writes_ = 0;
   std::thread thread_;

@@ -72,6 +72,32 @@ TEST(Dispatcher, InReplayNothingIsRefused) {
   EXPECT_FALSE(dispatcher.Put(MakeTestAlert("late")));
 }
 
+TEST(Dispatcher, BytesAreBoundedNotOnlyNumbers) {
+  std::promise<void> go;
+  BlockedChannel::written = 0;
+  int accepted = 0;
+  Dispatcher dispatcher({.format = {}, .waiting_bytes_max = 1 << 20},
+                        One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
+  for (int i = 0; i < 100; ++i) {
+    accepted += dispatcher.Put(MakeTestAlert(std::string(200'000, 'x'))) ? 1 : 0;
+  }
+  EXPECT_LT(accepted, 10);
+  go.set_value();
+}
+
+TEST(Dispatcher, AReaderThatStoppedReadingDoesNotHoldUpTheEnd) {
+  int pipe_fds[2];
+  ASSERT_EQ(pipe2(pipe_fds, O_CLOEXEC), 0);
+  {
+    Dispatcher dispatcher({}, One(MakeFdChannel("full pipe", pipe_fds[1], false)), nullptr);
+    for (int i = 0; i < 100; ++i) dispatcher.Put(MakeTestAlert(std::string(10'000, 'x')));
+    dispatcher.Stop(200);
+    EXPECT_GT(dispatcher.failed_writes(), 0u);
+  }
+  close(pipe_fds[0]);
+  close(pipe_fds[1]);
+}
+
 TEST(Channels, AFileIsAppendedToAndPrivate) {
   const std::string path = ::testing::TempDir() + "gyrfalcon-alerts-" + std::to_string(getpid());
   for (const char* line : {"one", "two"}) {

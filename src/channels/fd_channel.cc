@@ -1,7 +1,11 @@
-#include <cerrno>
-
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
 
 #include "base/unique_fd.h"
 #include "channels/channel.h"
@@ -26,20 +30,35 @@ class FdChannel final : public Channel {
   Result<void> Flush() override {
     std::string_view rest = buffer_;
     while (!rest.empty()) {
-      const ssize_t written = write(fd_, rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) {
-        const int error_number = errno;
-        buffer_.clear();
-        return Fail(Fault::kEnvironment, name_ + ": " + ErrnoText(error_number));
-      }
+      if (!WaitForRoom()) return Drop(ETIMEDOUT);
+      // As much as a pipe that poll calls writable takes without blocking.
+      const ssize_t written = write(fd_, rest.data(), std::min<size_t>(rest.size(), PIPE_BUF));
+      if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (written < 0) return Drop(errno);
       rest.remove_prefix(static_cast<size_t>(written));
     }
     buffer_.clear();
     return {};
   }
 
+  void GiveUp() override { given_up_ = true; }
+
  private:
+  bool WaitForRoom() const {
+    constexpr int kLookAgainMs = 100;
+    pollfd waiting{fd_, POLLOUT, 0};
+    while (!given_up_) {
+      if (poll(&waiting, 1, kLookAgainMs) == 1) return true;
+    }
+    return false;
+  }
+
+  Result<void> Drop(int error_number) {
+    buffer_.clear();
+    return Fail(Fault::kEnvironment, name_ + ": " + ErrnoText(error_number));
+  }
+
+  std::atomic<bool> given_up_ = false;
   const std::string name_;
   const int fd_;
   const UniqueFd owned_;

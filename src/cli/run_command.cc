@@ -105,7 +105,8 @@ class Daemon {
     WaitForEnd(signals, **engine);
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     (*engine)->Stop();
-    dispatcher.Stop();
+    constexpr int kChannelPatienceMs = 5'000;
+    dispatcher.Stop(kChannelPatienceMs);
     LogTotals((*engine)->totals(), dispatcher);
     if (!flags_.pid_file.empty()) unlink(flags_.pid_file.c_str());
     return kExitOk;

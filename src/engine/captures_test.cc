@@ -172,5 +172,13 @@ TEST_P(SharedCapture, GivesTheSameAlertsStrippedToFalcosSession) {
   }
 }
 
+TEST(ShippedRules, LoadBesideFalcosInEitherOrder) {
+  const std::string ours = std::string(GYRFALCON_TEST_DATA) + "/../../rules/gyrfalcon_rules.yaml";
+  const std::string theirs = SharedPath("falco-rules/falco_rules.yaml");
+  if (theirs.empty()) GTEST_SKIP() << "no ../shared/falco-rules beside the project";
+  EXPECT_NE(testing::LoadRulesForTest({ours, theirs}), nullptr);
+  EXPECT_NE(testing::LoadRulesForTest({theirs, ours}), nullptr);
+}
+
 }  // namespace
 }  // namespace gyrfalcon

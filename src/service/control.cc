@@ -1,6 +1,7 @@
 #include "service/control.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include <httplib.h>
@@ -65,13 +66,17 @@ class FdStream final : public httplib::Stream {
   socket_t socket() const override { return fd_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  // One deadline for the whole request: a client that drips bytes gets no more time.
   bool Wait(short events) const {
-    constexpr int kPatienceMs = 1000;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
     pollfd waiting{fd_, events, 0};
-    return poll(&waiting, 1, kPatienceMs) == 1;
+    return left.count() > 0 && poll(&waiting, 1, static_cast<int>(left.count())) == 1;
   }
 
   const int fd_;
+  const Clock::time_point deadline_ = Clock::now() + std::chrono::seconds(1);
 };
 
 }  // namespace
@@ -134,7 +139,12 @@ void ControlServer::Run() {
     if (poll(waiting, 2, -1) < 0) continue;
     if (waiting[1].revents != 0) return;
     const UniqueFd client(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (client.get() >= 0) http_->Serve(client.get());
+    if (client.get() >= 0) {
+      http_->Serve(client.get());
+    } else if (errno == EMFILE || errno == ENFILE) {
+      constexpr int kPauseMs = 100;  // it stays readable: do not spin
+      poll(&waiting[1], 1, kPauseMs);
+    }
   }
 }
 

@@ -52,6 +52,24 @@ TEST(ControlServer, AClientThatSaysNothingIsGivenUp) {
   close(silent);
 }
 
+TEST(ControlServer, AClientThatDripsBytesGetsOneSecondInAll) {
+  const std::string path = TestPath();
+  const auto server = ControlServer::Start(path, SomeStatus);
+  ASSERT_TRUE(server);
+  const int slow = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  ASSERT_EQ(connect(slow, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  bool given_up = false;
+  for (int i = 0; i < 100 && !given_up; ++i) {
+    given_up = send(slow, "G", 1, MSG_NOSIGNAL) < 0;
+    usleep(100'000);
+  }
+  EXPECT_TRUE(given_up);
+  close(slow);
+}
+
 TEST(ControlServer, IsGoneWithItsSocketAndSaysSo) {
   const std::string path = TestPath();
   {
