@@ -75,10 +75,18 @@ summary=build/ctest.log
 status=$(cat build/ctest.status)
 
 # ctest says that a test was skipped, but not why: the reasons, and then its summary once more.
-reasons=$(awk '/ Testing: / { name = $NF } /^SKIPPED: / { print "  " name ": " $0 }' build/release/Testing/Temporary/LastTest.log)
+# GoogleTest gives the reason of a skip on the line behind its place.
+reasons=$(awk '
+  / Testing: / { name = $NF }
+  /^SKIPPED: / { print "  " name ": " $0 }
+  told { print "  " name ": SKIPPED: " $0; told = 0 }
+  /: Skipped$/ { told = 1 }' build/release/Testing/Temporary/LastTest.log)
 if [ -n "$reasons" ]; then
   printf '\n%s\n\n' "$reasons"
   sed -n '/ tests passed, /,$p' $summary
 fi
-[ -z "$failed" ] || [ "$status" -ne 0 ] || status=1
+if [ -n "$failed" ]; then
+  warn "FAILED, before the release run above:${failed#;}"
+  [ "$status" -ne 0 ] || status=1
+fi
 exit "$status"

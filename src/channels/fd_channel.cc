@@ -1,11 +1,11 @@
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <climits>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "base/unique_fd.h"
 #include "channels/channel.h"

@@ -135,13 +135,13 @@ class Daemon {
     for (const std::string& warning : loaded.warnings) spdlog::warn("{}", warning);
   }
 
-  Result<std::unique_ptr<Engine>> StartEngine(std::shared_ptr<const RuleSet> rules,
+  Result<std::unique_ptr<Engine>> StartEngine(const std::shared_ptr<const RuleSet>& rules,
                                               Dispatcher& dispatcher) {
     EngineOptions options;
     options.socket_path = config_.socket_path;
     options.workers =
         config_.workers != 0 ? config_.workers : std::max(1u, std::thread::hardware_concurrency());
-    return Engine::Start(std::move(options), std::move(rules), dispatcher,
+    return Engine::Start(std::move(options), rules, dispatcher,
                          [](const HandshakeRejected& rejected) {
                            if (rejected.reason == HandshakeRejection::kClosedEarly) return;
                            spdlog::warn("connection of pid {} uid {} closed: {}", rejected.peer.pid,

@@ -28,7 +28,7 @@ std::vector<std::string> SharedCaptures() {
     }
   }
   std::ranges::sort(out);
-  if (out.empty()) out.push_back("none");  // one case, which says that it is skipped
+  if (out.empty()) out.emplace_back("none");  // one case, which says that it is skipped
   return out;
 }
 

@@ -70,7 +70,7 @@ Engine::Engine(EngineOptions options, Listener listener)
     : options_(std::move(options)), listener_(std::move(listener)) {}
 
 Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
-                                              std::shared_ptr<const RuleSet> rules,
+                                              const std::shared_ptr<const RuleSet>& rules,
                                               Dispatcher& dispatcher, OnRejected on_rejected) {
   auto listener = Listener::Open(options.socket_path);
   if (!listener) return std::unexpected(listener.error());
@@ -120,7 +120,7 @@ Engine::Worker& Engine::WorkerFor(const AcceptedConnection& connection) {
   return *workers_[key % workers_.size()];
 }
 
-void Engine::SetRules(std::shared_ptr<const RuleSet> rules) {
+void Engine::SetRules(const std::shared_ptr<const RuleSet>& rules) {
   for (const auto& worker : workers_) {
     const std::scoped_lock lock(worker->mutex);
     worker->new_rules = rules;

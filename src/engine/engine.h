@@ -33,14 +33,14 @@ class Engine {
   // Listens when this returns. `dispatcher` must outlive the engine; `on_rejected` runs on the
   // handshake thread.
   static Result<std::unique_ptr<Engine>> Start(EngineOptions options,
-                                               std::shared_ptr<const RuleSet> rules,
+                                               const std::shared_ptr<const RuleSet>& rules,
                                                Dispatcher& dispatcher, OnRejected on_rejected);
   ~Engine();  // as Stop
 
   // Stops accepting, takes up what sandboxes have sent by now, joins all threads. Sandboxes go on.
   void Stop();
   // Any thread; each worker takes them up between two messages.
-  void SetRules(std::shared_ptr<const RuleSet> rules);
+  void SetRules(const std::shared_ptr<const RuleSet>& rules);
 
   // Of all workers; while running, at most a second old.
   Totals totals() const;

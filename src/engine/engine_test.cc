@@ -95,6 +95,7 @@ TEST_F(EngineTest, WhatIsInTheQueueAtStopIsTakenUp) {
     constexpr int kSandboxes = 8;
     constexpr int kOpens = 100;
     std::vector<int> fds;
+    fds.reserve(kSandboxes);
     for (int i = 0; i < kSandboxes; ++i) fds.push_back(Connect());
     for (int i = 0; i < kOpens; ++i) {
       for (const int fd : fds) SendOpen(fd, 1, "/a");

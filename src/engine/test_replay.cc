@@ -56,6 +56,7 @@ std::shared_ptr<const RuleSet> RulesFromText(const std::string& yaml) {
 
 std::vector<std::string> ReplayResult::RuleNames() const {
   std::vector<std::string> names;
+  names.reserve(alerts.size());
   for (const Alert& alert : alerts) names.push_back(alert.rule);
   std::ranges::sort(names);
   return names;

@@ -91,7 +91,7 @@ Collector::Outcome Collector::DefineMacro(MacroDefinition macro) {
   return {};
 }
 
-Collector::Outcome Collector::AppendMacro(MacroDefinition macro) {
+Collector::Outcome Collector::AppendMacro(const MacroDefinition& macro) {
   const auto found = macro_index_.find(macro.name);
   if (found == macro_index_.end()) {
     return Invalid(

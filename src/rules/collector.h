@@ -26,7 +26,7 @@ class Collector {
   Outcome DefineList(ListDefinition list);
   Outcome AppendList(ListDefinition list);
   Outcome DefineMacro(MacroDefinition macro);
-  Outcome AppendMacro(MacroDefinition macro);
+  Outcome AppendMacro(const MacroDefinition& macro);
   Outcome DefineRule(RuleDefinition rule);
   Outcome AppendRule(RuleUpdate update);
   Outcome ReplaceInRule(RuleUpdate update);

@@ -20,7 +20,9 @@ std::optional<EngineVersion> ParseEngineVersion(std::string_view text) {
       version.text = "0." + std::string(text) + ".0";
       return version;
     }
-    if (i < 2 && (at == end || *at++ != '.')) return std::nullopt;
+    if (i == 2) break;
+    if (at == end || *at != '.') return std::nullopt;
+    ++at;
   }
   version.text = text;
   return version;

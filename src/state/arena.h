@@ -67,7 +67,6 @@ class Arena {
 // An object of the arena that Ref counts.
 template <class T>
 struct ArenaObject {
-  explicit ArenaObject(Arena& owner) : arena(owner) {}
   ArenaObject(const ArenaObject&) = delete;
   ArenaObject& operator=(const ArenaObject&) = delete;
 
@@ -75,6 +74,10 @@ struct ArenaObject {
 
   Arena& arena;
   uint32_t references = 0;
+
+ private:
+  friend T;
+  explicit ArenaObject(Arena& owner) : arena(owner) {}
 };
 
 }  // namespace gyrfalcon

@@ -22,14 +22,14 @@ void TaskName::Set(std::string_view name) {
 }
 
 std::string_view Process::CommandLine() const {
-  if (command_line.empty() && !name.empty()) {
-    command_line = started_as.empty() ? name.view() : started_as.view();
+  if (command_line_.empty() && !name.empty()) {
+    command_line_ = started_as.empty() ? name.view() : started_as.view();
     if (!image->args.empty()) {
-      command_line += ' ';
-      command_line += image->args.joined();
+      command_line_ += ' ';
+      command_line_ += image->args.joined();
     }
   }
-  return command_line;
+  return command_line_;
 }
 
 }  // namespace gyrfalcon

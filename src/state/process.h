@@ -75,12 +75,12 @@ class TaskName {
 
 struct Process : ArenaObject<Process> {
   explicit Process(Arena& owner)
-      : ArenaObject(owner), cwd(owner.resource()), command_line(owner.resource()) {}
+      : ArenaObject(owner), cwd(owner.resource()), command_line_(owner.resource()) {}
 
   // Falco's proc.cmdline: the name that the program started under, then its arguments. A process
   // that renames itself later changes proc.name, not this. Kept until the image changes.
   std::string_view CommandLine() const;
-  void ForgetCommandLine() { command_line.clear(); }
+  void ForgetCommandLine() { command_line_.clear(); }
 
   int32_t tgid = 0;           // in the sandbox's root PID namespace
   int64_t start_time_ns = 0;  // 0: not known
@@ -113,7 +113,7 @@ struct Process : ArenaObject<Process> {
   bool owes_synthetic_exec = false;
 
  private:
-  mutable std::pmr::string command_line;
+  mutable std::pmr::string command_line_;
 };
 
 }  // namespace gyrfalcon
