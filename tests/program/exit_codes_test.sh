@@ -60,6 +60,18 @@ says out '^\{"falco_load_results":\['
 expect 3 replay $data/new/hello.trace -r "$scratch/absent.yaml"
 says err 'absent.yaml'
 
+# A field that gVisor never tells loads, and is told about once.
+cat >"$scratch/never.yaml" <<'EOF'
+- rule: Capable
+  desc: asks for what never comes
+  condition: evt.type = execve and thread.cap_effective contains CAP_SYS_ADMIN
+  output: caps=%thread.cap_effective
+  priority: NOTICE
+EOF
+expect 0 replay $data/new/docker-hello.trace -r "$scratch/never.yaml"
+silent out
+[ "$(grep -c 'never tells these fields.*thread.cap_effective' "$scratch/err")" -eq 1 ] || fail 'not one warning'
+
 # Captures. A flag takes one value, so captures may stand behind it.
 expect 0 replay -r "$scratch/good.yaml" $data/new/hello.trace $data/old/hello.trace --summary
 says err '"messages":336,'
