@@ -54,9 +54,9 @@ grep -q 'totals: 0 messages, 0 alerts' "$scratch/log" || fail 'no totals at the 
 [ ! -e "$scratch/pid" ] || fail 'the pid file is left behind'
 
 # A stale socket, left by a crash, is replaced.
-"$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" >"$scratch/alerts" 2>"$scratch/log" &
+"$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" >"$scratch/alerts" 2>"$scratch/crash-log" &
 daemon=$!
-wait_for 'event collection' "$scratch/log"
+wait_for 'event collection' "$scratch/crash-log"
 kill -KILL $daemon
 wait $daemon 2>/dev/null || true
 [ -S "$socket" ] || fail 'the crash should leave the socket'
