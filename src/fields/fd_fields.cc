@@ -100,17 +100,22 @@ const Endpoint* Server(const File& file) {
   }
 }
 
+// That end of the happening's connection; nullptr when there is none, or it is not known.
+template <End end>
+const Endpoint* EndOf(const Happening& h) {
+  const File* file = IpSocket(h);
+  return file == nullptr ? nullptr : end(*file);
+}
+
 template <End end>
 Value Ip(const BoundField&, const Happening& h, Scratch&) {
-  const File* file = IpSocket(h);
-  const Endpoint* found = file == nullptr ? nullptr : end(*file);
+  const Endpoint* found = EndOf<end>(h);
   return found == nullptr ? Value() : Value::Ip(found->address);
 }
 
 template <End end>
 Value Port(const BoundField&, const Happening& h, Scratch&) {
-  const File* file = IpSocket(h);
-  const Endpoint* found = file == nullptr ? nullptr : end(*file);
+  const Endpoint* found = EndOf<end>(h);
   return found == nullptr ? Value() : Value::Uint(found->port);
 }
 
@@ -151,10 +156,9 @@ std::string_view TransportName(Transport transport) {
 
 template <End end>
 Value Service(const BoundField&, const Happening& h, Scratch&) {
-  const File* file = IpSocket(h);
-  const Endpoint* found = file == nullptr ? nullptr : end(*file);
+  const Endpoint* found = EndOf<end>(h);
   return found == nullptr ? Value()
-                          : Value::Text(ServiceName(found->port, TransportName(file->transport)));
+                          : Value::Text(ServiceName(found->port, TransportName(h.file->transport)));
 }
 
 Value SocketFamily(const BoundField&, const Happening& h, Scratch&) {

@@ -108,7 +108,6 @@ struct Process : ArenaObject<Process> {
   uint32_t live_threads = 0;
   bool is_exec_session = false;
   bool exited = false;
-  bool first_seen = false;  // without container/start or clone
   // First seen without an exec: one is made up as soon as its name is known.
   bool owes_synthetic_exec = false;
 

@@ -198,7 +198,6 @@ Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context) {
   process.start_time_ns = context.thread_group_start_time_ns != 0
                               ? context.thread_group_start_time_ns
                               : (tgid == context.thread_id ? context.thread_start_time_ns : 0);
-  process.first_seen = true;
   process.container = FindContainer(context.container_id);
   Ref<Process> parent = FindProcessRef(context.parent_thread_group_id);
   // Same name as its parent: most likely a fork whose message we missed, not a new program.

@@ -672,10 +672,12 @@ TEST_F(SandboxTest, AProcessThatRenamesItselfKeepsItsCommandLine) {
   EXPECT_EQ(Only().command_line, "miner --pool x");
 }
 
+struct IgnoreHappenings final : HappeningSink {
+  void OnHappening(const Happening&) override {}
+};
+
 TEST(SandboxLimits, EverythingThatGrowsIsBoundedAndCounted) {
-  struct Sink final : HappeningSink {
-    void OnHappening(const Happening&) override {}
-  } sink;
+  IgnoreHappenings sink;
   SandboxLimits limits;
   limits.processes_max = 10;
   limits.threads_max = 20;
@@ -718,9 +720,7 @@ TEST(SandboxLimits, EverythingThatGrowsIsBoundedAndCounted) {
 }
 
 TEST(SandboxLimits, TheThreadThatActsIsNeverEvicted) {
-  struct Sink final : HappeningSink {
-    void OnHappening(const Happening&) override {}
-  } sink;
+  IgnoreHappenings sink;
   SandboxLimits limits;
   limits.threads_max = 3;
   limits.processes_max = 3;
@@ -741,9 +741,7 @@ TEST(SandboxLimits, TheThreadThatActsIsNeverEvicted) {
 }
 
 TEST(SandboxLimits, AMemoryLimitStopsTheGrowthOfState) {
-  struct Sink final : HappeningSink {
-    void OnHappening(const Happening&) override {}
-  } sink;
+  IgnoreHappenings sink;
   SandboxLimits limits;
   limits.sandbox_bytes_max = 1 << 20;
   Sandbox sandbox(limits, Arch::kX86_64);
@@ -764,9 +762,7 @@ TEST(SandboxLimits, AMemoryLimitStopsTheGrowthOfState) {
 }
 
 TEST(SandboxLimits, NoMessageMakesTheStateOutgrowItsShare) {
-  struct Sink final : HappeningSink {
-    void OnHappening(const Happening&) override {}
-  } sink;
+  IgnoreHappenings sink;
   SandboxLimits limits;
   limits.sandbox_bytes_max = 1 << 20;
   Sandbox sandbox(limits, Arch::kX86_64);
