@@ -192,7 +192,10 @@ void Sandbox::OnSentryExec(Moment& moment) {
                                          ? event.text(Slot::kExecfn)
                                          : std::string_view(moment.thread->last_exec_path);
   const TextList argv = event.list(Slot::kArgv);
-  Ref<Image> image = NewImage(argv.front(), argv, event.list(Slot::kEnv), moment.time_ns);
+  // Started without any argument, it goes by its path.
+  const std::string_view path = exec_name.empty() ? binary : exec_name;
+  Ref<Image> image =
+      NewImage(argv.empty() ? path : argv.front(), argv, event.list(Slot::kEnv), moment.time_ns);
   Assign(image->exe_path, Cut(binary));
   Assign(image->exec_name, Cut(exec_name));
   // binary_info comes whole or not at all; every file has a mode.
@@ -208,7 +211,7 @@ void Sandbox::OnSentryExec(Moment& moment) {
                     binary.starts_with("memfd:");
   image->written_before = WasWritten(process, image->exe_path) || WasWritten(process, exec_name);
   // The kernel names a task after the path given to execve, which only newer runsc tell here.
-  InstallImage(process, std::move(image), PathBasename(exec_name.empty() ? binary : exec_name));
+  InstallImage(process, std::move(image), PathBasename(path));
   process.started_as_guess = exec_name.empty();
   const bool was_execveat = IsExec(moment.thread->last_enter) &&
                             moment.thread->last_enter.point->event_type == "execveat";
@@ -300,7 +303,8 @@ void Sandbox::OnExecve(Moment& moment) {
   auto pending = std::make_unique<PendingExec>(arena_);
   Assign(pending->pathname, Cut(event.text(Slot::kPathname)));
   const TextList argv = event.list(Slot::kArgv);
-  pending->image = NewImage(argv.front(), argv, event.list(Slot::kEnvv), moment.time_ns);
+  pending->image = NewImage(argv.empty() ? std::string_view(pending->pathname) : argv.front(), argv,
+                            event.list(Slot::kEnvv), moment.time_ns);
   pending->image->synthetic = true;
   Assign(pending->image->exec_name, pending->pathname);
   NormalizePath(moment.process->cwd, pending->pathname, path_);
