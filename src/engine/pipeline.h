@@ -13,6 +13,7 @@
 #include "channels/dispatcher.h"
 #include "engine/counters.h"
 #include "fields/scratch.h"
+#include "metadata/rootfs.h"
 #include "points/event.h"
 #include "rules/rule_set.h"
 #include "state/sandbox.h"
@@ -43,15 +44,29 @@ class DispatcherSink final : public AlertSink {
   Dispatcher& dispatcher_;
 };
 
+// Who is asked for the names of a container's users. Called on the worker's thread, which must not
+// wait for files. The answer comes to Pipeline::SetUsers, later or never. False when too many wait.
+class UserNameSource {
+ public:
+  virtual ~UserNameSource() = default;
+  virtual bool Ask(uint64_t connection, const SandboxPlace& place,
+                   const std::string& container_id) = 0;
+};
+
 class Pipeline final : private HappeningSink {
  public:
-  Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts);
+  // `user_names`: nullptr in replay, where the containers are gone; else it outlives the pipeline.
+  Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts,
+           UserNameSource* user_names = nullptr);
   ~Pipeline() override;
 
   // Takes up one record, in the order in which its connection gave them.
   void Process(const Record& record);
   // From the next record on.
   void SetRules(std::shared_ptr<const RuleSet> rules);
+  // The names of a container's users, from the next record on. `connection` may have ended.
+  void SetUsers(uint64_t connection, std::string_view container_id,
+                std::shared_ptr<const UserTable> users);
 
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
@@ -62,6 +77,7 @@ class Pipeline final : private HappeningSink {
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
     std::string sandbox_key;           // from the peer's command line; "" when it has none
+    SandboxPlace place;                // from the same
     bool identified = false;           // its first message has come
     uint32_t dropped_count = 0;        // as the last header said
     bool has_dropped_count = false;
@@ -70,6 +86,7 @@ class Pipeline final : private HappeningSink {
   void Open(const Record& record);
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
+  void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
   void CountDrops(Session& session, uint32_t dropped_count);
   // At a connection's first message: takes over the state of an older connection of the same
   // sandbox. Which that is comes from the peer, runsc: what a Sentry says of itself must not take
@@ -80,6 +97,7 @@ class Pipeline final : private HappeningSink {
   std::shared_ptr<const RuleSet> rules_;
   const PipelineOptions options_;
   AlertSink& alerts_;
+  UserNameSource* const user_names_;
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;

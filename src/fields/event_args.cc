@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fields/flag_names.h"
+#include "fields/user_names.h"
 #include "points/schema.h"
 
 namespace gyrfalcon {
@@ -380,6 +381,7 @@ constexpr ArgRow kRows[] = {
     {kFork, "", "exe", Source::kExecExe},
     {kFork, "", "args", Source::kExecArgs},
     {kFork, "", "comm", Source::kProcessName},
+    {kFork, "", "cwd", Source::kProcessCwd},
     {kBind, "", "res", Source::kReturn},
     {kBind, "", "fd", Source::kFd, Slot::kFd},
     {kAccept, "", "fd", Source::kNewFd},
@@ -559,11 +561,12 @@ Value JoinedList(const TextList& list, bool skip_first, Scratch& scratch) {
   return Built(text, scratch);
 }
 
-Value UserName(uint64_t id, bool resolved, Scratch& scratch) {
-  if (!resolved) return Value::Uint(id);
-  if (id == 0) return Value::Text("root");
-  if (id == UINT32_MAX) return Value::Text("-1");
-  return Built(std::to_string(id), scratch);
+Value UserId(uint32_t uid, bool resolved, const Happening& happening, Scratch& scratch) {
+  return resolved ? UserName(happening, uid, scratch) : Value::Uint(uid);
+}
+
+Value GroupId(uint32_t gid, bool resolved, const Happening& happening, Scratch& scratch) {
+  return resolved ? GroupName(happening, gid, scratch) : Value::Uint(gid);
 }
 
 Value ExtractExec(const BoundArg& arg, bool resolved, const Happening& happening,
@@ -664,9 +667,9 @@ Value Extract(const BoundArg& arg, bool resolved, const Happening& happening, Sc
     case Source::kProcessParentTgid:
       return ExtractProcess(arg.source, happening);
     case Source::kEffectiveUid:
-      return UserName(process.credentials.effective_uid, resolved, scratch);
+      return UserId(process.credentials.effective_uid, resolved, happening, scratch);
     case Source::kEffectiveGid:
-      return UserName(process.credentials.effective_gid, resolved, scratch);
+      return GroupId(process.credentials.effective_gid, resolved, happening, scratch);
     default:
       break;
   }
@@ -685,8 +688,9 @@ Value Extract(const BoundArg& arg, bool resolved, const Happening& happening, Sc
     case Source::kOpenMode:
       return OctalMode(static_cast<uint64_t>(event.number(arg.slot)), resolved, scratch);
     case Source::kUid:
+      return UserId(static_cast<uint32_t>(event.number(arg.slot)), resolved, happening, scratch);
     case Source::kGid:
-      return UserName(static_cast<uint32_t>(event.number(arg.slot)), resolved, scratch);
+      return GroupId(static_cast<uint32_t>(event.number(arg.slot)), resolved, happening, scratch);
     case Source::kExitCode:
     case Source::kExitSignal:
     case Source::kExitCore:

@@ -304,7 +304,24 @@ Ref<Container> Sandbox::FindContainer(std::string_view id) {
   }
   Ref<Container> container(arena_.New<Container>(id));
   containers_.emplace(id, container);
+  if (const auto users = users_.find(id); users != users_.end()) {
+    container->users = users->second;
+  } else if (new_containers_.size() < limits_.containers_max) {
+    new_containers_.emplace_back(id);
+  }
   return container;
+}
+
+void Sandbox::SetUsers(std::string_view container_id, std::shared_ptr<const UserTable> users) {
+  if (const auto found = containers_.find(container_id); found != containers_.end()) {
+    found->second->users = users;
+  }
+  const auto known = users_.find(container_id);
+  if (known != users_.end()) {
+    known->second = std::move(users);
+  } else if (users_.size() < limits_.containers_max) {
+    users_.emplace(container_id, std::move(users));
+  }
 }
 
 bool Sandbox::MemoryLeft() {
