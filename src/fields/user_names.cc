@@ -25,14 +25,18 @@ const UserEntry* FindUser(const Happening& happening, uint32_t uid) {
   return table == nullptr ? nullptr : table->FindUser(uid);
 }
 
+const std::string* FindGroup(const Happening& happening, uint32_t gid) {
+  const UserTable* table = TableOf(happening);
+  return table == nullptr ? nullptr : table->FindGroup(gid);
+}
+
 Value UserName(const Happening& happening, uint32_t uid, Scratch& scratch) {
   const UserEntry* user = FindUser(happening, uid);
   return user != nullptr ? Value::Text(user->name) : NumberText(uid, scratch);
 }
 
 Value GroupName(const Happening& happening, uint32_t gid, Scratch& scratch) {
-  const UserTable* table = TableOf(happening);
-  const std::string* name = table == nullptr ? nullptr : table->FindGroup(gid);
+  const std::string* name = FindGroup(happening, gid);
   return name != nullptr ? Value::Text(*name) : NumberText(gid, scratch);
 }
 
