@@ -48,6 +48,7 @@ Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadO
     loaded.warnings.push_back(fmt::format("{}: {} warnings; `gyrfalcon rules check` shows them",
                                           result.name, result.warnings.size()));
   }
+  for (std::string& unmet : loader.UnmetPlugins()) loaded.warnings.push_back(std::move(unmet));
   loaded.rules = loader.Compile();
   const std::set<std::string> never = loaded.rules->NeverFields();
   if (!never.empty()) {

@@ -13,6 +13,7 @@
 #include "cli/config.h"
 #include "cli/describe_rules.h"
 #include "cli/file.h"
+#include "cli/listings.h"
 #include "cli/load_rules.h"
 #include "cli/log.h"
 #include "cli/run_flags.h"
@@ -34,6 +35,13 @@ struct DaemonFlags {
   std::string list_source;
   std::string pid_file;
   double seconds = 0;
+  bool list_events = false;
+  bool list_syscall_events = false;
+  bool list_ignored = false;
+  bool markdown = false;
+  bool support = false;
+  bool rule_schema = false;
+  bool version = false;
   bool names_only = false;
   bool unbuffered = false;
   bool verbose = false;
@@ -226,7 +234,15 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
   app.add_option("-l", flags.describe_rule, "Describe one rule and exit");
   app.add_option("--list", flags.list_source, "List the fields that rules can ask and exit")
       ->expected(0, 1);
-  app.add_flag("-N", flags.names_only, "With --list: names only");
+  app.add_flag("--list-events", flags.list_events, "List the event types and exit");
+  app.add_flag("--list-syscall-events", flags.list_syscall_events,
+               "List those that are system calls and exit");
+  app.add_flag("-i", flags.list_ignored, "List the system calls that gVisor tells nothing of");
+  app.add_flag("-N", flags.names_only, "With a --list flag: names only");
+  app.add_flag("--markdown", flags.markdown, "With a --list flag: as markdown");
+  app.add_flag("--rule-schema", flags.rule_schema, "Print the JSON schema of rules files and exit");
+  app.add_flag("--support", flags.support, "Print what a report of a bug needs, as JSON, and exit");
+  app.add_flag("--version", flags.version, "Print the version and exit");
   app.add_option("-M", flags.seconds, "Stop after so many seconds");
   app.add_option("-P,--pidfile", flags.pid_file, "Write the process id to this file");
   app.add_flag("-U,--unbuffered", flags.unbuffered, "Flush each alert at once (the default)");
@@ -270,6 +286,7 @@ int RunDaemon(std::vector<std::string> args) {
   DaemonFlags flags;
   AddDaemonFlags(*app, flags);
   if (const auto code = RefuseForeignFlags(args)) return *code;
+  const std::vector<std::string> words = args;
   if (const auto code = Parse(*app, std::move(args))) return *code;
 
   Config config;
@@ -297,10 +314,20 @@ int RunDaemon(std::vector<std::string> args) {
   if (flags.unbuffered) config.buffered_outputs = false;
   if (flags.verbose) config.log_level = "debug";
 
-  if (!flags.validate.empty()) return PrintRulesVerdict(flags.validate, config);
+  const ListingOptions listing{flags.names_only, flags.markdown, flags.verbose};
+  if (flags.version) return PrintVersion(config.format.json_output);
+  if (flags.rule_schema) return PrintRuleSchema();
+  if (flags.support) return PrintSupport(words, flags.rules.config_file, config);
+  if (!flags.validate.empty()) {
+    return PrintRulesVerdict(flags.validate, config, {flags.describe_all, flags.describe_rule});
+  }
   if (flags.describe_all) return DescribeRules("", config);
   if (!flags.describe_rule.empty()) return DescribeRules(flags.describe_rule, config);
-  if (app->count("--list") != 0) return ListFields(flags.names_only);
+  if (app->count("--list") != 0) return ListFields(flags.list_source, listing);
+  if (flags.list_events || flags.list_syscall_events) {
+    return ListEvents(!flags.list_events, listing);
+  }
+  if (flags.list_ignored) return ListIgnoredSyscalls();
   if (app->count("--gvisor-generate-config") != 0) {
     return PrintSession(flags.generate_socket, config);
   }

@@ -64,6 +64,25 @@ const std::string& ListExpander::ItemsOf(const ListDefinition& list, size_t dept
   return items_[list.name] = std::move(text);
 }
 
+void ListExpander::AppendFlatItems(const ListDefinition& list, std::vector<std::string>& items) {
+  in_progress_.insert(list.name);
+  for (const std::string& item : list.items) {
+    const auto nested = lists_.find(item);
+    if (nested != lists_.end() && !in_progress_.contains(item)) {
+      AppendFlatItems(*nested->second, items);
+    } else if (items.size() < kExpandedTextMax) {
+      items.push_back(item);
+    }
+  }
+  in_progress_.erase(list.name);
+}
+
+std::vector<std::string> ListExpander::FlatItems(const ListDefinition& list) {
+  std::vector<std::string> items;
+  AppendFlatItems(list, items);
+  return items;
+}
+
 std::expected<SourceText, std::string> ListExpander::Expand(const SourceText& source) {
   const std::string& text = source.text();
   SourceText out;

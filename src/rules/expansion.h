@@ -30,9 +30,15 @@ class ListExpander {
 
   bool IsUsed(const std::string& list) const { return used_.contains(list); }
 
+  // The items of a list with those of nested lists in their place; at most kExpandedTextMax of
+  // them. Marks nothing as used.
+  std::vector<std::string> FlatItems(const ListDefinition& list);
+
  private:
   // The items of a list, separated by ", ", nested ones expanded; cached.
   const std::string& ItemsOf(const ListDefinition& list, size_t depth);
+
+  void AppendFlatItems(const ListDefinition& list, std::vector<std::string>& items);
 
   // Of the name at the start of `text`, list or not.
   size_t NameLength(std::string_view text) const;

@@ -34,10 +34,16 @@ Json ProblemJson(const LoadProblem& problem) {
   return json;
 }
 
-Json ProblemsJson(const std::vector<LoadProblem>& problems) {
-  Json out = Json::array();
-  for (const LoadProblem& problem : problems) out.push_back(ProblemJson(problem));
-  return out;
+// Falco stops at a file's first error. What was found beyond it stands under a key of its own, so
+// that scripts for Falco see what they expect.
+void AddProblems(const std::vector<LoadProblem>& problems, std::string_view key, Json& json) {
+  Json expected = Json::array();
+  Json further = Json::array();
+  for (const LoadProblem& problem : problems) {
+    (problem.beyond_first_error ? further : expected).push_back(ProblemJson(problem));
+  }
+  json[key] = std::move(expected);
+  if (!further.empty()) json["further_" + std::string(key)] = std::move(further);
 }
 
 // A place as a person counts it.
@@ -80,7 +86,7 @@ void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_na
   const std::string& name = place.file != nullptr ? place.file->name : fallback_name;
   out += name + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
   out += IsError(problem.code) ? "error: " : "warning: ";
-  out += problem.message;
+  out += problem.message.empty() ? std::string(Describe(problem.code).brief) : problem.message;
   for (const LoadLocation& location : problem.context) {
     if (location.item_name.empty() ||
         (location.item_type != "rule" && location.item_type != "macro" &&
@@ -98,17 +104,22 @@ void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_na
 
 }  // namespace
 
-std::string LoadResultsJson(const std::vector<LoadResult>& results) {
+std::string LoadResultsJson(const std::vector<LoadResult>& results, std::string_view descriptions) {
   Json list = Json::array();
   for (const LoadResult& result : results) {
-    list.push_back({{"name", result.name},
-                    {"successful", result.successful()},
-                    {"schema_valid", true},
-                    {"schema_warnings", Json::array()},
-                    {"errors", ProblemsJson(result.errors)},
-                    {"warnings", ProblemsJson(result.warnings)}});
+    Json json = {{"name", result.name}, {"successful", result.successful()}};
+    AddProblems(result.errors, "errors", json);
+    AddProblems(result.warnings, "warnings", json);
+    if (!result.schema_outcomes.empty()) {
+      json["schema_valid"] = result.schema_valid();
+      json["schema_warnings"] =
+          result.schema_valid() ? Json::array() : Json(result.schema_outcomes);
+    }
+    list.push_back(std::move(json));
   }
-  return Json{{"falco_load_results", list}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  Json out = {{"falco_load_results", std::move(list)}};
+  if (!descriptions.empty()) out["falco_describe_results"] = Json::parse(descriptions);
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string Diagnostics(const std::vector<LoadResult>& results, const std::vector<RulesFile>& files,

@@ -40,15 +40,10 @@ struct Rule {
   bool enabled = true;
   bool capture = false;
   uint32_t capture_duration_ms = 0;
-  std::vector<std::string> exception_names;
-  std::vector<std::string> exception_fields;
-  std::vector<std::string> macros;  // that the condition names
-  std::vector<std::string> lists;
   BoundCondition condition;
   EventTypeSet event_types;            // asyncevent included
   std::vector<std::string> fields;     // that the condition reads, in order, each once
   std::set<std::string> never_fields;  // of condition and output: always missing under gVisor
-  std::vector<std::string> operators;
 };
 
 // `first`: the first rule that matches an event, in order of loading; `all`: every one.

@@ -151,6 +151,39 @@ says out '^proc\.cmdline$'
 expect 0 -L -r "$scratch/good.yaml"
 says out '^Start +a program starts'
 expect 1 -l Nothing -r "$scratch/good.yaml"
+says err 'Rule "Nothing" is not loaded'
+expect 2 --list=k8s_audit
+says err 'the only source is'
+expect 0 --list
+says out '^Field Class: +proc$'
+expect 0 --list=syscall --markdown
+says out '^`proc\.name` \| CHARBUF \| '
+expect 0 --list-events
+says out '^< asyncevent$'
+expect 0 --list-syscall-events --markdown
+says out '^Yes \| `<` \| \*\*openat\*\*$'
+! grep -q asyncevent "$scratch/out" || fail 'asyncevent is no system call'
+expect 0 -i
+says out '^Ignored syscall'
+expect 0 --rule-schema
+says out '"skip-if-unknown-filter"'
+expect 0 --support -r "$scratch/good.yaml"
+says out '^\{"cmdline":"gyrfalcon --support .*"rules_files":\[\{"name":".*good.yaml"'
+expect 0 --version
+says out '^Falco version: +[0-9]+\.[0-9]+\.[0-9]+$'
+expect 0 --version -o json_output=true
+says out '"engine_version_semver":"0\.63\.0"'
+
+# A plugin that is not there is told about, and stops nothing.
+{
+  printf -- '- required_plugin_versions: [{name: json, version: 0.7.0}]\n'
+  cat "$scratch/good.yaml"
+} >"$scratch/plugin.yaml"
+expect 0 -V "$scratch/plugin.yaml"
+says out 'plugin.yaml: Ok'
+says err 'warning: .*plugin.yaml:1:30: requires the plugin json'
+expect 0 replay $data/new/docker-hello.trace -r "$scratch/plugin.yaml"
+says err 'requires the plugin json'
 
 # No colour in a pipe.
 ! grep -q "$(printf '\033')" "$scratch/out" "$scratch/err" || fail 'an escape sequence in a pipe'
