@@ -71,12 +71,13 @@ bool IsUnknownFilter(std::string_view message) {
       [&](std::string_view part) { return message.contains(part); });
 }
 
-void CollectMacros(const Condition& condition, std::vector<std::string>& names) {
-  if (condition.kind == Condition::Kind::kMacro &&
-      std::ranges::find(names, condition.macro) == names.end()) {
+// In order of appearance, each once.
+void CollectMacros(const Condition& condition, std::set<std::string_view>& seen,
+                   std::vector<std::string>& names) {
+  if (condition.kind == Condition::Kind::kMacro && seen.insert(condition.macro).second) {
     names.push_back(condition.macro);
   }
-  for (const Condition& child : condition.children) CollectMacros(child, names);
+  for (const Condition& child : condition.children) CollectMacros(child, seen, names);
 }
 
 void CollectFieldNames(const Operand& operand, std::set<std::string>& names) {
@@ -141,6 +142,7 @@ class Compiler {
   // Expands lists and parses; nullopt after reporting an error. `text` gets the expanded text.
   std::optional<Condition> ParseExpanded(const SourceText& source, const LoadContext& context,
                                          SourceText& text) {
+    if (lists_.Exhausted() || macros_.Exhausted()) return std::nullopt;  // reported once
     auto expanded = lists_.Expand(source);
     if (!expanded) {
       report_(ExpressionProblem(LoadCode::kErrCompileCondition, expanded.error(), context, source,
@@ -175,6 +177,7 @@ class Compiler {
 
   bool ResolveMacros(Condition& tree, uint32_t visibility, const LoadContext& context,
                      const SourceText& text) {
+    if (macros_.Exhausted()) return false;  // reported once
     auto outcome = macros_.Resolve(tree, visibility);
     if (outcome) return true;
     const MacroProblem& error = outcome.error();
@@ -187,8 +190,10 @@ class Compiler {
     return false;
   }
 
-  std::string SuggestMacro(std::string_view name) const {
-    if (name.empty()) return {};
+  std::string SuggestMacro(std::string_view name) {
+    // Each looks at every definition; after so many nobody reads them any more.
+    constexpr size_t kSuggestionsMax = 100;
+    if (name.empty() || ++suggestions_ > kSuggestionsMax) return {};
     std::vector<std::string_view> names;
     for (const MacroDefinition& macro : collector_.macros()) {
       if (macro.name == name) return "define it before it is used";
@@ -216,7 +221,8 @@ class Compiler {
     std::optional<Condition> tree =
         ParseExpanded(WithExceptions(definition, start), definition.condition_context, text);
     if (!tree) return std::nullopt;
-    CollectMacros(*tree, rule.macros);
+    std::set<std::string_view> seen;
+    CollectMacros(*tree, seen, rule.macros);
     constexpr uint32_t kSeesAll = std::numeric_limits<uint32_t>::max();
     if (!ResolveMacros(*tree, kSeesAll, definition.context, text)) return std::nullopt;
     WarnDeprecated(*tree, definition, text);
@@ -264,6 +270,7 @@ class Compiler {
     for (const BindProblem& warning : warnings) {
       report_(problem_of(warning, LoadCode::kCompileCondition));
     }
+    if (!CountRegexes(*bound, definition, text)) return false;
     rule.condition = std::move(*bound);
     const auto types = InferEventTypes(tree);
     if (!types) {
@@ -277,6 +284,30 @@ class Compiler {
     if (const auto async = FindEventType("asyncevent")) rule.event_types.set(async->index);
     NoteFields(rule);
     return true;
+  }
+
+  // What all patterns of the rule set take together is limited.
+  bool CountRegexes(const BoundCondition& condition, const RuleDefinition& definition,
+                    const SourceText& text) {
+    constexpr size_t kInstructionsMax = 1'000'000;             // of RE2, 16 bytes each
+    if (regex_instructions_ > kInstructionsMax) return false;  // reported once
+    if (condition.check != nullptr) {
+      for (const auto& regex : condition.check->regexes) {
+        regex_instructions_ += static_cast<size_t>(regex->ProgramSize());
+      }
+      if (regex_instructions_ > kInstructionsMax) {
+        report_(ExpressionProblem(
+            LoadCode::kErrCompileCondition,
+            "the regex patterns of all conditions together are too large: use shorter or fewer "
+            "patterns, or fewer repetitions",
+            definition.condition_context, text, condition.check->position,
+            condition.check->origin));
+        return false;
+      }
+    }
+    return std::ranges::all_of(condition.children, [&](const BoundCondition& child) {
+      return CountRegexes(child, definition, text);
+    });
   }
 
   void WarnManyTypes(const RuleDefinition& definition, const EventTypeSet& types) {
@@ -294,12 +325,11 @@ class Compiler {
     const auto note_never = [&](const BoundField& field) {
       if (field.def->availability == Availability::kNever) rule.never_fields.insert(field.Name());
     };
+    std::set<std::string> seen;
     ForEachField(rule.condition, [&](const BoundField& field) {
       note_never(field);
-      std::string name = field.Name();
-      if (std::ranges::find(rule.fields, name) == rule.fields.end()) {
-        rule.fields.push_back(std::move(name));
-      }
+      const auto [name, is_new] = seen.insert(field.Name());
+      if (is_new) rule.fields.push_back(*name);
     });
     for (const OutputFormat::Segment& segment : rule.format.segments()) {
       ForEachField(segment.operand, note_never);
@@ -443,6 +473,8 @@ class Compiler {
   ListExpander lists_;
   MacroResolver macros_;
   std::vector<SourceText> texts_;  // of the macros, lists expanded
+  size_t regex_instructions_ = 0;
+  size_t suggestions_ = 0;
 };
 
 }  // namespace
