@@ -9,6 +9,7 @@
 #include "rules/binder.h"
 #include "rules/event_type_inference.h"
 #include "rules/expansion.h"
+#include "rules/fold.h"
 
 namespace gyrfalcon {
 namespace {
@@ -283,6 +284,7 @@ class Compiler {
     WarnManyTypes(definition, *types);
     if (const auto async = FindEventType("asyncevent")) rule.event_types.set(async->index);
     NoteFields(rule);
+    rule.condition = FoldConstants(std::move(rule.condition));
     return true;
   }
 
