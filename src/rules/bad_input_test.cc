@@ -222,6 +222,10 @@ TEST(BadInput, ListsWithOddNamesAndEmptyLists) {
                     }) + "z)"));
   ExpectLoads("- list: none\n  items: []\n" + RuleText("r", "evt.type = open and proc.name in (x" +
                                                                 Times(100'000, ", none") + ")"));
+  // An item that is empty is no empty list: the text can't be parsed (Falco).
+  ExpectError(
+      "- list: l\n  items: [a, '']\n" + RuleText("r", "evt.type = open and proc.name in (l)"),
+      "bad.yaml:5:");
   RuleLoader loader(AllFields());
   loader.AddFile("a.yaml",
                  "- list: a b\n  items: [x]\n- list: c d e\n  items: [y]\n- list: none\n  items: "

@@ -67,7 +67,6 @@ size_t ListExpander::NameLength(std::string_view text) const {
 }
 
 void ListExpander::AddPiece(std::string_view piece, Expanded& out) {
-  if (piece.empty()) return;
   if (!out.items.empty()) out.items += ", ";
   out.items += piece;
   if (out.items.size() <= kExpandedTextMax) return;
@@ -88,7 +87,7 @@ const ListDefinition* ListExpander::AddItems(Frame& frame) {
     const auto known = expanded_.find(item);
     if (known == expanded_.end()) return nested->second;
     if (known->second.too_long) frame.expanded = {{}, true};
-    AddPiece(known->second.items, frame.expanded);
+    if (!known->second.items.empty()) AddPiece(known->second.items, frame.expanded);
   }
   return nullptr;
 }
