@@ -1,5 +1,7 @@
 #include "cli/load_rules.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -20,6 +22,13 @@ Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
   const auto expanded = ExpandRulesPaths(paths);
   if (!expanded) return std::unexpected(expanded.error());
   for (const std::string& path : *expanded) {
+    // A pipe or a device might be waited on for ever.
+    std::error_code unreadable;
+    if (std::filesystem::exists(path, unreadable) &&
+        !std::filesystem::is_regular_file(path, unreadable)) {
+      return Fail(Fault::kEnvironment,
+                  fmt::format("{}: not a regular file; name a file or a folder", path));
+    }
     auto text = ReadWholeFile(path, kRulesFileBytesMax);
     if (!text) return std::unexpected(text.error());
     files.emplace_back(path, std::move(*text));

@@ -734,6 +734,7 @@ Value ExtractAllArgs(const Happening& happening, Scratch& scratch) {
     AppendPrinted(plain, PrintFormat::kPlain, text);
     // Falco's form: the plain value, then what it means where that says more.
     const Value resolved = Extract(arg, true, happening, scratch);
+    if (resolved.kind() != ValueKind::kText) continue;
     if (std::string_view(text).substr(begin) == resolved.text()) continue;
     text += '(';
     text += resolved.text();

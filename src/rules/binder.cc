@@ -222,6 +222,7 @@ class Binder {
     const std::span<const Operand> values = node.right->kind == Operand::Kind::kList
                                                 ? std::span<const Operand>(node.right->items)
                                                 : std::span(&*node.right, 1);
+    ReserveLiterals(values.size(), check);
     for (const Operand& value : values) {
       auto added = AddLiteral(value.text, check);
       if (!added) {

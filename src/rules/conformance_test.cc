@@ -458,6 +458,35 @@ TEST(Conformance, OfficialRules) {
   }
 }
 
+// Over the program's own fields, each file by itself and all of them with ours behind.
+TEST(Conformance, OfficialRulesLoadWithTheProgramsFields) {
+  const std::string kFiles[] = {"falco_rules.yaml", "falco-incubating_rules.yaml",
+                                "falco-sandbox_rules.yaml", "falco-deprecated_rules.yaml"};
+  Suite suite("official-rules");
+  SKIP_WITHOUT(suite);
+  if (!std::filesystem::exists(SharedPath("falco-rules"))) {
+    GTEST_SKIP() << "no falco-rules beside the repository";
+  }
+  RuleLoader all(AllFields());
+  for (const std::string& name : kFiles) {
+    const std::string text = FileText(SharedPath("falco-rules/" + name));
+    RuleLoader alone(AllFields());
+    alone.AddFile(name, text);
+    EXPECT_TRUE(alone.successful()) << Diagnostics(alone.results(), alone.files(), false);
+    all.AddFile(name, text);
+  }
+  all.AddFile("ours",
+              FileText(std::string(GYRFALCON_TEST_DATA) + "/../../rules/gyrfalcon_rules.yaml"));
+  const auto rules = all.Compile();
+  ASSERT_NE(rules, nullptr) << Diagnostics(all.results(), all.files(), false);
+  for (const Json& test : suite.cases()) {
+    const std::string id = test.at("rule");
+    const Rule* rule = rules->Find(id);
+    ASSERT_NE(rule, nullptr) << id;
+    suite.Check(id, rule->enabled ? "on" : "off", test.at("enabled").get<bool>() ? "on" : "off");
+  }
+}
+
 TEST(Conformance, Formatter) {
   Suite suite("formatter");
   SKIP_WITHOUT(suite);

@@ -148,5 +148,16 @@ TEST(Matchers, GlobIsFnmatchWithoutFlags) {
   EXPECT_TRUE(GlobMatch("ABC", "abc", Case::kIgnored));
 }
 
+TEST(Matchers, ManyStarsCostNoMoreThanPatternTimesText) {
+  const std::string text(100'000, 'a');
+  std::string stars;
+  for (int i = 0; i < 1'000; ++i) stars += "*a";
+  EXPECT_TRUE(GlobMatch(stars, text, Case::kSensitive));
+  EXPECT_FALSE(GlobMatch(stars + "*b", text, Case::kIgnored));
+  EXPECT_FALSE(PathPrefixMatch("/" + text, "/" + stars + "*b"));
+  EXPECT_FALSE(
+      GlobMatch("*" + std::string(1'000, '[') + "b", text.substr(0, 4'096), Case::kIgnored));
+}
+
 }  // namespace
 }  // namespace gyrfalcon

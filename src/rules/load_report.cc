@@ -54,35 +54,57 @@ struct Place {
   std::string_view line_text;
 };
 
-Place PlaceOf(const LoadProblem& problem, const std::vector<RulesFile>& files) {
-  Place place;
-  uint32_t offset = problem.origin.offset;
-  if (problem.origin.known() && problem.origin.file < files.size()) {
-    place.file = &files[problem.origin.file];
-  } else {
-    for (const LoadLocation& location : problem.context) {
-      const auto file = std::ranges::find(files, location.file, &RulesFile::name);
-      if (file == files.end()) continue;
-      place.file = &*file;
-      offset = location.position.offset;
+class PlaceFinder {
+ public:
+  explicit PlaceFinder(const std::vector<RulesFile>& files)
+      : files_(files), line_starts_(files.size()) {}
+
+  Place Find(const LoadProblem& problem) {
+    Place place;
+    uint32_t offset = problem.origin.offset;
+    if (problem.origin.known() && problem.origin.file < files_.size()) {
+      place.file = &files_[problem.origin.file];
+    } else {
+      for (const LoadLocation& location : problem.context) {
+        const auto file = std::ranges::find(files_, location.file, &RulesFile::name);
+        if (file == files_.end()) continue;
+        place.file = &*file;
+        offset = location.position.offset;
+      }
     }
+    if (place.file == nullptr) return place;
+    const std::string_view text = place.file->text;
+    const size_t at = std::min<size_t>(offset, text.size());
+    const std::vector<size_t>& starts = LineStarts(static_cast<size_t>(place.file - &files_[0]));
+    const auto next = std::ranges::upper_bound(starts, at);
+    place.line = static_cast<size_t>(next - starts.begin());
+    const size_t begin = *std::prev(next);
+    place.column = at - begin + 1;
+    place.line_text = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
+    return place;
   }
-  if (place.file == nullptr) return place;
-  const std::string_view text = place.file->text;
-  const size_t at = std::min<size_t>(offset, text.size());
-  const std::string_view before = text.substr(0, at);
-  place.line = static_cast<size_t>(std::ranges::count(before, '\n')) + 1;
-  const size_t line_break = before.rfind('\n');
-  const size_t begin = line_break == std::string_view::npos ? 0 : line_break + 1;
-  place.column = at - begin + 1;
-  place.line_text = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
-  return place;
-}
+
+ private:
+  // Looked up once a file: there may be as many problems as lines.
+  const std::vector<size_t>& LineStarts(size_t file) {
+    std::vector<size_t>& starts = line_starts_[file];
+    if (!starts.empty()) return starts;
+    const std::string& text = files_[file].text;
+    starts.push_back(0);
+    for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) {
+      starts.push_back(at + 1);
+    }
+    return starts;
+  }
+
+  const std::vector<RulesFile>& files_;
+  std::vector<std::vector<size_t>> line_starts_;
+};
 
 void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_name,
-                      const std::vector<RulesFile>& files, std::string& out) {
+                      PlaceFinder& places, std::string& out) {
   constexpr size_t kLineMax = 200;
-  const Place place = PlaceOf(problem, files);
+  const Place place = places.Find(problem);
   const std::string& name = place.file != nullptr ? place.file->name : fallback_name;
   out += name + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
   out += IsError(problem.code) ? "error: " : "warning: ";
@@ -127,9 +149,10 @@ std::string Diagnostics(const std::vector<LoadResult>& results, const std::vecto
   // Everything is compiled again after each file, so a problem can stand in several results.
   std::set<std::tuple<std::string, std::string, std::string>> seen;
   std::string out;
+  PlaceFinder places(files);
   const auto append_new = [&](const LoadProblem& problem, const std::string& name) {
     std::string text;
-    AppendDiagnostic(problem, name, files, text);
+    AppendDiagnostic(problem, name, places, text);
     if (seen.emplace(Describe(problem.code).name, problem.message, text).second) out += text;
   };
   for (const LoadResult& result : results) {

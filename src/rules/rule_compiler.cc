@@ -9,6 +9,7 @@
 #include "rules/binder.h"
 #include "rules/event_type_inference.h"
 #include "rules/expansion.h"
+#include "rules/fold.h"
 
 namespace gyrfalcon {
 namespace {
@@ -136,6 +137,7 @@ class Compiler {
   // Expands lists and parses; nullopt after reporting an error. `text` gets the expanded text.
   std::optional<Condition> ParseExpanded(const SourceText& source, const LoadContext& context,
                                          SourceText& text) {
+    if (lists_.Exhausted() || macros_.Exhausted()) return std::nullopt;  // reported once
     auto expanded = lists_.Expand(source);
     if (!expanded) {
       report_(ExpressionProblem(LoadCode::kErrCompileCondition, expanded.error(), context, source,
@@ -170,6 +172,7 @@ class Compiler {
 
   bool ResolveMacros(Condition& tree, uint32_t visibility, const LoadContext& context,
                      const SourceText& text) {
+    if (macros_.Exhausted()) return false;  // reported once
     auto outcome = macros_.Resolve(tree, visibility);
     if (outcome) return true;
     const MacroProblem& error = outcome.error();
@@ -182,8 +185,10 @@ class Compiler {
     return false;
   }
 
-  std::string SuggestMacro(std::string_view name) const {
-    if (name.empty()) return {};
+  std::string SuggestMacro(std::string_view name) {
+    // Each looks at every definition; after so many nobody reads them any more.
+    constexpr size_t kSuggestionsMax = 100;
+    if (name.empty() || ++suggestions_ > kSuggestionsMax) return {};
     std::vector<std::string_view> names;
     for (const MacroDefinition& macro : collector_.macros()) {
       if (macro.name == name) return "define it before it is used";
@@ -255,6 +260,7 @@ class Compiler {
     for (const BindProblem& warning : warnings) {
       report_(problem_of(warning, LoadCode::kCompileCondition));
     }
+    if (!CountRegexes(*bound, definition, text)) return false;
     rule.condition = std::move(*bound);
     const auto types = InferEventTypes(tree);
     if (!types) {
@@ -267,7 +273,32 @@ class Compiler {
     WarnManyTypes(definition, *types);
     if (const auto async = FindEventType("asyncevent")) rule.event_types.set(async->index);
     NoteFields(rule);
+    rule.condition = FoldConstants(std::move(rule.condition));
     return true;
+  }
+
+  // What all patterns of the rule set take together is limited.
+  bool CountRegexes(const BoundCondition& condition, const RuleDefinition& definition,
+                    const SourceText& text) {
+    constexpr size_t kInstructionsMax = 1'000'000;             // of RE2, 16 bytes each
+    if (regex_instructions_ > kInstructionsMax) return false;  // reported once
+    if (condition.check != nullptr) {
+      for (const auto& regex : condition.check->regexes) {
+        regex_instructions_ += static_cast<size_t>(regex->ProgramSize());
+      }
+      if (regex_instructions_ > kInstructionsMax) {
+        report_(ExpressionProblem(
+            LoadCode::kErrCompileCondition,
+            "the regex patterns of all conditions together are too large: use shorter or fewer "
+            "patterns, or fewer repetitions",
+            definition.condition_context, text, condition.check->position,
+            condition.check->origin));
+        return false;
+      }
+    }
+    return std::ranges::all_of(condition.children, [&](const BoundCondition& child) {
+      return CountRegexes(child, definition, text);
+    });
   }
 
   void WarnManyTypes(const RuleDefinition& definition, const EventTypeSet& types) {
@@ -285,12 +316,11 @@ class Compiler {
     const auto note_never = [&](const BoundField& field) {
       if (field.def->availability == Availability::kNever) rule.never_fields.insert(field.Name());
     };
+    std::set<std::string> seen;
     ForEachField(rule.condition, [&](const BoundField& field) {
       note_never(field);
-      std::string name = field.Name();
-      if (std::ranges::find(rule.fields, name) == rule.fields.end()) {
-        rule.fields.push_back(std::move(name));
-      }
+      const auto [name, is_new] = seen.insert(field.Name());
+      if (is_new) rule.fields.push_back(*name);
     });
     for (const OutputFormat::Segment& segment : rule.format.segments()) {
       ForEachField(segment.operand, note_never);
@@ -460,6 +490,8 @@ class Compiler {
   ListExpander lists_;
   MacroResolver macros_;
   std::vector<SourceText> texts_;  // of the macros, lists expanded
+  size_t regex_instructions_ = 0;
+  size_t suggestions_ = 0;
 };
 
 }  // namespace

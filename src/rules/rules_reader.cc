@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
@@ -142,19 +144,20 @@ class FileReader {
     auto version = ReadPluginVersion(entry, inner);
     if (!version) return std::unexpected(std::move(version.error()));
     inner.back().item_name = version->name;
+    std::set<std::string> names = {version->name};
     requirement.alternatives.push_back(std::move(*version));
     const YamlNode* alternatives = entry.Find("alternatives");
     if (alternatives != nullptr && !alternatives->IsSequence()) {
       return ItemError(LoadCode::kErrYamlValidate,
                        "Value of plugin version alternatives must be a sequence", inner);
     }
-    for (const YamlNode& node :
-         alternatives != nullptr ? alternatives->items : std::vector<YamlNode>{}) {
+    const std::span<const YamlNode> others =
+        alternatives != nullptr ? std::span(alternatives->items) : std::span<const YamlNode>();
+    for (const YamlNode& node : others) {
       auto other = ReadPluginVersion(
           node, Inside(inner, "required plugin versions alternative", "", node.position));
       if (!other) return std::unexpected(std::move(other.error()));
-      for (const PluginRequirement::Version& known : requirement.alternatives) {
-        if (known.name != other->name) continue;
+      if (!names.insert(other->name).second) {
         return ItemError(
             LoadCode::kErrValidate,
             "Defined multiple alternative version requirements for plugin '" + other->name + "'",

@@ -59,6 +59,13 @@ expect 1 rules check --json "$scratch/bad1.yaml"
 says out '^\{"falco_load_results":\['
 expect 3 replay $data/new/hello.trace -r "$scratch/absent.yaml"
 says err 'absent.yaml'
+# Nobody writes into the pipe: it must not be waited on.
+mkfifo "$scratch/pipe.yaml"
+ln -s /dev/zero "$scratch/device.yaml"
+for file in pipe device; do
+  expect 3 -V "$scratch/$file.yaml"
+  says err "$file.yaml: not a regular file"
+done
 
 # A field that gVisor never tells loads, and is told about once.
 cat >"$scratch/never.yaml" <<'EOF'
