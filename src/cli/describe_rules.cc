@@ -55,6 +55,10 @@ int PrintRulesVerdict(const std::vector<std::string>& paths, const Config& confi
   }
   const std::string problems = Diagnostics(loader.results(), loader.files(), true);
   if (!problems.empty()) fmt::print(stderr, "{}\n", problems);
+  // Not part of the verdict: Falco has no such warning.
+  if (const auto rules = loader.Compile(); rules != nullptr && !config.format.json_output) {
+    for (const std::string& warning : rules->FieldWarnings()) fmt::print(stderr, "{}\n", warning);
+  }
   return loader.successful() ? kExitOk : kExitNotWell;
 }
 

@@ -103,9 +103,11 @@ std::expected<OutputFormat, std::string> OutputFormat::Parse(std::string_view te
 
 Value OutputFormat::ExtractSegment(const Segment& segment, const Happening& happening,
                                    Scratch& scratch) {
-  const bool filter_only = segment.operand.kind == BoundOperand::Kind::kField &&
-                           (segment.operand.field.flags & kFilterOnly) != 0;
-  return filter_only ? Value() : Extract(segment.operand, happening, scratch);
+  if (segment.operand.kind != BoundOperand::Kind::kField) {
+    return Extract(segment.operand, happening, scratch);
+  }
+  const BoundField& field = segment.operand.field;
+  return (field.flags & kFilterOnly) != 0 ? Value() : field.ExtractPrinted(happening, scratch);
 }
 
 void OutputFormat::Render(const Happening& happening, Scratch& scratch, std::string& out) const {

@@ -291,19 +291,13 @@ class Compiler {
   }
 
   static void NoteFields(Rule& rule) {
-    const auto note_never = [&](const BoundField& field) {
-      if (field.def->availability == Availability::kNever) rule.never_fields.insert(field.Name());
-    };
     ForEachField(rule.condition, [&](const BoundField& field) {
-      note_never(field);
       std::string name = field.Name();
+      if (field.def->availability == Availability::kNever) rule.never_fields.insert(name);
       if (std::ranges::find(rule.fields, name) == rule.fields.end()) {
         rule.fields.push_back(std::move(name));
       }
     });
-    for (const OutputFormat::Segment& segment : rule.format.segments()) {
-      ForEachField(segment.operand, note_never);
-    }
   }
 
   void WarnDeprecated(const Condition& tree, const RuleDefinition& definition,

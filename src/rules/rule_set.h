@@ -47,7 +47,7 @@ struct Rule {
   BoundCondition condition;
   EventTypeSet event_types;            // asyncevent included
   std::vector<std::string> fields;     // that the condition reads, in order, each once
-  std::set<std::string> never_fields;  // of condition and output: always missing under gVisor
+  std::set<std::string> never_fields;  // of the condition: always missing under gVisor
   std::vector<std::string> operators;
 };
 
@@ -81,8 +81,8 @@ class RuleSet {
     plan_->Evaluate(happening, scratch, matches);
   }
 
-  // Fields that some enabled rule names and that gVisor never feeds.
-  std::set<std::string> NeverFields() const;
+  // A line for each enabled rule whose condition asks fields that gVisor never feeds.
+  std::vector<std::string> FieldWarnings() const;
 
  private:
   std::vector<Rule> rules_;
