@@ -80,6 +80,10 @@ int PrintRulesVerdict(const std::vector<std::string>& paths, const Config& confi
   for (const std::string& unmet : loader.UnmetPlugins()) {
     fmt::print(stderr, "warning: {}\n", unmet);
   }
+  // Not part of the verdict: Falco has no such warning.
+  if (const auto rules = loader.Compile(); rules != nullptr && !config.format.json_output) {
+    for (const std::string& warning : rules->FieldWarnings()) fmt::print(stderr, "{}\n", warning);
+  }
   return successful ? kExitOk : kExitNotWell;
 }
 

@@ -59,10 +59,8 @@ Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadO
   }
   for (std::string& unmet : loader.UnmetPlugins()) loaded.warnings.push_back(std::move(unmet));
   loaded.rules = loader.Compile();
-  const std::set<std::string> never = loaded.rules->NeverFields();
-  if (!never.empty()) {
-    loaded.warnings.push_back(fmt::format(
-        "gVisor never tells these fields, so they are always missing: {}", fmt::join(never, ", ")));
+  for (std::string& warning : loaded.rules->FieldWarnings()) {
+    loaded.warnings.push_back(std::move(warning));
   }
   return loaded;
 }

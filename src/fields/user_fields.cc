@@ -23,7 +23,7 @@ constexpr FieldDef kRows[] = {
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Uint(h.process->credentials.effective_uid);
         },
-        "Effective user id.", Availability::kYes),
+        "Effective user id.", Availability::kYes, "UINT32"),
     NameField(
         "user.name",
         [](const BoundField&, const Happening& h, Scratch& scratch) {
@@ -62,7 +62,7 @@ constexpr FieldDef kRows[] = {
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Uint(h.process->credentials.effective_gid);
         },
-        "Effective group id.", Availability::kYes),
+        "Effective group id.", Availability::kYes, "UINT32"),
     NameField(
         "group.name",
         [](const BoundField&, const Happening& h, Scratch& scratch) {

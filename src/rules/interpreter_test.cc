@@ -19,6 +19,7 @@ const FieldCatalog& Fields() {
     fields.Add(FieldType::kInt, "t.int");
     fields.Add(FieldType::kBool, "t.bool");
     fields.Add(FieldType::kPort, "t.port");
+    fields.Add(FieldType::kDistance, "t.distance");
     const auto add = [&](std::string_view name, FieldType type, uint8_t flags) {
       FieldDef row{};
       row.type = type;
@@ -41,6 +42,7 @@ void SetValues() {
   values.Set("t.int", Value::Int(-3));
   values.Set("t.bool", Value::Bool(true));
   values.Set("t.port", Value::Uint(443));
+  values.Set("t.distance", Value::Uint(20));
   const Value client = values.Ip(*IpAddress::Parse("10.1.2.3"));
   const Value server = values.Ip(*IpAddress::Parse("8.8.8.8"));
   values.SetList("t.sides", {client, server});
@@ -88,6 +90,9 @@ TEST(Interpreter, FollowsTheTable) {
       {"t.bool = true", true},
       {"t.port = https", true},
       {"t.port in (80, 443)", true},
+      {"t.distance = 20", true},
+      {"t.distance = 21", true},
+      {"t.distance = 19", false},
       {"t.sides = 8.8.8.8", true},
       {"t.sides != 8.8.8.8", false},
       {"t.sides != 1.1.1.1", true},

@@ -230,6 +230,7 @@ Outcome AddLiteral(std::string_view text, BoundCheck& check) {
       return AddBool(text, check);
     case FieldType::kInt:
     case FieldType::kUint:
+    case FieldType::kDistance:
       return AddNumber(text, check);
     case FieldType::kDouble:
       return AddDouble(text, check);

@@ -138,9 +138,9 @@ void OutputFormat::AddFieldsOf(const BoundOperand& operand) {
 
 Value OutputFormat::ExtractOperand(const BoundOperand& operand, const Happening& happening,
                                    Scratch& scratch) {
-  const bool filter_only =
-      operand.kind == BoundOperand::Kind::kField && (operand.field.flags & kFilterOnly) != 0;
-  return filter_only ? Value() : Extract(operand, happening, scratch);
+  if (operand.kind != BoundOperand::Kind::kField) return Extract(operand, happening, scratch);
+  const BoundField& field = operand.field;
+  return (field.flags & kFilterOnly) != 0 ? Value() : field.ExtractPrinted(happening, scratch);
 }
 
 void OutputFormat::Render(const Happening& happening, Scratch& scratch, std::string& out) const {

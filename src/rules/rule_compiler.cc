@@ -313,18 +313,12 @@ class Compiler {
   }
 
   static void NoteFields(Rule& rule) {
-    const auto note_never = [&](const BoundField& field) {
-      if (field.def->availability == Availability::kNever) rule.never_fields.insert(field.Name());
-    };
     std::set<std::string> seen;
     ForEachField(rule.condition, [&](const BoundField& field) {
-      note_never(field);
       const auto [name, is_new] = seen.insert(field.Name());
+      if (field.def->availability == Availability::kNever) rule.never_fields.insert(*name);
       if (is_new) rule.fields.push_back(*name);
     });
-    for (const OutputFormat::Segment& segment : rule.format.segments()) {
-      ForEachField(segment.operand, note_never);
-    }
   }
 
   void WarnUnsafe(const Condition& tree, const RuleDefinition& definition) {

@@ -43,7 +43,7 @@ struct Rule {
   BoundCondition condition;
   EventTypeSet event_types;            // asyncevent included
   std::vector<std::string> fields;     // that the condition reads, in order, each once
-  std::set<std::string> never_fields;  // of condition and output: always missing under gVisor
+  std::set<std::string> never_fields;  // of the condition: always missing under gVisor
 };
 
 // `first`: the first rule that matches an event, in order of loading; `all`: every one.
@@ -76,8 +76,8 @@ class RuleSet {
     plan_->Evaluate(happening, scratch, matches);
   }
 
-  // Fields that some enabled rule names and that gVisor never feeds.
-  std::set<std::string> NeverFields() const;
+  // A line for each enabled rule whose condition asks fields that gVisor never feeds.
+  std::vector<std::string> FieldWarnings() const;
 
  private:
   std::vector<Rule> rules_;

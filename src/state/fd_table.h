@@ -60,6 +60,7 @@ struct File : ArenaObject<File> {
   bool connected = false;
   bool listening = false;
   uint32_t open_flags = 0;        // O_*; 0 when not known
+  uint64_t inode = 0;             // 0: not known
   std::pmr::string name;          // absolute path, or the path of a Unix socket; "" when none
   std::pmr::string name_raw;      // as the program passed it
   std::optional<Endpoint> local;  // absent: not known (gVisor does not tell it for connect)

@@ -83,6 +83,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
                 .process = {},
                 .container = {},
                 .sink = sink};
+  if (messages_ == 1) first_time_ns_ = moment.time_ns;
   if (!moment.point.event_type && event.type() != MessageType::kSentryExitNotifyParent) {
     counters_.Add(StateCounter::kUnknownSyscall);
   }
@@ -372,6 +373,7 @@ Happening Sandbox::Describe(const Moment& moment) const {
   happening.type = moment.point.event_type.value_or(EventType{});
   happening.number = messages_;
   happening.time_ns = moment.time_ns;
+  happening.first_time_ns = first_time_ns_;
   happening.event = &moment.event;
   happening.point = moment.point.point;
   happening.process = moment.process.get();
@@ -430,7 +432,7 @@ void Sandbox::OnRaw(Moment& moment) {
   if (moment.event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_)) return;
   const uint64_t sysno = moment.event.sysno();
   if (SchematisedPoint(sysno, arch_) == nullptr) {
-    TellReturn(moment);
+    TellRaw(moment);
     return;
   }
   if (sysno < schematised_.size() && schematised_.test(sysno)) return;  // a tripwire
@@ -454,7 +456,7 @@ void Sandbox::SettleRaw(const Event* next, HappeningSink& sink) {
                 .process = thread->second.process,
                 .container = thread->second.process->container,
                 .sink = sink};
-  TellReturn(moment);
+  TellRaw(moment);
 }
 
 void Sandbox::TellSyntheticExec(Moment& moment) {

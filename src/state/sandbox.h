@@ -145,6 +145,7 @@ class Sandbox {
   void FillStandardFds(const Event& event, Process& process);
 
   // sandbox_files.cc
+  void TellRaw(Moment& moment);
   void OnOpen(Moment& moment);
   void OnCloseEnter(Moment& moment);
   void OnClose(Moment& moment);
@@ -192,6 +193,7 @@ class Sandbox {
   std::deque<uint64_t> written_order_;  // the same, oldest first
   int32_t acting_tid_ = 0;              // of the message at hand
   uint64_t messages_ = 0;
+  int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point
   bool has_sentry_clone_ = false;
   bool has_task_exit_ = false;

@@ -264,7 +264,10 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
       if (const uint32_t tty = TerminalOf(info); tty != 0) process.tty = tty;
     }
     const bool is_socket = info.socket_family != 0;
-    if (process.fds->Find(fd) != nullptr && !is_socket) continue;
+    if (File* known = process.fds->Find(fd); known != nullptr && !is_socket) {
+      if (known->inode == 0) known->inode = info.inode;
+      continue;
+    }
     Ref<File> file;
     if (is_socket) {
       const FileType type = info.socket_family == AF_INET    ? FileType::kIpv4
@@ -283,6 +286,7 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
       if (S_ISDIR(info.mode)) file->type = FileType::kDirectory;
       if (S_ISFIFO(info.mode)) file->type = FileType::kPipe;
     }
+    file->inode = info.inode;
     SetFd(process, fd, std::move(file), false);
   }
 }
