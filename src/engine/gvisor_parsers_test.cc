@@ -183,14 +183,12 @@ TEST_F(GvisorParsers, ContainerIds) {
   });
 }
 
+// A list is its items, each with a NUL behind it.
 std::string Printed(const json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return value.dump();
   std::string out;
-  for (const json& item : value) {
-    if (!out.empty()) out += ' ';
-    out += item.get<std::string>();
-  }
+  for (const json& item : value) out += item.get<std::string>() + '\0';
   return out;
 }
 
