@@ -88,14 +88,14 @@ void PrintFieldClass(std::string_view name, const std::vector<const FieldDef*>& 
   }
   for (const FieldDef* field : fields) {
     if (options.markdown) {
-      fmt::print("`{}` | {} | {}\n", field->name, TypeName(field->type), field->help);
+      fmt::print("`{}` | {} | {}\n", field->name, FalcoTypeName(*field), field->help);
       continue;
     }
     const bool long_name = field->name.size() >= kHelpColumn;
     fmt::print("{:<{}}", field->name, kHelpColumn);
     if (long_name) fmt::print("\n{:<{}}", "", kHelpColumn);
     const std::string type =
-        options.verbose ? fmt::format("(Type: {}) ", TypeName(field->type)) : std::string();
+        options.verbose ? fmt::format("(Type: {}) ", FalcoTypeName(*field)) : std::string();
     fmt::print("{}\n", Wrapped(type + std::string(field->help), kHelpColumn));
   }
   fmt::print("\n");
@@ -226,7 +226,6 @@ int PrintSupport(const std::vector<std::string>& args, const std::string& config
   }
   std::string config_text;
   if (!config_file.empty()) {
-    constexpr size_t kConfigBytesMax = 4 * 1024 * 1024;
     auto text = ReadWholeFile(config_file, kConfigBytesMax);
     if (!text) return Report(text.error());
     config_text = std::move(*text);

@@ -25,14 +25,10 @@ std::string_view AvailabilityName(Availability availability) {
   return kNames[static_cast<size_t>(availability)];
 }
 
-std::string_view FalcoType(const FieldDef& field) {
-  return field.falco_type.empty() ? FalcoTypeName(field.type) : field.falco_type;
-}
-
 nlohmann::json FieldJson(const FieldDef& field) {
   return {{"name", field.name},
           {"type", TypeName(field.type)},
-          {"falco_type", FalcoType(field)},
+          {"falco_type", FalcoTypeName(field)},
           {"deprecated", (field.flags & kDeprecated) != 0},
           {"argument", field.arg != ArgForm::kNone},
           {"list", (field.flags & kIsList) != 0},

@@ -136,6 +136,10 @@ struct FieldDef {
   Extractor extract_printed = nullptr;
 };
 
+inline std::string_view FalcoTypeName(const FieldDef& field) {
+  return field.falco_type.empty() ? FalcoTypeName(field.type) : field.falco_type;
+}
+
 // The set of fields that rules are compiled against. `rows` must be sorted by name and outlive it.
 class FieldCatalog {
  public:

@@ -76,11 +76,11 @@ class Recording {
 #define SKIP_WITHOUT_RECORDING(recording) \
   if ((recording).missing()) GTEST_SKIP() << "no recordings beside the repository"
 
-// Every field of Falco's, with values that a test sets.
+// The program's own fields, with values that a test sets.
 inline TestCatalog& RecordedFields() {
   static TestCatalog catalog = [] {
     TestCatalog all;
-    all.AddCsv(RecordedPath("spec/fields.csv"));
+    all.AddReal();
     return all;
   }();
   return catalog;
