@@ -32,7 +32,7 @@ Result<std::vector<std::pair<std::string, std::string>>> FilesToCheck(
       std::ranges::move(*found, std::back_inserter(files));
       continue;
     }
-    auto text = ReadWholeFile(path, kRulesFileBytesMax);
+    auto text = ReadRulesFile(path);
     if (!text) return std::unexpected(text.error());
     files.emplace_back(path, std::move(*text));
   }

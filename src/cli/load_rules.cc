@@ -12,6 +12,17 @@ namespace gyrfalcon {
 
 extern const std::string_view kEmbeddedRules;  // rules/gyrfalcon_rules.yaml
 
+Result<std::string> ReadRulesFile(const std::string& path) {
+  // A pipe or a device might be waited on for ever.
+  std::error_code unreadable;
+  if (std::filesystem::exists(path, unreadable) &&
+      !std::filesystem::is_regular_file(path, unreadable)) {
+    return Fail(Fault::kEnvironment,
+                fmt::format("{}: not a regular file; name a file or a folder", path));
+  }
+  return ReadWholeFile(path, kRulesFileBytesMax);
+}
+
 Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
     const std::vector<std::string>& paths) {
   std::vector<std::pair<std::string, std::string>> files;
@@ -22,14 +33,7 @@ Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
   const auto expanded = ExpandRulesPaths(paths);
   if (!expanded) return std::unexpected(expanded.error());
   for (const std::string& path : *expanded) {
-    // A pipe or a device might be waited on for ever.
-    std::error_code unreadable;
-    if (std::filesystem::exists(path, unreadable) &&
-        !std::filesystem::is_regular_file(path, unreadable)) {
-      return Fail(Fault::kEnvironment,
-                  fmt::format("{}: not a regular file; name a file or a folder", path));
-    }
-    auto text = ReadWholeFile(path, kRulesFileBytesMax);
+    auto text = ReadRulesFile(path);
     if (!text) return std::unexpected(text.error());
     files.emplace_back(path, std::move(*text));
   }

@@ -150,7 +150,7 @@ expect 1 replay "$capture" -r "$scratch/rules.yaml" -p '%no.such'
 
 # %container.info prints nothing.
 replay -o rule_matching=all
-says out 'Warning second echo$'
+says out 'Warning second echo $' # as in Falco, the blank before it stays
 says err 'rules.yaml: 1 warnings'
 
 # Where alerts go.
