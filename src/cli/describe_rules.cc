@@ -69,7 +69,7 @@ int PrintRulesVerdict(const std::vector<std::string>& paths, const Config& confi
     if (description.empty()) return NoSuchRule(describe.rule);
   }
   if (config.format.json_output) {
-    fmt::print("{}\n", LoadResultsJson(loader.results(), description));
+    fmt::print("{}\n", LoadResultsJson(loader.results(), loader.files(), description));
   } else {
     for (const LoadResult& result : loader.results()) fmt::print("{}\n", VerdictText(result));
     if (!description.empty()) fmt::print("\n{}", description);

@@ -52,6 +52,28 @@ Result<std::string> Deviations(const std::string& root) {
   return out;
 }
 
+// Where our alerts on the recordings are not Falco's, and why.
+Result<std::string> AlertDeviations(const std::string& root) {
+  const std::string path = root + "/tests/conformance/alert-deviations.json";
+  const auto text = ReadWholeFile(path, kBytesMax);
+  if (!text) return std::unexpected(text.error());
+  const auto list = nlohmann::json::parse(*text, nullptr, false);
+  if (!list.is_array()) return Fail(Fault::kInput, path + ": not a JSON list");
+  std::string out = "| rule | what | recordings | why |\n|---|---|---|---|\n";
+  for (const auto& item : list) {
+    std::string captures;
+    const auto counts = item.value("captures", nlohmann::json::object());
+    for (const auto& [name, count] : counts.items()) {
+      captures += (captures.empty() ? "" : ", ") + name;
+    }
+    std::string what = item.value("what", "");
+    if (what == "field") what = fmt::format("`{}`", item.value("field", ""));
+    out += fmt::format("| {} | {} | {} | {} |\n", MarkdownCell(item.value("rule", "")), what,
+                       captures, MarkdownCell(item.value("reason", "")));
+  }
+  return out;
+}
+
 constexpr Part kParts[] = {
     {"config/gyrfalcon.yaml", "",
      [](const std::string&) { return Result<std::string>(DefaultConfigYaml()); }},
@@ -63,6 +85,7 @@ constexpr Part kParts[] = {
      [](const std::string&) { return Result<std::string>(FalcoFlagsMarkdown()); }},
     {"docs/moving-from-falco.md", "fields", FieldsNeverTold},
     {"docs/moving-from-falco.md", "deviations", Deviations},
+    {"docs/moving-from-falco.md", "alerts", AlertDeviations},
 };
 
 // `text` with the named part made anew.

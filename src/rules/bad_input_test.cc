@@ -51,7 +51,7 @@ Outcome Load(const std::string& yaml) {
   outcome.successful = loader.successful();
   outcome.errors = loader.results()[0].errors.size();
   outcome.text = Diagnostics(loader.results(), loader.files(), true);
-  LoadResultsJson(loader.results());
+  LoadResultsJson(loader.results(), loader.files());
   outcome.text.resize(std::min<size_t>(outcome.text.size(), 2000));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
   return outcome;

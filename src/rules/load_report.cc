@@ -30,20 +30,16 @@ Json ProblemJson(const LoadProblem& problem) {
                {"message", problem.message},
                {"context", {{"locations", locations}, {"snippet", problem.snippet}}}};
   if (!problem.deprecated_field.empty()) json["deprecated_field"] = problem.deprecated_field;
-  if (!problem.suggestion.empty()) json["suggestion"] = problem.suggestion;
   return json;
 }
 
-// Falco stops at a file's first error. What was found beyond it stands under a key of its own, so
-// that scripts for Falco see what they expect.
-void AddProblems(const std::vector<LoadProblem>& problems, std::string_view key, Json& json) {
-  Json expected = Json::array();
-  Json further = Json::array();
+// Falco stops at a file's first error.
+Json FalcosProblems(const std::vector<LoadProblem>& problems) {
+  Json list = Json::array();
   for (const LoadProblem& problem : problems) {
-    (problem.beyond_first_error ? further : expected).push_back(ProblemJson(problem));
+    if (!problem.beyond_first_error) list.push_back(ProblemJson(problem));
   }
-  json[key] = std::move(expected);
-  if (!further.empty()) json["further_" + std::string(key)] = std::move(further);
+  return list;
 }
 
 // A place as a person counts it.
@@ -101,14 +97,48 @@ class PlaceFinder {
   std::vector<std::vector<size_t>> line_starts_;
 };
 
-void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_name,
-                      PlaceFinder& places, std::string& out) {
+// Calls `visit(problem, file name, place)` for each problem, once: everything is compiled again
+// after each file, so one can stand in several results.
+template <class Visit>
+void ForEachProblem(const std::vector<LoadResult>& results, const std::vector<RulesFile>& files,
+                    bool with_warnings, Visit visit) {
+  std::set<std::tuple<LoadCode, std::string, std::string, size_t, size_t>> seen;
+  PlaceFinder places(files);
+  const auto visit_new = [&](const LoadProblem& problem, const std::string& result_name) {
+    const Place place = places.Find(problem);
+    const std::string& name = place.file != nullptr ? place.file->name : result_name;
+    const bool is_new =
+        seen.emplace(problem.code, problem.message, name, place.line, place.column).second;
+    if (is_new) visit(problem, name, place);
+  };
+  for (const LoadResult& result : results) {
+    for (const LoadProblem& problem : result.errors) visit_new(problem, result.name);
+    if (!with_warnings) continue;
+    for (const LoadProblem& problem : result.warnings) visit_new(problem, result.name);
+  }
+}
+
+std::string MessageOf(const LoadProblem& problem) {
+  return problem.message.empty() ? std::string(Describe(problem.code).brief) : problem.message;
+}
+
+Json DiagnosticJson(const LoadProblem& problem, const std::string& name, const Place& place) {
+  Json json = {{"severity", IsError(problem.code) ? "error" : "warning"},
+               {"code", Describe(problem.code).name},
+               {"message", MessageOf(problem)},
+               {"file", name},
+               {"line", place.line},
+               {"column", place.column}};
+  if (!problem.suggestion.empty()) json["suggestion"] = problem.suggestion;
+  return json;
+}
+
+void AppendDiagnostic(const LoadProblem& problem, const std::string& name, const Place& place,
+                      std::string& out) {
   constexpr size_t kLineMax = 200;
-  const Place place = places.Find(problem);
-  const std::string& name = place.file != nullptr ? place.file->name : fallback_name;
   out += name + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
   out += IsError(problem.code) ? "error: " : "warning: ";
-  out += problem.message.empty() ? std::string(Describe(problem.code).brief) : problem.message;
+  out += MessageOf(problem);
   for (const LoadLocation& location : problem.context) {
     if (location.item_name.empty() ||
         (location.item_type != "rule" && location.item_type != "macro" &&
@@ -126,12 +156,14 @@ void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_na
 
 }  // namespace
 
-std::string LoadResultsJson(const std::vector<LoadResult>& results, std::string_view descriptions) {
+std::string LoadResultsJson(const std::vector<LoadResult>& results,
+                            const std::vector<RulesFile>& files, std::string_view descriptions) {
   Json list = Json::array();
   for (const LoadResult& result : results) {
-    Json json = {{"name", result.name}, {"successful", result.successful()}};
-    AddProblems(result.errors, "errors", json);
-    AddProblems(result.warnings, "warnings", json);
+    Json json = {{"name", result.name},
+                 {"successful", result.successful()},
+                 {"errors", FalcosProblems(result.errors)},
+                 {"warnings", FalcosProblems(result.warnings)}};
     if (!result.schema_outcomes.empty()) {
       json["schema_valid"] = result.schema_valid();
       json["schema_warnings"] =
@@ -139,27 +171,23 @@ std::string LoadResultsJson(const std::vector<LoadResult>& results, std::string_
     }
     list.push_back(std::move(json));
   }
-  Json out = {{"falco_load_results", std::move(list)}};
+  Json diagnostics = Json::array();
+  ForEachProblem(results, files, true, [&](const auto& problem, const auto& name, const auto& at) {
+    diagnostics.push_back(DiagnosticJson(problem, name, at));
+  });
+  Json out = {{"falco_load_results", std::move(list)},
+              {"gyrfalcon_diagnostics", std::move(diagnostics)}};
   if (!descriptions.empty()) out["falco_describe_results"] = Json::parse(descriptions);
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string Diagnostics(const std::vector<LoadResult>& results, const std::vector<RulesFile>& files,
                         bool with_warnings) {
-  // Everything is compiled again after each file, so a problem can stand in several results.
-  std::set<std::tuple<std::string, std::string, std::string>> seen;
   std::string out;
-  PlaceFinder places(files);
-  const auto append_new = [&](const LoadProblem& problem, const std::string& name) {
-    std::string text;
-    AppendDiagnostic(problem, name, places, text);
-    if (seen.emplace(Describe(problem.code).name, problem.message, text).second) out += text;
-  };
-  for (const LoadResult& result : results) {
-    for (const LoadProblem& problem : result.errors) append_new(problem, result.name);
-    if (!with_warnings) continue;
-    for (const LoadProblem& problem : result.warnings) append_new(problem, result.name);
-  }
+  ForEachProblem(results, files, with_warnings,
+                 [&](const auto& problem, const auto& name, const auto& place) {
+                   AppendDiagnostic(problem, name, place, out);
+                 });
   return out;
 }
 

@@ -111,9 +111,11 @@ std::string VerboseText(const LoadResult& result);
 std::string VerdictText(const LoadResult& result);
 
 // `{"falco_load_results":[…]}`, the object that `-V` prints with JSON output; with `descriptions`
-// (the JSON of DescribeJson) also `"falco_describe_results"`. What was found beyond a file's first
-// error is in `further_errors` and `further_warnings`.
+// (the JSON of DescribeJson) also `"falco_describe_results"`. These are as Falco has them, which
+// stops at a file's first error; `"gyrfalcon_diagnostics"` beside them has all problems, with lines
+// and columns from 1 and suggestions.
 std::string LoadResultsJson(const std::vector<LoadResult>& results,
+                            const std::vector<RulesFile>& files,
                             std::string_view descriptions = {});
 
 // "rules.yaml:3:17: error: … (LOAD_…)" with the line, a caret under the column and the suggestion;

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   RuleLoader loader(FuzzCatalog());
   loader.AddFile("fuzz.yaml", text);
   for (const LoadResult& result : loader.results()) VerboseText(result);
-  LoadResultsJson(loader.results());
+  LoadResultsJson(loader.results(), loader.files());
   Diagnostics(loader.results(), loader.files(), true);
   const bool successful = loader.successful();
   if ((loader.Compile() != nullptr) != successful) std::abort();
