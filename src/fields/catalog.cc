@@ -69,8 +69,17 @@ Value BoundField::Extract(const Happening& happening, Scratch& scratch) const no
 }
 
 Value BoundField::ExtractPrinted(const Happening& happening, Scratch& scratch) const noexcept {
-  return def->extract_printed == nullptr ? Extract(happening, scratch)
-                                         : def->extract_printed(*this, happening, scratch);
+  const Value value = def->extract_printed == nullptr
+                          ? Extract(happening, scratch)
+                          : def->extract_printed(*this, happening, scratch);
+  if (value.kind() != ValueKind::kList || (flags & kAnyAncestor) == 0) return value;
+  if (value.items().empty()) return {};
+  std::string text;
+  for (const Value& item : value.items()) {
+    if (&item != &value.items().front()) text += ' ';
+    AppendPrinted(item, print, text);
+  }
+  return Value::Text(scratch.Copy(text));
 }
 
 const FieldDef* FieldCatalog::Find(std::string_view name) const {

@@ -106,7 +106,8 @@ struct BoundField {
 
   std::string Name() const;  // as written in a rule: "proc.aname[2]"
   Value Extract(const Happening& happening, Scratch& scratch) const noexcept;
-  // The value for an output, where some fields show something else than what a condition asks.
+  // The value for an output, where some fields show something else than what a condition asks:
+  // all ancestors, for instance, are one text there, with blanks between them.
   Value ExtractPrinted(const Happening& happening, Scratch& scratch) const noexcept;
 };
 

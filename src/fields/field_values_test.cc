@@ -355,14 +355,7 @@ class Replayed : private HappeningSink {
     const bool filter_only = (asked_->flags & kFilterOnly) != 0;
     const Value value = filter_only ? Value() : asked_->ExtractPrinted(happening, scratch_);
     answer_->clear();
-    if (value.kind() == ValueKind::kList && QuantifiesOverItems(asked_->flags)) {
-      for (const Value& item : value.items()) {
-        if (!answer_->empty()) *answer_ += ' ';
-        AppendPrinted(item, asked_->print, *answer_);
-      }
-    } else {
-      AppendPrinted(value, asked_->print, *answer_);
-    }
+    AppendPrinted(value, asked_->print, *answer_);
   }
 
   const FalcoEvent& event_;

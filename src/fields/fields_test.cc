@@ -170,7 +170,7 @@ TEST_F(FieldsTest, AncestorsAreCountedFromTheProcessItself) {
       {"proc.aname", "1", "p3"},
       {"proc.aname", "3", "init"},
       {"proc.aname", "4", "<NA>"},
-      {"proc.aname", {}, "(p3,p2,init)"},
+      {"proc.aname", {}, "p3 p2 init"},
       {"proc.pname", {}, "p3"},
       {"proc.pcmdline", {}, "p3 arg"},
       {"proc.apid", "2", "2"},

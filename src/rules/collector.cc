@@ -284,7 +284,7 @@ Collector::Outcome Collector::MergeException(RuleDefinition& rule, ExceptionDefi
     warn_(std::move(warning));
   }
   known->values.insert(known->values.end(), exception.values.begin(), exception.values.end());
-  return ValidateException(*known);
+  return {};
 }
 
 Collector::Outcome Collector::ValidateException(ExceptionDefinition& exception) const {
@@ -316,11 +316,6 @@ Collector::Outcome Collector::ValidateListForm(ExceptionDefinition& exception) c
           NearestField(catalog_, field.text));
     }
   }
-  for (const ExceptionEntry& tuple : exception.values) {
-    if (!tuple.is_list || tuple.items.size() != fields.size()) {
-      return Invalid("Fields and values lists must have equal length", exception.context);
-    }
-  }
   return {};
 }
 
@@ -344,11 +339,6 @@ Collector::Outcome Collector::ValidateScalarForm(ExceptionDefinition& exception)
     return Advised(Invalid("'" + exception.fields.text + "' is not a supported filter field",
                            exception.context),
                    NearestField(catalog_, exception.fields.text));
-  }
-  for (const ExceptionEntry& value : exception.values) {
-    if (value.is_list) {
-      return Invalid("Expected values array to contain a list of strings", exception.context);
-    }
   }
   return {};
 }

@@ -17,12 +17,21 @@ std::string QuotedIfBlank(std::string_view value) {
   return "\"" + std::string(value) + "\"";
 }
 
+constexpr std::string_view kBlanks = " \t\r\n";
+
+void DropBlanksBefore(SourceText& out) {
+  out.Truncate(out.text().find_last_not_of(kBlanks) + 1);  // npos + 1: all
+}
+
+size_t SkipBlanks(std::string_view text, size_t at) {
+  return std::min(text.find_first_not_of(kBlanks, at), text.size());
+}
+
 // "(a, , b)" can't be parsed: an empty list takes one of the commas beside it along. False when
 // there is none before it.
 bool DropCommaBefore(SourceText& out) {
-  const size_t last = out.text().find_last_not_of(" \t\r\n");
-  if (last == std::string::npos || out.text()[last] != ',') return false;
-  out.Truncate(last);
+  if (!out.text().ends_with(',')) return false;
+  out.Truncate(out.size() - 1);
   return true;
 }
 
@@ -146,37 +155,32 @@ std::vector<std::string> ListExpander::FlatItems(const ListDefinition& list) {
   return items;
 }
 
+// The blanks around a list's name become one before its items and one behind them, as in Falco:
+// places in the expanded text are part of what a load error tells.
 std::expected<SourceText, std::string> ListExpander::Expand(const SourceText& source) {
   const std::string& text = source.text();
   SourceText out;
-  bool drop_comma = false;  // the next one, after an empty list
   for (size_t i = 0; i < text.size();) {
     const size_t end = i + NameLength(std::string_view(text).substr(i));
-    if (end == i) {
-      const bool dropped = drop_comma && text[i] == ',';
-      if (text[i] == ',' || text[i] == ')') drop_comma = false;
-      if (!dropped) out.AppendPart(source, i, i + 1);
-      ++i;
+    const auto list =
+        end == i ? lists_.end() : lists_.find(std::string_view(text).substr(i, end - i));
+    if (list == lists_.end()) {
+      const size_t next = std::max(end, i + 1);
+      out.AppendPart(source, i, next);
+      i = next;
       continue;
     }
-    const auto list = lists_.find(std::string_view(text).substr(i, end - i));
-    if (list == lists_.end()) {
-      out.AppendPart(source, i, end);
-      drop_comma = false;
-    } else {
-      const Expanded& expanded = ExpandedOf(*list->second);
-      if (expanded.too_long || out.size() + expanded.items.size() > kExpandedTextMax) {
-        return TooLong(total_);
-      }
-      if (expanded.items.empty()) {
-        drop_comma = !DropCommaBefore(out);
-      } else {
-        out.Append(expanded.items, source.OriginAt(i));
-        if (end == text.size()) out.Append(" ", source.OriginAt(i));  // as Falco does
-        drop_comma = false;
-      }
+    const Expanded& expanded = ExpandedOf(*list->second);
+    if (expanded.too_long || out.size() + expanded.items.size() > kExpandedTextMax) {
+      return TooLong(total_);
     }
-    i = end;
+    const Origin origin = source.OriginAt(i);
+    i = SkipBlanks(text, end);
+    DropBlanksBefore(out);
+    const bool drops_comma = expanded.items.empty() && !DropCommaBefore(out);
+    if (drops_comma && i < text.size() && text[i] == ',') ++i;
+    if (!out.empty()) out.Append(" ", origin);
+    out.Append(expanded.items + " ", origin);
   }
   total_ += out.size();
   if (out.size() > kExpandedTextMax || total_ > kExpandedTextTotalMax) return TooLong(total_);
@@ -234,20 +238,17 @@ std::string ExceptionText(const ExceptionDefinition& exception) {
 }  // namespace
 
 SourceText WithExceptions(const RuleDefinition& rule, Origin origin) {
+  if (rule.exceptions.empty()) return rule.condition;
   SourceText out;
-  bool wrapped = false;
+  out.Append("(", rule.condition.OriginAt(0));
+  out.Append(rule.condition);
+  out.Append(")", rule.condition.OriginAt(rule.condition.size()));
   for (const ExceptionDefinition& exception : rule.exceptions) {
     if (exception.values.empty()) continue;
-    if (!wrapped) {
-      out.Append("(", rule.condition.OriginAt(0));
-      out.Append(rule.condition);
-      out.Append(")", rule.condition.OriginAt(rule.condition.size()));
-      wrapped = true;
-    }
     out.Append(" and not " + ExceptionText(exception),
                Origin{origin.file, exception.context.back().position.offset});
   }
-  return wrapped ? out : rule.condition;
+  return out;
 }
 
 void MacroResolver::Add(const MacroDefinition& macro, std::optional<Condition> tree) {

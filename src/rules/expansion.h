@@ -69,7 +69,8 @@ class ListExpander {
   size_t total_ = 0;  // characters made so far
 };
 
-// The condition of a rule together with its exceptions: "(condition) and not (…) and not (…)".
+// The condition of a rule together with its exceptions: "(condition) and not (…) and not (…)"; the
+// parentheses stand there as soon as there is an exception, be it without values.
 SourceText WithExceptions(const RuleDefinition& rule, Origin origin);
 
 struct MacroProblem {

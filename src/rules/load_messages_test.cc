@@ -251,6 +251,11 @@ std::vector<Message> Exceptions() {
        "Can not append exception fields to existing exception, only values", "exception", "8:16"},
       {append("[{name: e, comps: in, values: [b]}]"), kErrValidate,
        "Can not append exception comps to existing exception, only values", "exception", "8:16"},
+      {append("[{name: e, values: [[b]]}]"), kErrValidate,
+       "Expected values array to contain a list of strings", "exception", "6:16"},
+      {Typed("  exceptions: [{name: e, fields: [proc.name], values: [[a]]}]\n"
+             "- rule: r\n  append: true\n  exceptions: [{name: e, values: [[b, c]]}]\n"),
+       kErrValidate, "Fields and values lists must have equal length", "exception", "6:16"},
       {append("[{name: e}]"), kAppendNoValues, "Overriding/appending exception with no values",
        "exception", "8:16"},
       {with("[{name: e, fields: proc.name, values: [a]}, {name: e, fields: proc.name, values: "
@@ -322,6 +327,8 @@ std::vector<Message> Outputs() {
        "rule output", "4:14"},
       {with("100%"), kErrCompileOutput, "invalid formatting syntax: formatting cannot end with a %",
        "rule output", ""},
+      {with("a %10"), kErrCompileOutput,
+       "invalid formatting syntax: formatting cannot end with a number", "rule output", ""},
       {with(" "), kErrCompileOutput, "empty formatting token", "rule output", ""},
       {with("%proc.nmae", "  skip-if-unknown-filter: true\n"), kUnknownFilter,
        "unknown filter: unexpected token after '", "rule output", "4:12"},
@@ -419,6 +426,22 @@ TEST(LoadMessages, EveryCodeIsGivenBySomeFile) {
                         code == LoadCode::kWarningExtension;
     EXPECT_EQ(SeenCodes().contains(code), !cannot) << Describe(code).name;
   }
+}
+
+// As Falco's: a syntax error shows the text that is parsed, a later one what was written.
+TEST(LoadMessages, ShowAConditionWithListsAsFalcoDoes) {
+  const auto snippet = [](std::string_view items, std::string_view condition) {
+    RuleLoader loader(Fields());
+    loader.AddFile("t.yaml", "- list: l\n  items: [" + std::string(items) + "]\n" +
+                                 RuleWith(std::string(condition)));
+    return loader.results().front().errors.at(0).snippet;
+  };
+  EXPECT_EQ(snippet("a", "proc.name in (l) and foo bar"),
+            "proc.name in ( a ) and foo bar\n" + std::string(29, ' ') + "^\n");
+  EXPECT_EQ(snippet("", "proc.name in (a, l) and foo bar"),
+            "proc.name in (a  ) and foo bar\n" + std::string(29, ' ') + "^\n");
+  EXPECT_EQ(snippet("a", "proc.name in (l) and proc.nmae = x"),
+            "proc.name in (l) and proc.nmae = x\n" + std::string(33, ' ') + "^\n");
 }
 
 TEST(LoadMessages, SuggestWhatWasProbablyMeant) {

@@ -76,19 +76,6 @@ uint32_t TakeWidth(std::string_view& text) {
   return width;
 }
 
-// Ancestors print one after the other; other lists in parentheses.
-void AppendValue(const OutputFormat::Segment& segment, const Value& value, std::string& out) {
-  if (value.kind() == ValueKind::kList && QuantifiesOverItems(segment.operand.flags)) {
-    if (value.items().empty()) out += "<NA>";
-    for (const Value& item : value.items()) {
-      if (&item != &value.items().front()) out += ' ';
-      AppendPrinted(item, segment.print, out);
-    }
-    return;
-  }
-  AppendPrinted(value, segment.print, out);
-}
-
 }  // namespace
 
 std::expected<OutputFormat, std::string> OutputFormat::Parse(std::string_view text,
@@ -111,6 +98,9 @@ std::expected<OutputFormat, std::string> OutputFormat::Parse(std::string_view te
     Segment segment;
     segment.is_field = true;
     segment.width = TakeWidth(text);
+    if (text.empty()) {
+      return std::unexpected("invalid formatting syntax: formatting cannot end with a number");
+    }
     std::optional<Token> token = LongestToken(text, catalog);
     if (!token) return std::unexpected(std::string(kUnknownField));
     segment.literal = text.substr(0, token->length);
@@ -150,7 +140,7 @@ void OutputFormat::Render(const Happening& happening, Scratch& scratch, std::str
       continue;
     }
     const size_t begin = out.size();
-    AppendValue(segment, ExtractOperand(segment.operand, happening, scratch), out);
+    AppendPrinted(ExtractOperand(segment.operand, happening, scratch), segment.print, out);
     if (segment.width > 0) out.resize(begin + segment.width, ' ');
   }
 }

@@ -119,24 +119,22 @@ class Compiler {
 
  private:
   void CompileMacros() {
-    texts_.reserve(collector_.macros().size());
     for (const MacroDefinition& macro : collector_.macros()) {
-      texts_.emplace_back();
-      macros_.Add(macro, ParseExpanded(macro.condition, macro.condition_context, texts_.back()));
+      macros_.Add(macro, ParseExpanded(macro.condition, macro.condition_context));
     }
-    for (size_t i = 0; i < texts_.size(); ++i) {
-      const MacroDefinition& macro = collector_.macros()[i];
+    for (const MacroDefinition& macro : collector_.macros()) {
       const Condition* tree = macros_.Find(macro.name);
       if (tree == nullptr) continue;
       Condition resolved = *tree;
-      const bool ok = ResolveMacros(resolved, macro.order.visibility, macro.context, texts_[i]);
+      const bool ok =
+          ResolveMacros(resolved, macro.order.visibility, macro.context, macro.condition);
       macros_.Update(macro.name, ok ? std::optional(std::move(resolved)) : std::nullopt);
     }
   }
 
-  // Expands lists and parses; nullopt after reporting an error. `text` gets the expanded text.
-  std::optional<Condition> ParseExpanded(const SourceText& source, const LoadContext& context,
-                                         SourceText& text) {
+  // Expands lists and parses; nullopt after reporting an error. As in Falco, only a syntax error
+  // shows the expanded text; later ones show `source`, with places that count in the expanded text.
+  std::optional<Condition> ParseExpanded(const SourceText& source, const LoadContext& context) {
     if (lists_.Exhausted() || macros_.Exhausted()) return std::nullopt;  // reported once
     auto expanded = lists_.Expand(source);
     if (!expanded) {
@@ -144,7 +142,7 @@ class Compiler {
                                 {}, source.OriginAt(0)));
       return std::nullopt;
     }
-    text = std::move(*expanded);
+    const SourceText& text = *expanded;
     auto parsed = ParseCondition(text);
     if (parsed) return std::move(*parsed);
     const SyntaxError& error = parsed.error();
@@ -210,11 +208,10 @@ class Compiler {
 
   std::optional<Rule> CompileRule(const RuleDefinition& definition) {
     Rule rule = CopyProperties(definition);
+    if (!CheckExceptionValues(definition)) return std::nullopt;
     if (!CompileOutput(definition, rule)) return std::nullopt;
-    const Origin start = definition.condition.OriginAt(0);
-    SourceText text;
-    std::optional<Condition> tree =
-        ParseExpanded(WithExceptions(definition, start), definition.condition_context, text);
+    const SourceText text = WithExceptions(definition, definition.condition.OriginAt(0));
+    std::optional<Condition> tree = ParseExpanded(text, definition.condition_context);
     if (!tree) return std::nullopt;
     constexpr uint32_t kSeesAll = std::numeric_limits<uint32_t>::max();
     if (!ResolveMacros(*tree, kSeesAll, definition.context, text)) return std::nullopt;
@@ -227,6 +224,27 @@ class Compiler {
           rule.name, DescribeCondition(definition.condition.text(), *tree, collector_));
     }
     return rule;
+  }
+
+  // Appended values stand in another item than the fields that they belong to, so that the two meet
+  // only here.
+  bool CheckExceptionValues(const RuleDefinition& definition) {
+    for (const ExceptionDefinition& exception : definition.exceptions) {
+      const size_t fields = exception.fields.items.size();
+      const bool is_list = exception.fields.is_list;
+      const bool fit = std::ranges::all_of(exception.values, [&](const ExceptionEntry& value) {
+        return is_list ? value.is_list && value.items.size() == fields : !value.is_list;
+      });
+      if (fit) continue;
+      LoadProblem problem;
+      problem.code = LoadCode::kErrValidate;
+      problem.message = is_list ? "Fields and values lists must have equal length"
+                                : "Expected values array to contain a list of strings";
+      problem.context = exception.context;
+      report_(std::move(problem));
+      return false;
+    }
+    return true;
   }
 
   static Rule CopyProperties(const RuleDefinition& definition) {
@@ -483,7 +501,6 @@ class Compiler {
   Descriptions* descriptions_;  // nullptr: not asked for
   ListExpander lists_;
   MacroResolver macros_;
-  std::vector<SourceText> texts_;  // of the macros, lists expanded
   size_t regex_instructions_ = 0;
   size_t suggestions_ = 0;
 };
