@@ -82,7 +82,9 @@ int PrintRulesVerdict(const std::vector<std::string>& paths, const Config& confi
   }
   // Not part of the verdict: Falco has no such warning.
   if (const auto rules = loader.Compile(); rules != nullptr && !config.format.json_output) {
-    for (const std::string& warning : rules->FieldWarnings()) fmt::print(stderr, "{}\n", warning);
+    for (const std::string& warning : rules->FieldWarnings()) {
+      fmt::print(stderr, "warning: {}\n", warning);
+    }
   }
   return successful ? kExitOk : kExitNotWell;
 }
@@ -105,9 +107,7 @@ int DescribeRules(const std::string& name, const Config& config) {
 
 int PrintSession(const std::string& socket, const Config& config) {
   SessionOptions options;
-  options.socket_path = !socket.empty()               ? socket
-                        : !config.socket_path.empty() ? config.socket_path
-                                                      : DefaultSocketPath();
+  options.socket_path = socket;
   const auto loaded = LoadRules(config.rules_files, config.rules);
   if (!loaded) return Report(loaded.error());
   fmt::print("{}", GenerateSession(options, *loaded->rules));

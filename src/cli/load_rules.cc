@@ -1,6 +1,8 @@
 #include "cli/load_rules.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -58,11 +60,14 @@ Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadO
   }
   for (const LoadResult& result : loader.results()) {
     if (result.warnings.empty()) continue;
-    loaded.warnings.push_back(fmt::format("{}: {} warnings; `gyrfalcon rules check` shows them",
-                                          result.name, result.warnings.size()));
+    const size_t count = result.warnings.size();
+    loaded.warnings.push_back(fmt::format("{}: {} warning{}; `gyrfalcon rules check {}` shows {}",
+                                          result.name, count, count == 1 ? "" : "s",
+                                          Join(loaded.files, " "), count == 1 ? "it" : "them"));
   }
   for (std::string& unmet : loader.UnmetPlugins()) loaded.warnings.push_back(std::move(unmet));
   loaded.rules = loader.Compile();
+  std::ranges::copy(loader.unused_options(), std::back_inserter(loaded.warnings));
   for (std::string& warning : loaded.rules->FieldWarnings()) {
     loaded.warnings.push_back(std::move(warning));
   }

@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -66,9 +69,27 @@ int Main(std::vector<std::string> args) {
   return command->run(std::move(args));
 }
 
+int FailedOutput(const std::string& why) {
+  fmt::print(stderr, "gyrfalcon: standard output: {}\n", why);
+  return kExitEnvironment;
+}
+
+// A result that did not get out is no result: `session generate > FILE` on a full disk must not
+// look well.
+int MainWithCheckedOutput(std::vector<std::string> args) {
+  try {
+    const int code = Main(std::move(args));
+    errno = 0;
+    const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    return written ? code : FailedOutput(ErrnoText(errno != 0 ? errno : EIO));
+  } catch (const std::system_error& error) {  // fmt's, where a buffer could not be written
+    return FailedOutput(ErrnoText(error.code().value()));
+  }
+}
+
 }  // namespace
 }  // namespace gyrfalcon
 
 int main(int argc, char** argv) {
-  return gyrfalcon::Main({argv + 1, argv + argc});
+  return gyrfalcon::MainWithCheckedOutput({argv + 1, argv + argc});
 }

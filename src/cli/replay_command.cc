@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include <unistd.h>
@@ -78,6 +79,9 @@ int Replay(std::vector<std::string> args) {
 
   auto channels = MakeChannels(config);
   if (!channels) return Report(channels.error());
+  if (channels->empty()) PrintWarning(config, "no output is enabled: alerts go nowhere");
+  const bool any_enabled = std::ranges::any_of(loaded->rules->rules(), &Rule::enabled);
+  if (!any_enabled) PrintWarning(config, "no rule is enabled: nothing will be found");
   Dispatcher dispatcher(MakeDispatcherOptions(config, WhenFull::kWait), std::move(*channels),
                         [](const Error& error) { Report(error); });
   DispatcherSink sink(dispatcher);

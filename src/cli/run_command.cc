@@ -145,6 +145,18 @@ Result<std::string> SocketPathOf(const Config& config) {
   return path.empty() ? DefaultSocketPath() : path;
 }
 
+size_t CountEnabled(const RuleSet& rules) {
+  return static_cast<size_t>(std::ranges::count_if(rules.rules(), &Rule::enabled));
+}
+
+void LogRules(const LoadedRules& loaded) {
+  const size_t enabled = CountEnabled(*loaded.rules);
+  for (const std::string& file : loaded.files) spdlog::info("rules file: {}", file);
+  spdlog::info("rules: {} loaded, {} enabled", loaded.rules->rules().size(), enabled);
+  if (enabled == 0) spdlog::warn("no rule is enabled: nothing will be found");
+  for (const std::string& warning : loaded.warnings) spdlog::warn("{}", warning);
+}
+
 class Daemon {
  public:
   Daemon(LoadedConfig loaded, std::string socket_path, DaemonFlags flags)
@@ -164,6 +176,7 @@ class Daemon {
     RaiseFdLimit();
     auto channels = MakeChannels(config_);
     if (!channels) return Report(channels.error());
+    if (channels->empty()) spdlog::warn("no output is enabled: alerts go nowhere");
     Dispatcher dispatcher(MakeDispatcherOptions(config_, WhenFull::kRefuse), std::move(*channels),
                           [](const Error& error) { spdlog::error("{}", error.message); });
     auto engine = StartEngine(loaded->rules, dispatcher);
@@ -195,15 +208,6 @@ class Daemon {
     std::fprintf(file, "%d\n", getpid());
     std::fclose(file);
     return {};
-  }
-
-  static void LogRules(const LoadedRules& loaded) {
-    size_t enabled = 0;
-    for (const Rule& rule : loaded.rules->rules()) enabled += rule.enabled ? 1 : 0;
-    for (const std::string& file : loaded.files) spdlog::info("rules file: {}", file);
-    spdlog::info("rules: {} loaded, {} enabled", loaded.rules->rules().size(), enabled);
-    if (enabled == 0) spdlog::warn("no rule is enabled: nothing will be found");
-    for (const std::string& warning : loaded.warnings) spdlog::warn("{}", warning);
   }
 
   Result<std::unique_ptr<Engine>> StartEngine(const std::shared_ptr<const RuleSet>& rules,
@@ -341,13 +345,38 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
   app.add_flag("--rule-schema", flags.rule_schema, "Print the JSON schema of rules files and exit");
   app.add_flag("--support", flags.support, "Print what a report of a bug needs, as JSON, and exit");
   app.add_flag("--version", flags.version, "Print the version and exit");
-  app.add_option("-M", flags.seconds, "Stop after so many seconds");
+  app.add_option("-M", flags.seconds, "Stop after so many seconds; 0: never")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("-P,--pidfile", flags.pid_file, "Write the process id to this file");
   app.add_flag("-U,--unbuffered", flags.unbuffered, "Flush each alert at once (the default)");
   app.add_flag("-v", flags.verbose, "Log more");
   app.add_flag("--dry-run", flags.dry_run, "Check config and rules and exit");
   app.add_flag("--config-schema", flags.config_schema,
                "Print a JSON schema of the config and exit");
+}
+
+// All of a start that can be tried without taking the socket.
+int DryRun(const Config& config, const std::string& socket_path) {
+  const auto rules = LoadRules(config.rules_files, config.rules);
+  if (!rules) return Report(rules.error());
+  LogRules(*rules);
+  if (const auto channels = MakeChannels(config); !channels) return Report(channels.error());
+  fmt::print("config and rules are valid: {} rules, {} of them enabled; the socket would be {}\n",
+             rules->rules->rules().size(), CountEnabled(*rules->rules), socket_path);
+  return kExitOk;
+}
+
+// Flags that only change a listing would else start the daemon on the default socket.
+std::optional<Error> FindIdleFlag(const CLI::App& app, const DaemonFlags& flags) {
+  const bool lists = app.count("--list") != 0 || flags.list_events || flags.list_syscall_events;
+  if ((flags.names_only || flags.markdown) && !lists) {
+    return Error{"-N and --markdown go with --list, --list-events or --list-syscall-events",
+                 Fault::kUsage};
+  }
+  if (app.count("-l") != 0 && flags.describe_rule.empty()) {
+    return Error{"-l: expected the name of a rule; -L describes all", Fault::kUsage};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -359,6 +388,7 @@ int RunDaemon(std::vector<std::string> args) {
   if (const auto refused = FindRefusedFlag(args)) return Report(*refused);
   const std::vector<std::string> words = args;
   if (const auto code = Parse(*app, std::move(args))) return *code;
+  if (const auto idle = FindIdleFlag(*app, flags)) return Report(*idle);
 
   if (flags.config_schema) {
     fmt::print("{}\n", ConfigSchemaJson());
@@ -386,19 +416,16 @@ int RunDaemon(std::vector<std::string> args) {
   if (flags.describe_all) return DescribeRules("", config);
   if (!flags.describe_rule.empty()) return DescribeRules(flags.describe_rule, config);
   if (app->count("--gvisor-generate-config") != 0) {
-    return PrintSession(flags.generate_socket, config);
+    if (!flags.generate_socket.empty()) return PrintSession(flags.generate_socket, config);
+    // Where `run` would listen; the session that it reads may be the one to be made.
+    const auto endpoint = SocketPathOf(config);
+    return PrintSession(endpoint ? *endpoint : DefaultSocketPath(), config);
   }
   SetUpLog(config);
   for (const std::string& warning : loaded->warnings) spdlog::warn("{}", warning);
   const auto socket_path = SocketPathOf(config);
   if (!socket_path) return Report(socket_path.error());
-  if (flags.dry_run) {
-    const auto rules = LoadRules(config.rules_files, config.rules);
-    if (!rules) return Report(rules.error());
-    fmt::print("config and {} rules are valid; the socket would be {}\n",
-               rules->rules->rules().size(), *socket_path);
-    return kExitOk;
-  }
+  if (flags.dry_run) return DryRun(config, *socket_path);
   return Daemon(*loaded, *socket_path, std::move(flags)).Run();
 }
 

@@ -13,6 +13,7 @@ Pipeline::~Pipeline() = default;
 
 void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) {
   rules_ = std::move(rules);
+  scratch_.ForgetChecks();
 }
 
 void Pipeline::Process(const Record& record) {

@@ -217,6 +217,24 @@ TEST_F(PipelineTest, NewRulesHoldFromTheNextMessage) {
   EXPECT_EQ(alerts_.size(), 1u);
 }
 
+TEST_F(PipelineTest, NewRulesRememberNothingOfTheOld) {
+  const auto counting = [] {
+    return testing::RulesFromText(
+        "- rule: count\n  desc: x\n  condition: evt.type = openat and util.cnt >= 0\n"
+        "  output: \"%util.cnt\"\n  priority: INFO\n");
+  };
+  Open(1);
+  auto rules = counting();
+  pipeline_.SetRules(rules);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  pipeline_.SetRules(rules);  // the same addresses, as they may come again after a reload
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  ASSERT_EQ(alerts_.size(), 3u);
+  EXPECT_NE(alerts_[1].message, alerts_[0].message);
+  EXPECT_EQ(alerts_[2].message, alerts_[0].message);
+}
+
 TEST_F(PipelineTest, AnAlertThatNobodyTakesIsCounted) {
   accepts_alerts_ = false;
   Open(1);

@@ -412,6 +412,7 @@ class Compiler {
       problem.message = std::move(message);
       problem.context = definition.output_context;
       problem.suggestion = SuggestOutputField(definition.output, problem.origin);
+      if (problem.suggestion.empty()) problem.suggestion = BlameAddition(definition);
       Reject(definition, std::move(problem));
       return false;
     };
@@ -430,6 +431,23 @@ class Compiler {
       }
     }
     return true;
+  }
+
+  // Falco's message speaks of the rule also where the config has added what is wrong.
+  std::string BlameAddition(const RuleDefinition& definition) const {
+    constexpr std::string_view kWhere = " stands in append_output (or -p) of the config, not here";
+    for (const AppendOutput* extra : ExtrasFor(definition)) {
+      if (!OutputFormat::Parse(extra->extra_output, catalog_)) {
+        return "'" + extra->extra_output + "'" + std::string(kWhere);
+      }
+      for (const AppendOutput::Field& field : extra->extra_fields) {
+        const std::string format = field.format.empty() ? "%" + field.key : field.format;
+        if (!OutputFormat::Parse(format, catalog_)) {
+          return "'" + format + "'" + std::string(kWhere);
+        }
+      }
+    }
+    return {};
   }
 
   // The first token that is no field, and where it stands.

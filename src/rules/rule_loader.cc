@@ -66,16 +66,34 @@ std::vector<std::string> RuleLoader::UnmetPlugins() const {
   return UnmetPluginRequirements(collector_.plugin_requirements);
 }
 
+void RuleLoader::ApplySelection(std::vector<Rule>& rules) {
+  for (const RuleSelection& selection : options_.selection) {
+    bool fits = false;
+    for (Rule& rule : rules) {
+      if (!Selects(selection, rule)) continue;
+      rule.enabled = selection.enable;
+      fits = true;
+    }
+    if (fits) continue;
+    const std::string_view by = selection.by == RuleSelection::By::kTag ? "tag" : "name";
+    unused_options_.push_back("no rule has the " + std::string(by) + " '" + selection.text +
+                              "' that is to be " + (selection.enable ? "enabled" : "disabled"));
+  }
+  for (const AppendOutput& extra : options_.append_output) {
+    const bool fits = extra.match_rule.empty() ||
+                      std::ranges::find(rules, extra.match_rule, &Rule::name) != rules.end();
+    if (!fits) {
+      unused_options_.push_back("append_output: there is no rule '" + extra.match_rule + "'");
+    }
+  }
+}
+
 std::shared_ptr<const RuleSet> RuleLoader::Compile() {
   if (!successful()) return nullptr;
   std::vector<Rule> rules = std::move(rules_);
   rules_.clear();
   std::erase_if(rules, [&](const Rule& rule) { return rule.priority > options_.priority; });
-  for (const RuleSelection& selection : options_.selection) {
-    for (Rule& rule : rules) {
-      if (Selects(selection, rule)) rule.enabled = selection.enable;
-    }
-  }
+  ApplySelection(rules);
   return std::make_shared<const RuleSet>(std::move(rules), options_.matching);
 }
 

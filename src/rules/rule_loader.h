@@ -59,6 +59,9 @@ class RuleLoader {
   // The rules of all files; nullptr if any of them has an error. Leaves the loader empty.
   std::shared_ptr<const RuleSet> Compile();
 
+  // After Compile: selections, and additions to outputs, that fit no rule.
+  const std::vector<std::string>& unused_options() const { return unused_options_; }
+
   const std::vector<LoadResult>& results() const { return results_; }  // one per file, in order
   const std::vector<RulesFile>& files() const { return files_; }
   const Collector& definitions() const { return collector_; }
@@ -72,11 +75,13 @@ class RuleLoader {
 
  private:
   void AddProblem(LoadProblem problem);
+  void ApplySelection(std::vector<Rule>& rules);
 
   const FieldCatalog& catalog_;
   LoadOptions options_;
   Collector collector_;
   std::vector<RulesFile> files_;
+  std::vector<std::string> unused_options_;
   std::vector<LoadResult> results_;
   std::vector<Rule> rules_;  // as of the last file
 };

@@ -188,5 +188,18 @@ TEST(RuleLoader, AppendOutputAddsTextAndFields) {
   EXPECT_EQ(rules->Find("s")->output, "%proc.name");
 }
 
+TEST(RuleLoader, AMistakeInAppendOutputIsNotBlamedOnTheRule) {
+  for (const AppendOutput& extra : {AppendOutput{.extra_output = "%no.such"},
+                                    AppendOutput{.extra_fields = {{"no.such", ""}}}}) {
+    LoadOptions options;
+    options.append_output = {extra};
+    RuleLoader loader(AllFields(), options);
+    loader.AddFile("r.yaml", RuleText("r", "evt.type = open"));
+    EXPECT_FALSE(loader.successful());
+    const std::string text = Diagnostics(loader.results(), loader.files(), false);
+    EXPECT_NE(text.find("'%no.such' stands in append_output"), std::string::npos) << text;
+  }
+}
+
 }  // namespace
 }  // namespace gyrfalcon

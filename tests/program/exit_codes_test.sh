@@ -147,7 +147,7 @@ says err 'has no meaning here'
 expect 2 rules
 says err 'did you mean `rules check`'
 expect 0 run --dry-run -r "$scratch/good.yaml"
-says out '1 rules are valid'
+says out 'rules are valid: 1 rules, 1 of them enabled'
 expect 0 session generate -r "$scratch/good.yaml" --socket relative.sock
 says out '"endpoint": "/.*/relative.sock"'
 
@@ -192,6 +192,37 @@ expect 0 --version
 says out '^Falco version: +[0-9]+\.[0-9]+\.[0-9]+$'
 expect 0 --version -o json_output=true
 says out '"engine_version_semver":"0\.63\.0"'
+
+# A result that does not get out is an error; of a daemon's default socket nothing is taken by mistake.
+for words in 'session generate' '--list' 'fields --json' 'points' '--version' '--help' '--rule-schema' 'rules check rules/gyrfalcon_rules.yaml'; do
+  status=0
+  # shellcheck disable=SC2086 # words on purpose
+  "$GYRFALCON" $words >/dev/full 2>"$scratch/err" || status=$?
+  [ $status -eq 3 ] || fail "\`$words\` on a full disk ended with $status, not 3"
+  grep -q 'standard output: No space left' "$scratch/err" || fail "\`$words\` does not say why"
+done
+expect 2 -N
+expect 2 -l ''
+expect 2 run -M -1
+
+# --dry-run tries what a start would.
+expect 1 --dry-run -o file_output.enabled=true
+says err 'without a file_output.filename'
+expect 3 --dry-run -o file_output.enabled=true -o file_output.filename=/nowhere/x
+expect 0 --dry-run -t nosuch
+says out '^config and rules are valid: [0-9]+ rules, 0 of them enabled'
+says err 'no rule is enabled'
+says err "no rule has the tag 'nosuch'"
+
+# What fits nothing is told; where alerts go nowhere, too.
+expect 0 replay $data/new/docker-hello.trace -o 'rules[].disable.rule=Nope' -o stdout_output.enabled=false
+says err "no rule has the name 'Nope' that is to be disabled"
+says err 'no output is enabled: alerts go nowhere'
+
+# A session made for a config has the endpoint where `run` listens.
+printf '{"trace_session":{"sinks":[{"name":"remote","config":{"endpoint":"/run/elsewhere.sock"}}]}}' >"$scratch/pod.json"
+expect 0 --gvisor-generate-config -g "$scratch/pod.json"
+says out '"endpoint": "/run/elsewhere.sock"'
 
 # A plugin that is not there is told about, and stops nothing.
 {

@@ -151,7 +151,7 @@ expect 1 replay "$capture" -r "$scratch/rules.yaml" -p '%no.such'
 # %container.info prints nothing.
 replay -o rule_matching=all
 says out 'Warning second echo $' # as in Falco, the blank before it stays
-says err 'rules.yaml: 1 warnings'
+says err 'rules.yaml: 1 warning; '
 
 # Where alerts go.
 replay -o stdout_output.enabled=false
