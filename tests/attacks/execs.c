@@ -94,12 +94,15 @@ static void RenamedCopyBenign(void) {
   Run("/bin/nc", (char*[]){"nc", "-w", "1", "127.0.0.1", "7003", NULL});
 }
 
-// What runs was not in the image. By its path, and through a link that has an innocent name.
+// What runs was not in the image: in a tmpfs (gVisor mounts one over an empty /tmp), in the
+// overlay, and through a link that has an innocent name.
 static void DropExec(void) {
   size_t size;
   const void* program = NewProgram(&size);
   WriteFile("/tmp/payload", program, size);
   Run("/tmp/payload", (char*[]){"payload", "noop", NULL});
+  WriteFile("/usr/bin/payload", program, size);
+  Run("/usr/bin/payload", (char*[]){"payload", "noop", NULL});
   Need(symlink("/tmp/payload", "/usr/bin/less"), "symlink");
   Run("/usr/bin/less", (char*[]){"less", "noop", NULL});
 }

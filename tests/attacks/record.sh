@@ -2,7 +2,7 @@
 # Records every attack and its benign twin in a real sandbox, with each session that concerns it.
 # Usage, as root on x86-64, from the root of the tree:
 #   GYRFALCON=build/release/gyrfalcon sh tests/attacks/record.sh RUNSC FOLDER [RUNSC FLAG...]
-# e.g. record.sh /usr/bin/runsc tests/data/captures/attacks/old --platform=ptrace; with ONLY=name just that attack.
+# e.g. record.sh /usr/bin/runsc tests/data/captures/attacks/old --platform=ptrace; with ONLY='name…' just those.
 set -eu
 . scripts/lib.sh
 . scripts/sandbox.sh
@@ -65,14 +65,22 @@ keep() {
   say "$1: $(wc -c <"$folder/$1.trace") bytes"
 }
 
-# record CAPTURE SESSION COMMAND
+# record CAPTURE SESSION COMMAND: lines of COMMAND become one, for JSON.
 record() {
   start_recorder
-  run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$scratch/$2.json" "$3; true" \
+  run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$scratch/$2.json" \
+    "$(printf '%s' "$3" | tr '\n' ' '); true" \
     >"$scratch/sandbox.log" 2>&1 || say "$1: the command returned $?"
   # What an attack says went wrong belongs to the record: another runsc knows other calls.
   grep -v '^true$' "$scratch/sandbox.log" >&2 || true
   keep "$1"
+}
+
+wanted() {
+  case " ${ONLY:-$1} " in
+    *" $1 "*) ;;
+    *) return 1 ;;
+  esac
 }
 
 # attack NAME [NUMBER [SESSION…]]: both twins with full and strict, and with those sessions.
@@ -80,7 +88,7 @@ attack() {
   name=$1 number=${2:-}
   shift
   [ $# -eq 0 ] || shift
-  [ "${ONLY:-$name}" = "$name" ] || return 0
+  wanted "$name" || return 0
   # run_sandbox has a $session of its own.
   for profile in full strict "$@"; do
     suffix=$([ "$profile" = full ] || echo ".$profile")
@@ -97,6 +105,8 @@ runsc() {
 # Programs that come into a running container from outside, without and with a terminal. While the second one lives,
 # the dump of its processes is taken too.
 exec_session() {
+  echo '{"terminal": true, "user": {"uid": 0, "gid": 0}, "args": ["/bin/sh"], "cwd": "/",' \
+    '"env": ["PATH=/usr/bin:/bin", "HOME=/root"]}' >"$scratch/terminal.json"
   start_recorder
   run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$scratch/$2.json" 'sleep 6; true' >/dev/null 2>&1 &
   container=$!
@@ -110,8 +120,9 @@ exec_session() {
   id=$(runsc list -quiet)
   runsc "exec" "$id" /bin/sh -c ': </etc/shadow; cat /etc/hostname' </dev/null >/dev/null 2>&1 || say "exec: $?"
   runsc "exec" -user 33:33 "$id" /bin/true </dev/null >/dev/null 2>&1 || say "exec as 33: $?"
-  { sleep 1.2; echo 'cat /etc/hostname'; sleep 0.2; echo exit; } |
-    script -qec "'$RUNSC' --root='$scratch/state' --network=none $flags exec $id /bin/sh" /dev/null >/dev/null 2>&1 &
+  { sleep 1.2; echo id; sleep 0.2; echo exit; } |
+    script -qec "'$RUNSC' --root='$scratch/state' --network=none $flags exec --process='$scratch/terminal.json' $id" \
+      /dev/null >/dev/null 2>&1 &
   terminal=$!
   sleep 0.8
   runsc trace procfs "$id" >"$scratch/procfs" 2>&1 || say "trace procfs: $?"
@@ -129,7 +140,13 @@ for name in $("$scratch/rootfs/bin/attack" list); do
     *) attack "$name" ;;
   esac
 done
-if [ "${ONLY:-exec-session}" = exec-session ]; then
+# Nothing but work, by eight processes and their threads at once: their messages mix.
+if wanted busy; then
+  # shellcheck disable=SC2016 # expanded in the sandbox
+  record busy-benign.strict strict 'for i in 1 2 3 4 5 6 7 8; do
+(for j in 1 2 3; do /bin/attack thread-exec; /bin/attack path-race benign 12; done) & done; wait'
+fi
+if wanted exec-session; then
   mkdir -p tests/data/procfs
   for profile in full strict standard; do
     suffix=$([ "$profile" = full ] || echo ".$profile")
