@@ -111,6 +111,16 @@ static void BadPathBenign(void) {
   OpenAndRunBelow("/tmp/\xc3\xa9");
 }
 
+// A second name of the file itself: then fd_path, the truth, has the byte too.
+static void BadLink(void) {
+  Need(link(kSecret, "/etc/\xff"), "link");
+  ReadFile("/etc/\xff");
+}
+static void BadLinkBenign(void) {
+  Need(link(kSecret, "/etc/\xc3\xa9"), "link");
+  ReadFile("/etc/\xc3\xa9");
+}
+
 // The byte is in the working folder, and so in every message that was asked to tell it.
 static void WorkBelow(const char* folder) {
   Need(mkdir(folder, 0755), folder);
@@ -129,7 +139,10 @@ static void BadCwdBenign(void) {
   WorkBelow("/tmp/\xc3\xa9");
 }
 
-const struct Attack kPathAttacks[] = {
-    {"path-race", PathRace, PathRaceBenign}, {"proc-self-root", ProcSelfRoot, ProcSelfRootBenign},
-    {"symlink", Symlink, SymlinkBenign},     {"bad-path", BadPath, BadPathBenign},
-    {"bad-cwd", BadCwd, BadCwdBenign},       {NULL, NULL, NULL}};
+const struct Attack kPathAttacks[] = {{"path-race", PathRace, PathRaceBenign},
+                                      {"proc-self-root", ProcSelfRoot, ProcSelfRootBenign},
+                                      {"symlink", Symlink, SymlinkBenign},
+                                      {"bad-path", BadPath, BadPathBenign},
+                                      {"bad-link", BadLink, BadLinkBenign},
+                                      {"bad-cwd", BadCwd, BadCwdBenign},
+                                      {NULL, NULL, NULL}};
