@@ -66,10 +66,10 @@ pick_flags() {
   done
 }
 
-# run_sandbox RUNSC FLAGS STATE ROOTFS SESSION COMMAND: an OCI bundle of its own, `sh -c COMMAND`
-# in it, traced into SESSION. The root is an overlay in memory: ROOTFS stays as it is.
+# run_sandbox RUNSC FLAGS STATE ROOTFS SESSION COMMAND [ID]: an OCI bundle of its own, `sh -c COMMAND`
+# in it as user and group ID (0), traced into SESSION. The root is an overlay in memory: ROOTFS stays as it is.
 run_sandbox() {
-  runsc=$1 flags=$2 state=$3 rootfs=$4 session=$5 command=$6
+  runsc=$1 flags=$2 state=$3 rootfs=$4 session=$5 command=$6 user=${7:-0}
   id=$(new_container_id)
   bundle=$state.bundles/$id
   mkdir -p "$bundle"
@@ -77,7 +77,7 @@ run_sandbox() {
 {
   "ociVersion": "1.0.2",
   "process": {
-    "user": {"uid": 0, "gid": 0},
+    "user": {"uid": $user, "gid": $user},
     "args": ["sh", "-c", "$(json_escape "$command")"],
     "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"],
     "cwd": "/"

@@ -31,9 +31,9 @@ AlertField MakeField(std::string name, const Value& value, PrintFormat print) {
 
 AlertField MakeExtraField(const Rule::ExtraField& extra, const Happening& happening,
                           Scratch& scratch) {
-  if (extra.raw && extra.format.segments().size() == 1) {
-    const OutputFormat::Segment& segment = extra.format.segments().front();
-    return MakeField(extra.key, OutputFormat::ValueOf(segment, happening, scratch), segment.print);
+  if (extra.raw && extra.format.fields().size() == 1) {
+    const OutputFormat::NamedField& field = extra.format.fields().front();
+    return MakeField(extra.key, OutputFormat::ValueOf(field, happening, scratch), field.print);
   }
   std::string text;
   extra.format.Render(happening, scratch, text);
@@ -71,10 +71,10 @@ Alert MakeAlert(const Rule& rule, const Happening& happening, Scratch& scratch) 
               .fields = {}};
   rule.format.Render(happening, scratch, alert.message);
   alert.fields.push_back({"evt.time", happening.time_ns});
-  for (const OutputFormat::Segment* segment : rule.format.fields()) {
-    if (segment->literal == "evt.time") continue;
-    alert.fields.push_back(MakeField(
-        segment->literal, OutputFormat::ValueOf(*segment, happening, scratch), segment->print));
+  for (const OutputFormat::NamedField& field : rule.format.fields()) {
+    if (field.name == "evt.time") continue;
+    alert.fields.push_back(
+        MakeField(field.name, OutputFormat::ValueOf(field, happening, scratch), field.print));
   }
   for (const Rule::ExtraField& extra : rule.extra_fields) {
     alert.fields.push_back(MakeExtraField(extra, happening, scratch));

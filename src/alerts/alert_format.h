@@ -17,6 +17,8 @@ struct AlertFormatOptions {
   bool json_include_message_property = false;
   bool time_format_iso_8601 = false;
   std::string hostname;
+
+  friend bool operator==(const AlertFormatOptions&, const AlertFormatOptions&) = default;
 };
 
 // "08:21:57.026572338: Warning …"; without a newline. Control characters are escaped as in JSON

@@ -70,6 +70,9 @@ std::optional<std::string_view> NearestWord(std::string_view word,
   std::optional<std::string_view> best;
   size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
   for (std::string_view candidate : candidates) {
+    const size_t lengths_apart = candidate.size() > word.size() ? candidate.size() - word.size()
+                                                                : word.size() - candidate.size();
+    if (lengths_apart >= best_distance) continue;
     const size_t distance = EditDistance(word, candidate);
     if (distance < best_distance) {
       best_distance = distance;

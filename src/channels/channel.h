@@ -30,7 +30,8 @@ class Channel {
 // more alerts wait, else after each line.
 std::unique_ptr<Channel> MakeFdChannel(std::string name, int fd, bool buffered);
 
-// Appends lines to a file, made with mode 0600 if it is not there.
-Result<std::unique_ptr<Channel>> MakeFileChannel(std::string path, bool buffered);
+// Appends lines to a file, made with mode 0600 if it is not there. Unless it is kept open, it is
+// opened anew for each write, so that a file that was moved away is begun again.
+Result<std::unique_ptr<Channel>> MakeFileChannel(std::string path, bool buffered, bool keep_open);
 
 }  // namespace gyrfalcon

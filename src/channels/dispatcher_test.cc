@@ -101,7 +101,7 @@ TEST(Dispatcher, AReaderThatStoppedReadingDoesNotHoldUpTheEnd) {
 TEST(Channels, AFileIsAppendedToAndPrivate) {
   const std::string path = ::testing::TempDir() + "gyrfalcon-alerts-" + std::to_string(getpid());
   for (const char* line : {"one", "two"}) {
-    auto channel = MakeFileChannel(path, true);
+    auto channel = MakeFileChannel(path, true, true);
     ASSERT_TRUE(channel);
     ASSERT_TRUE((*channel)->Write(line));
     ASSERT_TRUE((*channel)->Flush());
@@ -116,7 +116,7 @@ TEST(Channels, AFileIsAppendedToAndPrivate) {
 }
 
 TEST(Channels, AFileThatCantBeMadeSaysWhy) {
-  const auto channel = MakeFileChannel("/nowhere/at/all", true);
+  const auto channel = MakeFileChannel("/nowhere/at/all", true, true);
   ASSERT_FALSE(channel);
   EXPECT_EQ(channel.error().fault, Fault::kEnvironment);
   EXPECT_NE(channel.error().message.find("/nowhere/at/all"), std::string::npos);

@@ -13,10 +13,14 @@
 namespace gyrfalcon {
 namespace {
 
-class FdChannel final : public Channel {
+UniqueFd OpenForAppend(const std::string& path, int more_flags = 0) {
+  return UniqueFd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | more_flags, 0600));
+}
+
+class FdChannel : public Channel {
  public:
-  FdChannel(std::string name, int fd, UniqueFd owned, bool buffered)
-      : name_(std::move(name)), fd_(fd), owned_(std::move(owned)), buffered_(buffered) {}
+  FdChannel(std::string name, int fd, bool buffered)
+      : name_(std::move(name)), fd_(fd), buffered_(buffered) {}
 
   std::string_view name() const override { return name_; }
 
@@ -43,6 +47,14 @@ class FdChannel final : public Channel {
 
   void GiveUp() override { given_up_ = true; }
 
+ protected:
+  void set_fd(int fd) { fd_ = fd; }
+  bool has_lines() const { return !buffer_.empty(); }
+  Result<void> Drop(int error_number) {
+    buffer_.clear();
+    return Fail(Fault::kEnvironment, name_ + ": " + ErrnoText(error_number));
+  }
+
  private:
   bool WaitForRoom() const {
     constexpr int kLookAgainMs = 100;
@@ -53,33 +65,48 @@ class FdChannel final : public Channel {
     return false;
   }
 
-  Result<void> Drop(int error_number) {
-    buffer_.clear();
-    return Fail(Fault::kEnvironment, name_ + ": " + ErrnoText(error_number));
-  }
-
   std::atomic<bool> given_up_ = false;
   const std::string name_;
-  const int fd_;
-  const UniqueFd owned_;
+  int fd_;
   const bool buffered_;
   std::string buffer_;
+};
+
+class FileChannel final : public FdChannel {
+ public:
+  FileChannel(std::string path, UniqueFd file, bool buffered, bool keep_open)
+      : FdChannel(path, file.get(), buffered),
+        path_(std::move(path)),
+        file_(std::move(file)),
+        keep_open_(keep_open) {}
+
+  Result<void> Flush() override {
+    if (!has_lines() || keep_open_) return FdChannel::Flush();
+    file_ = OpenForAppend(path_, O_NONBLOCK);  // a pipe that nobody reads is an error, not a wait
+    if (file_.get() < 0) return Drop(errno);
+    set_fd(file_.get());
+    return FdChannel::Flush();
+  }
+
+ private:
+  const std::string path_;
+  UniqueFd file_;
+  const bool keep_open_;
 };
 
 }  // namespace
 
 std::unique_ptr<Channel> MakeFdChannel(std::string name, int fd, bool buffered) {
-  return std::make_unique<FdChannel>(std::move(name), fd, UniqueFd(), buffered);
+  return std::make_unique<FdChannel>(std::move(name), fd, buffered);
 }
 
-Result<std::unique_ptr<Channel>> MakeFileChannel(std::string path, bool buffered) {
-  UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+Result<std::unique_ptr<Channel>> MakeFileChannel(std::string path, bool buffered, bool keep_open) {
+  UniqueFd file = OpenForAppend(path);
   if (file.get() < 0) {
     return Fail(Fault::kEnvironment, "cannot write alerts to " + path + ": " + ErrnoText(errno) +
                                          "; make its folder or change file_output.filename");
   }
-  const int fd = file.get();
-  return std::make_unique<FdChannel>(std::move(path), fd, std::move(file), buffered);
+  return std::make_unique<FileChannel>(std::move(path), std::move(file), buffered, keep_open);
 }
 
 }  // namespace gyrfalcon

@@ -1,379 +1,262 @@
 #include "cli/config.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/text.h"
-#include "rules/yaml.h"
+#include "cli/config_check.h"
+#include "cli/config_table.h"
+#include "cli/config_tree.h"
+#include "cli/file.h"
 
 namespace gyrfalcon {
 namespace {
 
-// Sets what a node says; returns what is wrong with it, or "".
-using Setter = std::string (*)(const YamlNode& node, Config& config);
+namespace fs = std::filesystem;
 
-struct ConfigKey {
-  std::string_view path;
-  Setter set;  // nullptr: Falco knows the key, and it means nothing here
-};
+constexpr std::string_view kIncludeKey = "config_files";
 
-std::string ReadBool(const YamlNode& node, bool& out) {
-  return node.IsScalar() && ParseYamlBool(node.scalar, out) ? "" : "expected true or false";
+std::string At(const std::string& file, FilePosition position, std::string_view what) {
+  return fmt::format("{}:{}:{}: {}", file, position.line + 1, position.column + 1, what);
 }
 
-std::string ReadText(const YamlNode& node, std::string& out) {
-  if (!node.IsScalar()) return "expected a text";
-  out = node.scalar;
-  return "";
-}
-
-std::string ReadTexts(const YamlNode& node, std::vector<std::string>& out) {
-  if (node.IsScalar()) {
-    out = {node.scalar};
-    return "";
+std::string AllOf(const std::string& file, const std::vector<ConfigProblem>& problems) {
+  std::string text;
+  for (const ConfigProblem& problem : problems) {
+    if (!text.empty()) text += '\n';
+    text += At(file, problem.position, problem.message);
   }
-  if (!node.IsSequence()) return "expected a list of texts";
-  out.clear();
-  for (const YamlNode& item : node.items) {
-    if (!item.IsScalar()) return "expected a list of texts";
-    out.push_back(item.scalar);
-  }
-  return "";
+  return text;
 }
 
-template <auto member>
-std::string SetBool(const YamlNode& node, Config& config) {
-  return ReadBool(node, config.*member);
-}
-
-template <auto member>
-std::string SetText(const YamlNode& node, Config& config) {
-  return ReadText(node, config.*member);
-}
-
-template <bool AlertFormatOptions::* member>
-std::string SetFormat(const YamlNode& node, Config& config) {
-  return ReadBool(node, config.format.*member);
-}
-
-std::string SetRulesFiles(const YamlNode& node, Config& config) {
-  return ReadTexts(node, config.rules_files);
-}
-
-std::string SetPriority(const YamlNode& node, Config& config) {
-  const auto priority = node.IsScalar() ? ParsePriority(node.scalar) : std::nullopt;
-  if (!priority) return "expected a priority, Emergency to Debug";
-  config.rules.priority = *priority;
-  return "";
-}
-
-std::string SetMatching(const YamlNode& node, Config& config) {
-  if (node.scalar != "first" && node.scalar != "all") return "expected `first` or `all`";
-  config.rules.matching = node.scalar == "all" ? RuleMatching::kAll : RuleMatching::kFirst;
-  return "";
-}
-
-std::string SetLogLevel(const YamlNode& node, Config& config) {
-  constexpr std::array<std::string_view, 8> kLevels = {"emergency", "alert",  "critical", "error",
-                                                       "warning",   "notice", "info",     "debug"};
-  if (std::ranges::find(kLevels, node.scalar) == kLevels.end()) {
-    return "expected emergency, alert, critical, error, warning, notice, info or debug";
-  }
-  config.log_level = node.scalar;
-  return "";
-}
-
-std::string SetWorkers(const YamlNode& node, Config& config) {
-  constexpr uint64_t kWorkersMax = 256;
-  const auto workers = ParseUint(node.scalar);
-  if (!workers || *workers > kWorkersMax)
-    return "expected a number from 0 (one per processor) to 256";
-  config.workers = *workers;
-  return "";
-}
-
-// One of `rules:`: {enable|disable: {rule: PATTERN | tag: TAG}}.
-std::string AddSelection(const YamlNode& item, Config& config) {
-  constexpr std::string_view kForm = "expected `enable` or `disable` with `rule` or `tag`";
-  if (!item.IsMapping() || item.pairs.size() != 1) return std::string(kForm);
-  const YamlPair& action = item.pairs.front();
-  const bool enable = action.key == "enable";
-  if ((!enable && action.key != "disable") || !action.value.IsMapping()) return std::string(kForm);
-  for (const YamlPair& by : action.value.pairs) {
-    if ((by.key != "rule" && by.key != "tag") || !by.value.IsScalar()) return std::string(kForm);
-    config.rules.selection.push_back(
-        {by.key == "tag" ? RuleSelection::By::kTag : RuleSelection::By::kPattern, by.value.scalar,
-         enable});
-  }
-  return "";
-}
-
-std::string SetSelection(const YamlNode& node, Config& config) {
-  if (!node.IsSequence()) return "expected a list";
-  for (const YamlNode& item : node.items) {
-    if (std::string wrong = AddSelection(item, config); !wrong.empty()) return wrong;
-  }
-  return "";
-}
-
-std::string ReadMatch(const YamlNode& node, AppendOutput& out) {
-  if (!node.IsMapping()) return "expected `match` to be a mapping";
-  for (const YamlPair& pair : node.pairs) {
-    if (pair.key == "source") {
-      out.match_source = pair.value.scalar;
-    } else if (pair.key == "rule") {
-      out.match_rule = pair.value.scalar;
-    } else if (pair.key == "tags") {
-      std::vector<std::string> tags;
-      if (std::string wrong = ReadTexts(pair.value, tags); !wrong.empty()) return wrong;
-      out.match_tags.insert(tags.begin(), tags.end());
-    }
-  }
-  return "";
-}
-
-std::string ReadExtraFields(const YamlNode& node, AppendOutput& out) {
-  if (!node.IsSequence()) return "expected `extra_fields` to be a list";
-  for (const YamlNode& item : node.items) {
-    if (item.IsScalar()) {
-      out.extra_fields.push_back({item.scalar, ""});
-    } else if (item.IsMapping() && item.pairs.size() == 1) {
-      out.extra_fields.push_back({item.pairs.front().key, item.pairs.front().value.scalar});
-    } else {
-      return "expected a field, or `key: format`";
-    }
-  }
-  return "";
-}
-
-std::string SetAppendOutput(const YamlNode& node, Config& config) {
-  if (!node.IsSequence()) return "expected a list";
-  config.rules.append_output.clear();
-  for (const YamlNode& item : node.items) {
-    AppendOutput append;
-    std::string wrong;
-    for (const YamlPair& pair : item.pairs) {
-      if (pair.key == "match") wrong = ReadMatch(pair.value, append);
-      if (pair.key == "extra_output") wrong = ReadText(pair.value, append.extra_output);
-      if (pair.key == "extra_fields") wrong = ReadExtraFields(pair.value, append);
-      if (pair.key == "suggested_output") wrong = ReadBool(pair.value, append.suggested_output);
-      if (!wrong.empty()) return wrong;
-    }
-    config.rules.append_output.push_back(std::move(append));
-  }
-  return "";
-}
-
-// Falco's keys of version 0.43 and ours. A row without a dot stands for all that is below it.
-constexpr ConfigKey kKeys[] = {
-    {"append_output", SetAppendOutput},
-    {"buffered_outputs", SetBool<&Config::buffered_outputs>},
-    {"engine.gvisor.config", SetText<&Config::session_file>},
-    {"engine.gvisor.root", nullptr},
-    {"engine.kind", nullptr},
-    {"file_output.enabled", SetBool<&Config::file_enabled>},
-    {"file_output.filename", SetText<&Config::file_name>},
-    {"file_output.keep_alive", nullptr},
-    {"gvisor.socket", SetText<&Config::socket_path>},
-    {"json_include_message_property",
-     SetFormat<&AlertFormatOptions::json_include_message_property>},
-    {"json_include_output_fields_property",
-     SetFormat<&AlertFormatOptions::json_include_output_fields_property>},
-    {"json_include_output_property", SetFormat<&AlertFormatOptions::json_include_output_property>},
-    {"json_include_tags_property", SetFormat<&AlertFormatOptions::json_include_tags_property>},
-    {"json_output", SetFormat<&AlertFormatOptions::json_output>},
-    {"log_level", SetLogLevel},
-    {"priority", SetPriority},
-    {"rule_matching", SetMatching},
-    {"rules", SetSelection},
-    {"rules_file", SetRulesFiles},
-    {"rules_files", SetRulesFiles},
-    {"stdout_output.enabled", SetBool<&Config::stdout_enabled>},
-    {"time_format_iso_8601", SetFormat<&AlertFormatOptions::time_format_iso_8601>},
-    {"workers", SetWorkers},
-    {"base_syscalls", nullptr},
-    {"buffer_format_base64", nullptr},
-    {"capture", nullptr},
-    {"config_files", nullptr},
-    {"container_engines", nullptr},
-    {"engine.ebpf", nullptr},
-    {"engine.kmod", nullptr},
-    {"engine.modern_ebpf", nullptr},
-    {"engine.replay", nullptr},
-    {"falco_libs", nullptr},
-    {"grpc", nullptr},
-    {"grpc_output", nullptr},
-    {"http_output", nullptr},
-    {"libs_logger", nullptr},
-    {"load_plugins", nullptr},
-    {"log_stderr", nullptr},
-    {"log_syslog", nullptr},
-    {"metrics", nullptr},
-    {"output_timeout", nullptr},
-    {"outputs_queue", nullptr},
-    {"plugins", nullptr},
-    {"plugins_hostinfo", nullptr},
-    {"program_output", nullptr},
-    {"static_fields", nullptr},
-    {"syscall_event_drops", nullptr},
-    {"syscall_event_timeouts", nullptr},
-    {"syslog_output", nullptr},
-    {"watch_config_files", nullptr},
-    {"webserver", nullptr},
-};
-
-const ConfigKey* FindKey(std::string_view path) {
-  const auto found = std::ranges::find(kKeys, path, &ConfigKey::path);
-  return found == std::end(kKeys) ? nullptr : found;
-}
-
-bool IsAboveSomeKey(std::string_view path) {
-  return std::ranges::any_of(kKeys, [path](const ConfigKey& key) {
-    return key.path.size() > path.size() && key.path.starts_with(path) &&
-           key.path[path.size()] == '.';
-  });
-}
-
-std::string UnknownKey(std::string_view path) {
-  std::vector<std::string_view> names;
-  for (const ConfigKey& key : kKeys) names.push_back(key.path);
-  std::string message = fmt::format("unknown key `{}`", path);
-  if (const auto nearest = NearestWord(path, names)) {
-    message += fmt::format("; did you mean `{}`?", *nearest);
-  }
-  return message;
-}
-
-class ConfigReader {
+class Loader {
  public:
-  ConfigReader(std::string_view place, Config& config, std::vector<std::string>& warnings)
-      : place_(place), config_(config), warnings_(warnings) {}
+  explicit Loader(const Config& base) { loaded_.config = base; }
 
-  void ReadMapping(const YamlNode& node, std::string_view prefix) {
-    for (const YamlPair& pair : node.pairs) {
-      const std::string path = prefix.empty() ? pair.key : std::string(prefix) + "." + pair.key;
-      ReadKey(path, pair.key_position, pair.value);
-    }
-  }
-
-  void ReadKey(const std::string& path, FilePosition position, const YamlNode& value) {
-    if (const ConfigKey* key = FindKey(path)) {
-      if (key->set == nullptr) {
-        ignored_.push_back(path);
-      } else if (std::string wrong = key->set(value, config_); !wrong.empty()) {
-        AddError(value.position, fmt::format("`{}`: {}", path, wrong));
-      }
-    } else if (IsAboveSomeKey(path)) {
-      if (value.IsMapping()) {
-        ReadMapping(value, path);
-      } else if (!value.IsNull()) {
-        AddError(value.position, fmt::format("`{}`: expected a mapping", path));
-      }
-    } else {
-      AddError(position, UnknownKey(path));
-    }
-  }
-
-  void AddError(FilePosition position, std::string_view what) {
-    if (!errors_.empty()) errors_ += '\n';
-    if (at_position_) {
-      errors_ += fmt::format("{}:{}:{}: {}", place_, position.line + 1, position.column + 1, what);
-    } else {
-      errors_ += fmt::format("{}: {}", place_, what);
-    }
-  }
-
-  Result<void> Finish() {
-    if (!ignored_.empty()) {
-      warnings_.push_back(fmt::format("{}: keys without a meaning here, ignored: {}", place_,
-                                      Join(ignored_, ", ")));
-    }
-    if (!errors_.empty()) return Fail(Fault::kInput, errors_);
+  Result<void> AddText(const std::string& name, std::string_view text) {
+    auto root = ReadTree(name, text);
+    if (!root) return std::unexpected(root.error());
+    root_ = std::move(*root);
+    place_ = name;
+    loaded_.is_empty = root_.pairs.empty();
     return {};
   }
 
-  void without_position() { at_position_ = false; }
+  Result<void> AddFile(const std::string& path) {
+    const auto text = ReadWholeFile(path, kConfigBytesMax);
+    if (!text) return std::unexpected(text.error());
+    loaded_.files.push_back(path);
+    return AddText(path, *text);
+  }
+
+  // As Falco, -o config_files counts before the files that it names, and all others after them.
+  Result<void> AddAssignments(const std::vector<std::string>& assignments, bool includes) {
+    for (const std::string& text : assignments) {
+      if (text.starts_with(kIncludeKey) != includes) continue;
+      if (const auto added = AddAssignment(text); !added) return added;
+    }
+    return {};
+  }
+
+  Result<void> AddIncluded() {
+    const YamlNode* entries = root_.Find(kIncludeKey);
+    if (entries == nullptr) return {};
+    const YamlNode list = *entries;  // merging moves the tree
+    if (list.IsScalar() && !list.scalar.empty()) return Include(list.scalar, {});
+    for (const YamlNode& entry : list.items) {
+      const YamlNode* path = entry.IsScalar() ? &entry : entry.Find("path");
+      const YamlNode* strategy = entry.Find("strategy");
+      if (path == nullptr || path->scalar.empty()) {
+        return Fail(Fault::kInput, At(place_, entry.position, "`config_files[]`: no `path`"));
+      }
+      const auto included =
+          Include(path->scalar, ParseMergeStrategy(strategy == nullptr ? "" : strategy->scalar));
+      if (!included) return included;
+    }
+    return {};
+  }
+
+  Result<LoadedConfig> Finish() {
+    if (root_.Find("rules_file") != nullptr) {
+      if (root_.Find("rules_files") != nullptr) {
+        return Fail(Fault::kInput,
+                    Place() +
+                        ": both `rules_files` and its older name `rules_file` are there; "
+                        "leave one");
+      }
+      loaded_.warnings.push_back(Place() + ": `rules_file` is an older name: use `rules_files`");
+    }
+    for (const ConfigKey& key : ConfigKeys()) {
+      if (key.set == nullptr) continue;
+      const YamlNode* value = FindConfigValue(root_, key.path);
+      if (value == nullptr || value->IsNull()) continue;
+      const bool is_default =
+          key.type != ConfigType::kText && value->IsScalar() && value->scalar.empty();
+      if (!is_default) key.set(*value, loaded_.config);
+    }
+    WarnIgnored();
+    return std::move(loaded_);
+  }
 
  private:
-  const std::string place_;
-  Config& config_;
-  std::vector<std::string>& warnings_;
-  std::vector<std::string> ignored_;
-  std::string errors_;
-  bool at_position_ = true;
+  std::string Place() const { return place_.empty() ? "-o" : place_; }
+
+  Result<YamlNode> ReadTree(const std::string& name, std::string_view text) {
+    auto documents = ParseYaml(text);
+    if (!documents) {
+      return Fail(Fault::kInput, At(name, documents.error().position, documents.error().message));
+    }
+    YamlNode root;
+    if (!documents->empty()) root = std::move(documents->front());
+    if (documents->size() > 1) {
+      loaded_.warnings.push_back(
+          At(name, (*documents)[1].position, "a second YAML document: only the first one is read"));
+    }
+    for (const ConfigProblem& repeated : DropRepeatedKeys(root)) {
+      loaded_.warnings.push_back(At(name, repeated.position, repeated.message));
+    }
+    if (const auto expanded = ExpandEnvironment(root); !expanded) {
+      return Fail(Fault::kInput, At(name, expanded.error(),
+                                    "the environment variables of this value grow without end: "
+                                    "one of them names itself"));
+    }
+    const auto problems = CheckConfig(root, "");
+    if (!problems.empty()) return Fail(Fault::kInput, AllOf(name, problems));
+    return root;
+  }
+
+  Result<void> AddAssignment(const std::string& text) {
+    auto assignment = ParseAssignment(text);
+    if (!assignment) return std::unexpected(assignment.error());
+    const auto wrong = [&text](const std::string& what) {
+      return Fail(Fault::kUsage, fmt::format("-o {}: {}", text, what));
+    };
+    const auto place = PlaceOf(assignment->key, root_);
+    if (!place) return wrong(place.error().message);
+    YamlNode value;
+    value.kind = YamlNode::Kind::kScalar;
+    value.scalar = assignment->value;
+    if (IsInline(place->path, assignment->value)) {
+      auto documents = ParseYaml(assignment->value);
+      if (!documents) return wrong(documents.error().message);
+      if (!documents->empty()) value = std::move(documents->front());
+    }
+    const auto problems = CheckConfig(value, place->path);
+    if (!problems.empty()) return wrong(problems.front().message);
+    *place->node = std::move(value);
+    return {};
+  }
+
+  // A value in braces or brackets is YAML, so JSON too, unless the key wants a text.
+  static bool IsInline(std::string_view path, std::string_view value) {
+    const ConfigKey* key = FindConfigKey(path);
+    if (key != nullptr && key->type == ConfigType::kText) return false;
+    return (value.starts_with('{') && value.ends_with('}')) ||
+           (value.starts_with('[') && value.ends_with(']'));
+  }
+
+  // What is not there is passed over, as in Falco.
+  Result<void> Include(const std::string& entry, MergeStrategy strategy) {
+    const std::string path = IncludedPath(entry);
+    std::error_code error;
+    if (fs::equivalent(path, place_, error)) {
+      return Fail(Fault::kInput, fmt::format("{}: `config_files` names this file itself", place_));
+    }
+    if (!fs::is_directory(path, error)) {
+      return fs::exists(path, error) ? IncludeFile(path, strategy) : Result<void>();
+    }
+    loaded_.folders.push_back(path);
+    std::vector<std::string> files;
+    for (fs::directory_iterator file(path, error), end; !error && file != end;
+         file.increment(error)) {
+      std::error_code unreadable;
+      if (file->is_regular_file(unreadable)) files.push_back(file->path().string());
+    }
+    std::ranges::sort(files);
+    for (const std::string& file : files) {
+      if (const auto included = IncludeFile(file, strategy); !included) return included;
+    }
+    return {};
+  }
+
+  // Falco takes a relative path from where it was started; the config's own folder is the second
+  // place.
+  std::string IncludedPath(const std::string& entry) const {
+    std::error_code error;
+    if (fs::path(entry).is_absolute() || fs::exists(entry, error)) return entry;
+    return (fs::path(place_).parent_path() / entry).string();
+  }
+
+  Result<void> IncludeFile(const std::string& path, MergeStrategy strategy) {
+    const auto text = ReadWholeFile(path, kConfigBytesMax);
+    if (!text) return std::unexpected(text.error());
+    const auto tree = ReadTree(path, *text);
+    if (!tree) return std::unexpected(tree.error());
+    for (const YamlPair& pair : tree->pairs) {
+      if (pair.key != kIncludeKey) continue;
+      return Fail(Fault::kInput, At(path, pair.key_position,
+                                    "`config_files` has no place in a file that is included"));
+    }
+    loaded_.files.push_back(path);
+    MergeConfig(root_, *tree, strategy);
+    return {};
+  }
+
+  void WarnIgnored() {
+    const IgnoredKeys ignored = FindIgnoredKeys(root_);
+    std::vector<std::string> parts;
+    if (!ignored.without_meaning.empty()) {
+      parts.push_back("keys without a meaning here, ignored: " +
+                      Join(ignored.without_meaning, ", "));
+    }
+    if (!ignored.not_yet.empty()) {
+      parts.push_back("not there yet in this release, ignored: " + Join(ignored.not_yet, ", "));
+    }
+    if (!parts.empty()) loaded_.warnings.push_back(Place() + ": " + Join(parts, "; "));
+  }
+
+  LoadedConfig loaded_;
+  YamlNode root_;
+  std::string place_;  // the main file
 };
 
+Result<LoadedConfig> Complete(Loader& loader, const std::vector<std::string>& assignments,
+                              bool follow_includes) {
+  if (const auto added = loader.AddAssignments(assignments, true); !added) {
+    return std::unexpected(added.error());
+  }
+  if (follow_includes) {
+    if (const auto added = loader.AddIncluded(); !added) return std::unexpected(added.error());
+  }
+  if (const auto added = loader.AddAssignments(assignments, false); !added) {
+    return std::unexpected(added.error());
+  }
+  return loader.Finish();
+}
+
 }  // namespace
 
-Result<void> ReadConfig(const std::string& path, std::string_view text, Config& config,
-                        std::vector<std::string>& warnings) {
-  ConfigReader reader(path, config, warnings);
-  const auto documents = ParseYaml(text);
-  if (!documents) {
-    reader.AddError(documents.error().position, documents.error().message);
-    return reader.Finish();
-  }
-  for (const YamlNode& document : *documents) {
-    if (document.IsNull()) continue;
-    if (document.IsMapping()) {
-      reader.ReadMapping(document, "");
-    } else {
-      reader.AddError(document.position, "expected a mapping of keys");
+Result<LoadedConfig> LoadConfig(const ConfigSources& sources, const Config& base) {
+  Loader loader(base);
+  if (!sources.file.empty()) {
+    if (const auto added = loader.AddFile(sources.file); !added) {
+      return std::unexpected(added.error());
     }
   }
-  return reader.Finish();
+  return Complete(loader, sources.assignments, true);
 }
 
-namespace {
-
-// Falco's form for entries of `rules`: "rules[].disable.rule=PATTERN".
-bool SetSelectionKey(std::string_view key, std::string_view value, Config& config) {
-  constexpr struct {
-    std::string_view key;
-    RuleSelection::By by;
-    bool enable;
-  } kForms[] = {{"rules[].enable.rule", RuleSelection::By::kPattern, true},
-                {"rules[].disable.rule", RuleSelection::By::kPattern, false},
-                {"rules[].enable.tag", RuleSelection::By::kTag, true},
-                {"rules[].disable.tag", RuleSelection::By::kTag, false}};
-  for (const auto& form : kForms) {
-    if (form.key != key) continue;
-    config.rules.selection.push_back({form.by, std::string(value), form.enable});
-    return true;
+Result<LoadedConfig> ReadConfig(const std::string& name, std::string_view text,
+                                const std::vector<std::string>& assignments, const Config& base) {
+  Loader loader(base);
+  if (const auto added = loader.AddText(name, text); !added) {
+    return std::unexpected(added.error());
   }
-  return false;
-}
-
-}  // namespace
-
-Result<void> SetConfigKey(std::string_view assignment, Config& config,
-                          std::vector<std::string>& warnings) {
-  const size_t equals = assignment.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return Fail(Fault::kUsage,
-                fmt::format("-o {}: expected KEY=VALUE, such as json_output=true", assignment));
-  }
-  const std::string_view key = assignment.substr(0, equals);
-  const std::string_view value = assignment.substr(equals + 1);
-  if (SetSelectionKey(key, value, config)) return {};
-  ConfigReader reader(fmt::format("-o {}", assignment), config, warnings);
-  reader.without_position();
-  const auto documents = ParseYaml(value);
-  if (!documents) {
-    reader.AddError({}, documents.error().message);
-  } else {
-    const YamlNode null;
-    const std::string path =
-        key.ends_with("[]") ? std::string(key.substr(0, key.size() - 2)) : std::string(key);
-    reader.ReadKey(path, {}, documents->empty() ? null : documents->front());
-  }
-  Result<void> result = reader.Finish();
-  if (!result) result.error().fault = Fault::kUsage;
-  return result;
+  return Complete(loader, assignments, false);
 }
 
 std::string DefaultSocketPath() {

@@ -1,5 +1,5 @@
-// The daemon's configuration: Falco's falco.yaml keys that have a meaning here, and ours. One table
-// of keys in config.cc is the parser, the check for unknown keys and the help.
+// The configuration: Falco's falco.yaml keys that have a meaning here, and ours. What each key is,
+// stands in config_table.h.
 #pragma once
 
 #include <string>
@@ -19,22 +19,45 @@ struct Config {
   bool buffered_outputs = false;
   bool stdout_enabled = true;
   bool file_enabled = false;
+  bool file_keep_alive = false;  // else the file is opened anew for each write
   std::string file_name;
-  std::string session_file;  // engine.gvisor.config
-  std::string socket_path;   // gvisor.socket; empty: the session file's endpoint, or the default
-  uint64_t workers = 0;      // 0: one per processor
+  std::string session_file;     // engine.gvisor.config
+  std::string socket_path;      // gvisor.socket; empty: the session file's endpoint, or the default
+  uint64_t workers = 0;         // 0: one per processor
+  uint64_t queue_capacity = 0;  // alerts that may wait for the channels; 0: the default bound
   std::string log_level = "info";
+  bool log_stderr = true;
+  bool watch_files = true;
 };
 
-// Reads `text` of the file `path` over what `config` already has. The error has all that is wrong,
-// a line each, with file, line and column. Keys that Falco knows and that mean nothing here are
-// named once in `warnings`.
-Result<void> ReadConfig(const std::string& path, std::string_view text, Config& config,
-                        std::vector<std::string>& warnings);
+inline constexpr size_t kConfigBytesMax = size_t{4} << 20;  // each file
 
-// `-o key=value`: the key as in the file, with dots; the value is YAML.
-Result<void> SetConfigKey(std::string_view assignment, Config& config,
-                          std::vector<std::string>& warnings);
+// Where a config comes from, in the order in which it is applied.
+struct ConfigSources {
+  std::string file;                      // "" for none
+  std::vector<std::string> assignments;  // -o KEY=VALUE
+};
+
+struct LoadedConfig {
+  Config config;
+  std::vector<std::string> files;                // read, the main one first
+  std::vector<std::string> folders;              // of config_files
+  std::vector<std::string> warnings;             // one line each
+  bool is_empty = false;                         // the main file has no key at all
+  std::vector<std::string> missing_rules_files;  // that the config names and ApplyFlags dropped
+};
+
+// Reads the file, what its config_files name, and the assignments, over the config that is there
+// (`base`). The error has all that is wrong, a line each, with file, line and column, or with the
+// assignment: Fault::kInput for a file's content, kUsage for an assignment, kEnvironment for a file
+// that can't be read. Keys that are known and have no effect here are named in one warning.
+Result<LoadedConfig> LoadConfig(const ConfigSources& sources, const Config& base = {});
+
+// The same for a text that is at hand and includes nothing: `config_files` is checked, not
+// followed.
+Result<LoadedConfig> ReadConfig(const std::string& name, std::string_view text,
+                                const std::vector<std::string>& assignments = {},
+                                const Config& base = {});
 
 // /run/gyrfalcon/gvisor.sock, or below $XDG_RUNTIME_DIR for a user who is not root.
 std::string DefaultSocketPath();

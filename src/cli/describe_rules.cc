@@ -1,90 +1,105 @@
 #include "cli/describe_rules.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/file.h"
 #include "cli/load_rules.h"
+#include "rules/description.h"
+#include "rules/yaml.h"
 #include "runsc/session.h"
 
 namespace gyrfalcon {
 namespace {
 
-nlohmann::json RuleJson(const Rule& rule) {
-  nlohmann::json events = nlohmann::json::array();
-  for (size_t i = 0; i < kEventTypeCount; ++i) {
-    if (rule.event_types.test(i)) events.push_back(EventTypes()[i].name);
-  }
-  return {{"info",
-           {{"name", rule.name},
-            {"description", rule.desc},
-            {"condition", rule.condition_text},
-            {"output", rule.output},
-            {"priority", PriorityName(rule.priority)},
-            {"source", rule.source},
-            {"enabled", rule.enabled},
-            {"tags", rule.tags}}},
-          {"details",
-           {{"condition_compiled", rule.condition_compiled},
-            {"condition_fields", rule.fields},
-            {"condition_operators", rule.operators},
-            {"events", std::move(events)},
-            {"exception_names", rule.exception_names},
-            {"exception_fields", rule.exception_fields},
-            {"macros", rule.macros},
-            {"lists", rule.lists}}}};
+int NoSuchRule(const std::string& name) {
+  return Report({fmt::format("Rule \"{}\" is not loaded; -L lists all", name), Fault::kInput});
 }
 
-std::string Printed(const nlohmann::json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+// Each named file is checked whatever it is called; of a folder the *.yaml.
+Result<std::vector<std::pair<std::string, std::string>>> FilesToCheck(
+    const std::vector<std::string>& paths) {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const std::string& path : paths) {
+    std::error_code unknown;
+    if (std::filesystem::is_directory(path, unknown)) {
+      auto found = ReadRulesFiles({path});
+      if (!found) return std::unexpected(found.error());
+      std::ranges::move(*found, std::back_inserter(files));
+      continue;
+    }
+    auto text = ReadRulesFile(path);
+    if (!text) return std::unexpected(text.error());
+    files.emplace_back(path, std::move(*text));
+  }
+  return files;
+}
+
+// Falco's config given as a rules file: common enough to be told.
+void HintAtConfig(const RuleLoader& loader) {
+  for (const LoadResult& result : loader.results()) {
+    const bool mapping =
+        !result.successful() && result.errors.front().message.contains("not yaml array of objects");
+    if (!mapping) continue;
+    fmt::print(stderr,
+               "{}: a rules file is a list of items (`- rule: …`); a config is checked with "
+               "`gyrfalcon -c {} --dry-run`\n",
+               result.name, result.name);
+  }
 }
 
 }  // namespace
 
-int PrintRulesVerdict(const std::vector<std::string>& paths, const Config& config) {
-  const auto files = ReadRulesFiles(paths);
+int PrintRulesVerdict(const std::vector<std::string>& paths, const Config& config,
+                      const DescribeRequest& describe) {
+  const auto files = FilesToCheck(paths);
   if (!files) return Report(files.error());
   RuleLoader loader(AllFields(), config.rules);
   for (const auto& [name, text] : *files) loader.AddFile(name, text);
+  const bool successful = loader.successful();
+  std::string description;
+  if (successful && describe.wanted()) {
+    const auto rules = loader.Compile();
+    description = config.format.json_output ? DescribeJson(loader, *rules, describe.rule)
+                                            : DescribeText(*rules, describe.rule);
+    if (description.empty()) return NoSuchRule(describe.rule);
+  }
   if (config.format.json_output) {
-    fmt::print("{}\n", LoadResultsJson(loader.results()));
+    fmt::print("{}\n", LoadResultsJson(loader.results(), description));
   } else {
-    for (const LoadResult& result : loader.results()) {
-      fmt::print("{}\n", result.successful() ? SummaryText(result) : VerboseText(result, false));
-    }
+    for (const LoadResult& result : loader.results()) fmt::print("{}\n", VerdictText(result));
+    if (!description.empty()) fmt::print("\n{}", description);
   }
   const std::string problems = Diagnostics(loader.results(), loader.files(), true);
   if (!problems.empty()) fmt::print(stderr, "{}\n", problems);
-  return loader.successful() ? kExitOk : kExitNotWell;
+  HintAtConfig(loader);
+  for (const std::string& unmet : loader.UnmetPlugins()) {
+    fmt::print(stderr, "warning: {}\n", unmet);
+  }
+  // Not part of the verdict: Falco has no such warning.
+  if (const auto rules = loader.Compile(); rules != nullptr && !config.format.json_output) {
+    for (const std::string& warning : rules->FieldWarnings()) fmt::print(stderr, "{}\n", warning);
+  }
+  return successful ? kExitOk : kExitNotWell;
 }
 
 int DescribeRules(const std::string& name, const Config& config) {
-  const auto loaded = LoadRules(config.rules_files, config.rules);
-  if (!loaded) return Report(loaded.error());
-  if (!name.empty() && loaded->rules->Find(name) == nullptr) {
-    return Report({fmt::format("no rule named \"{}\"; -L lists all", name), Fault::kInput});
+  const auto files = ReadRulesFiles(config.rules_files);
+  if (!files) return Report(files.error());
+  RuleLoader loader(AllFields(), config.rules);
+  for (const auto& [file, text] : *files) loader.AddFile(file, text);
+  if (!loader.successful()) {
+    return Report({Diagnostics(loader.results(), loader.files(), false), Fault::kInput});
   }
-  nlohmann::json rules = nlohmann::json::array();
-  for (const Rule& rule : loaded->rules->rules()) {
-    if (!name.empty() && rule.name != name) continue;
-    if (config.format.json_output) {
-      rules.push_back(RuleJson(rule));
-    } else {
-      fmt::print("{:<50} {}\n", rule.name, rule.desc);
-    }
-  }
-  if (config.format.json_output) fmt::print("{}\n", Printed({{"rules", std::move(rules)}}));
-  return kExitOk;
-}
-
-int ListFields(bool names_only) {
-  for (const FieldDef& field : AllFields().rows()) {
-    if (names_only) {
-      fmt::print("{}\n", field.name);
-    } else {
-      fmt::print("{:<42} {}\n", field.name, field.help);
-    }
-  }
+  const auto rules = loader.Compile();
+  const std::string description =
+      config.format.json_output ? DescribeJson(loader, *rules, name) : DescribeText(*rules, name);
+  if (description.empty()) return NoSuchRule(name);
+  fmt::print("{}{}", description, config.format.json_output ? "\n" : "");
   return kExitOk;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/load_rules.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -9,6 +11,17 @@
 namespace gyrfalcon {
 
 extern const std::string_view kEmbeddedRules;  // rules/gyrfalcon_rules.yaml
+
+Result<std::string> ReadRulesFile(const std::string& path) {
+  // A pipe or a device might be waited on for ever.
+  std::error_code unreadable;
+  if (std::filesystem::exists(path, unreadable) &&
+      !std::filesystem::is_regular_file(path, unreadable)) {
+    return Fail(Fault::kEnvironment,
+                fmt::format("{}: not a regular file; name a file or a folder", path));
+  }
+  return ReadWholeFile(path, kRulesFileBytesMax);
+}
 
 Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
     const std::vector<std::string>& paths) {
@@ -20,7 +33,7 @@ Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
   const auto expanded = ExpandRulesPaths(paths);
   if (!expanded) return std::unexpected(expanded.error());
   for (const std::string& path : *expanded) {
-    auto text = ReadWholeFile(path, kRulesFileBytesMax);
+    auto text = ReadRulesFile(path);
     if (!text) return std::unexpected(text.error());
     files.emplace_back(path, std::move(*text));
   }
@@ -48,11 +61,10 @@ Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadO
     loaded.warnings.push_back(fmt::format("{}: {} warnings; `gyrfalcon rules check` shows them",
                                           result.name, result.warnings.size()));
   }
+  for (std::string& unmet : loader.UnmetPlugins()) loaded.warnings.push_back(std::move(unmet));
   loaded.rules = loader.Compile();
-  const std::set<std::string> never = loaded.rules->NeverFields();
-  if (!never.empty()) {
-    loaded.warnings.push_back(fmt::format(
-        "gVisor never tells these fields, so they are always missing: {}", fmt::join(never, ", ")));
+  for (std::string& warning : loaded.rules->FieldWarnings()) {
+    loaded.warnings.push_back(std::move(warning));
   }
   return loaded;
 }

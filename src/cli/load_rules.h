@@ -21,6 +21,9 @@ struct LoadedRules {
 // (Fault::kInput) has every problem of every file with place, line, caret and suggestion.
 Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadOptions& options);
 
+// Only regular files: a pipe could be waited on for ever.
+Result<std::string> ReadRulesFile(const std::string& path);
+
 // (name, text) of each file that `paths` stand for.
 Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
     const std::vector<std::string>& paths);

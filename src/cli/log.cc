@@ -2,13 +2,26 @@
 
 #include <cstdlib>
 
+#include <fmt/format.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
 namespace gyrfalcon {
 
-void SetUpLog(std::string_view level) {
+namespace {
+
+spdlog::level::level_enum LevelOf(const Config& config) {
+  if (!config.log_stderr) return spdlog::level::off;
+  const std::string_view level = config.log_level;
+  if (level == "debug") return spdlog::level::debug;
+  if (level == "info" || level == "informational" || level == "notice") return spdlog::level::info;
+  return level == "warning" ? spdlog::level::warn : spdlog::level::err;
+}
+
+}  // namespace
+
+void SetUpLog(const Config& config) {
   const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   std::shared_ptr<spdlog::logger> logger;
   if (colour) {
@@ -21,15 +34,11 @@ void SetUpLog(std::string_view level) {
   logger->set_pattern("%Y-%m-%dT%H:%M:%S%z %^%l%$: %v");
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
-  if (level == "debug") {
-    spdlog::set_level(spdlog::level::debug);
-  } else if (level == "info" || level == "notice") {
-    spdlog::set_level(spdlog::level::info);
-  } else if (level == "warning") {
-    spdlog::set_level(spdlog::level::warn);
-  } else {
-    spdlog::set_level(spdlog::level::err);
-  }
+  spdlog::set_level(LevelOf(config));
+}
+
+void PrintWarning(const Config& config, std::string_view text) {
+  if (LevelOf(config) <= spdlog::level::warn) fmt::print(stderr, "gyrfalcon: warning: {}\n", text);
 }
 
 }  // namespace gyrfalcon

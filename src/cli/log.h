@@ -5,9 +5,15 @@
 
 #include <spdlog/spdlog.h>
 
+#include "cli/config.h"
+
 namespace gyrfalcon {
 
-// Falco's level names; colour only on a terminal, and not where NO_COLOR is set.
-void SetUpLog(std::string_view level);
+// log_level and log_stderr of the config; colour only on a terminal, and not where NO_COLOR is set.
+void SetUpLog(const Config& config);
+
+// A command that does not log tells its warnings by this: `gyrfalcon: warning: …`, where the config
+// lets them through.
+void PrintWarning(const Config& config, std::string_view text);
 
 }  // namespace gyrfalcon

@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
-#include "cli/version.h"
 
 namespace gyrfalcon {
 namespace {
@@ -57,10 +56,6 @@ int Main(std::vector<std::string> args) {
   if (args.empty() || asks_help) {
     PrintHelp();
     return asks_help ? kExitOk : kExitUsage;
-  }
-  if (args[0] == "--version") {
-    fmt::print("gyrfalcon {}\n", kVersion);
-    return kExitOk;
   }
   // Falco's way of calling: flags at once mean `run`.
   if (args[0].starts_with('-')) return RunDaemon(std::move(args));

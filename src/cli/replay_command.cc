@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include "base/host_name.h"
 #include "channels/dispatcher.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
 #include "cli/load_rules.h"
+#include "cli/log.h"
 #include "cli/run_flags.h"
 #include "engine/pipeline.h"
 #include "wire/capture_source.h"
@@ -14,18 +14,18 @@
 namespace gyrfalcon {
 namespace {
 
-Totals RunThrough(CaptureSource& source, Pipeline& pipeline) {
+Totals RunThrough(CaptureSource& source, Pipeline& pipeline, const Config& config) {
   Record record;
   for (;;) {
     const SourceStatus status = source.Next(record);
     if (status == SourceStatus::kEnd) break;
     if (status == SourceStatus::kRecord) pipeline.Process(record);
     for (const std::string& warning : source.TakeWarnings()) {
-      fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+      PrintWarning(config, warning);
     }
   }
   for (const std::string& warning : source.TakeWarnings()) {
-    fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+    PrintWarning(config, warning);
   }
   return pipeline.totals();
 }
@@ -61,31 +61,31 @@ int Replay(std::vector<std::string> args) {
     }
     options.arch = *arch;
   }
-  Config config;
-  config.buffered_outputs = true;
-  std::vector<std::string> warnings;
-  if (const auto applied = ApplyFlags(flags, config, warnings); !applied) {
-    return Report(applied.error());
+  Config base;
+  base.buffered_outputs = true;
+  const auto applied = ApplyFlags(flags, base);
+  if (!applied) return Report(applied.error());
+  if (const auto required = RequireRules(flags, *applied); !required) {
+    return Report(required.error());
   }
-  for (const std::string& warning : warnings)
-    fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+  const Config& config = applied->config;
+  for (const std::string& warning : applied->warnings) PrintWarning(config, warning);
   auto loaded = LoadRules(config.rules_files, config.rules);
   if (!loaded) return Report(loaded.error());
   for (const std::string& warning : loaded->warnings) {
-    fmt::print(stderr, "gyrfalcon: warning: {}\n", warning);
+    PrintWarning(config, warning);
   }
 
   auto channels = MakeChannels(config);
   if (!channels) return Report(channels.error());
-  config.format.hostname = HostName();
-  Dispatcher dispatcher({.format = config.format, .when_full = WhenFull::kWait},
-                        std::move(*channels), [](const Error& error) { Report(error); });
+  Dispatcher dispatcher(MakeDispatcherOptions(config, WhenFull::kWait), std::move(*channels),
+                        [](const Error& error) { Report(error); });
   DispatcherSink sink(dispatcher);
   CaptureSource source(captures);
   Totals totals;
   {
     Pipeline pipeline(loaded->rules, options, sink);
-    totals = RunThrough(source, pipeline);
+    totals = RunThrough(source, pipeline, config);
   }
   dispatcher.Stop();
   const bool delivered = dispatcher.failed_writes() == 0;

@@ -1,5 +1,8 @@
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include <poll.h>
@@ -8,11 +11,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/host_name.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
+#include "cli/config_schema.h"
 #include "cli/describe_rules.h"
+#include "cli/falco_flags.h"
 #include "cli/file.h"
+#include "cli/file_watch.h"
+#include "cli/listings.h"
 #include "cli/load_rules.h"
 #include "cli/log.h"
 #include "cli/run_flags.h"
@@ -34,10 +40,18 @@ struct DaemonFlags {
   std::string list_source;
   std::string pid_file;
   double seconds = 0;
+  bool list_events = false;
+  bool list_syscall_events = false;
+  bool list_ignored = false;
+  bool markdown = false;
+  bool support = false;
+  bool rule_schema = false;
+  bool version = false;
   bool names_only = false;
   bool unbuffered = false;
   bool verbose = false;
   bool dry_run = false;
+  bool config_schema = false;
 };
 
 // The signals that end or reload the daemon come through a descriptor, so that no thread is
@@ -58,7 +72,63 @@ void RaiseFdLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Result<void> ResolveSocket(Config& config) {
+// The config of the daemon: file, flags, and the files below /etc/gyrfalcon where nothing names
+// others.
+Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
+  RunFlags rules = flags.rules;
+  if (rules.config_file.empty()) {
+    rules.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+  }
+  auto loaded = ApplyFlags(rules);
+  if (!loaded) return loaded;
+  Config& config = loaded->config;
+  if (!flags.session_file.empty()) config.session_file = flags.session_file;
+  if (config.rules_files.empty() && loaded->missing_rules_files.empty()) {
+    const std::string folder = DefaultIfThere("/etc/gyrfalcon/rules.d");
+    const auto files =
+        ExpandRulesPaths(folder.empty() ? std::vector<std::string>{} : std::vector{folder});
+    if (files && !files->empty()) config.rules_files = {folder};
+  }
+  if (config.session_file.empty() && config.socket_path.empty()) {
+    config.session_file = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
+  }
+  if (!flags.runsc_root.empty()) {
+    loaded->warnings.push_back(
+        "--gvisor-root is accepted, and not needed: sandboxes tell all that is used");
+  }
+  if (flags.unbuffered) config.buffered_outputs = false;
+  if (flags.verbose) config.log_level = "debug";
+  return loaded;
+}
+
+// What a reload does not take up, by its keys.
+constexpr struct {
+  std::string_view keys;
+  bool (*same)(const Config&, const Config&);
+} kFixedAtStart[] = {
+    {"json_*, time_format_iso_8601",
+     [](const Config& a, const Config& b) { return a.format == b.format; }},
+    {"outputs",
+     [](const Config& a, const Config& b) {
+       return a.buffered_outputs == b.buffered_outputs && a.stdout_enabled == b.stdout_enabled &&
+              a.file_enabled == b.file_enabled && a.file_keep_alive == b.file_keep_alive &&
+              a.file_name == b.file_name && a.queue_capacity == b.queue_capacity;
+     }},
+    {"engine.gvisor.config",
+     [](const Config& a, const Config& b) { return a.session_file == b.session_file; }},
+    {"gvisor.socket",
+     [](const Config& a, const Config& b) { return a.socket_path == b.socket_path; }},
+    {"workers", [](const Config& a, const Config& b) { return a.workers == b.workers; }},
+};
+
+void WarnFixedAtStart(const Config& now, const Config& wanted) {
+  for (const auto& row : kFixedAtStart) {
+    if (!row.same(now, wanted)) spdlog::warn("changed, taken up at the next start: {}", row.keys);
+  }
+}
+
+Result<std::string> SocketPathOf(const Config& config) {
+  std::string path = config.socket_path;
   if (!config.session_file.empty()) {
     constexpr size_t kSessionBytesMax = 4 * 1024 * 1024;
     const auto text = ReadWholeFile(config.session_file, kSessionBytesMax);
@@ -70,22 +140,23 @@ Result<void> ResolveSocket(Config& config) {
     }
     const auto session = ParseSessionConfig(config.session_file, *text);
     if (!session) return std::unexpected(session.error());
-    if (config.socket_path.empty()) config.socket_path = session->endpoint;
+    if (path.empty()) path = session->endpoint;
   }
-  if (config.socket_path.empty()) config.socket_path = DefaultSocketPath();
-  return {};
+  return path.empty() ? DefaultSocketPath() : path;
 }
 
 class Daemon {
  public:
-  Daemon(Config config, DaemonFlags flags) : config_(std::move(config)), flags_(std::move(flags)) {}
+  Daemon(LoadedConfig loaded, std::string socket_path, DaemonFlags flags)
+      : loaded_(std::move(loaded)),
+        config_(loaded_.config),
+        socket_path_(std::move(socket_path)),
+        flags_(std::move(flags)) {}
 
   int Run() {
     // A reader of our alerts that ends is an error of a write, not our end.
     std::signal(SIGPIPE, SIG_IGN);
-    if (!flags_.rules.config_file.empty()) {
-      spdlog::info("config file: {}", flags_.rules.config_file);
-    }
+    for (const std::string& file : loaded_.files) spdlog::info("config file: {}", file);
     auto loaded = LoadRules(config_.rules_files, config_.rules);
     if (!loaded) return Report(loaded.error());
     LogRules(*loaded);
@@ -93,8 +164,7 @@ class Daemon {
     RaiseFdLimit();
     auto channels = MakeChannels(config_);
     if (!channels) return Report(channels.error());
-    config_.format.hostname = HostName();
-    Dispatcher dispatcher({.format = config_.format}, std::move(*channels),
+    Dispatcher dispatcher(MakeDispatcherOptions(config_, WhenFull::kRefuse), std::move(*channels),
                           [](const Error& error) { spdlog::error("{}", error.message); });
     auto engine = StartEngine(loaded->rules, dispatcher);
     if (!engine) return Report(engine.error());
@@ -102,6 +172,7 @@ class Daemon {
     if (!control) return Report(control.error());
     if (const auto written = WritePidFile(); !written) return Report(written.error());
     LogStart();
+    Watch(loaded_);
     WaitForEnd(signals, **engine);
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     (*engine)->Stop();
@@ -138,7 +209,7 @@ class Daemon {
   Result<std::unique_ptr<Engine>> StartEngine(const std::shared_ptr<const RuleSet>& rules,
                                               Dispatcher& dispatcher) {
     EngineOptions options;
-    options.socket_path = config_.socket_path;
+    options.socket_path = socket_path_;
     options.workers =
         config_.workers != 0 ? config_.workers : std::max(1u, std::thread::hardware_concurrency());
     return Engine::Start(std::move(options), rules, dispatcher,
@@ -150,7 +221,7 @@ class Daemon {
   }
 
   Result<std::unique_ptr<ControlServer>> StartControl(const Engine& engine) {
-    return ControlServer::Start(ControlSocketPath(config_.socket_path), [&engine] {
+    return ControlServer::Start(ControlSocketPath(socket_path_), [&engine] {
       return DaemonStatus{engine.totals(), engine.sandbox_count()};
     });
   }
@@ -159,39 +230,71 @@ class Daemon {
     const std::string session =
         config_.session_file.empty() ? std::string("none given") : config_.session_file;
     spdlog::info("event collection from gVisor is enabled: session config {}, socket {}", session,
-                 config_.socket_path);
+                 socket_path_);
+  }
+
+  void Watch(const LoadedConfig& loaded) {
+    if (!loaded.config.watch_files) {
+      watch_ = FileWatch();
+      return;
+    }
+    std::vector<std::string> files = loaded.files;
+    std::ranges::copy(loaded.missing_rules_files, std::back_inserter(files));
+    std::vector<std::string> folders = loaded.folders;
+    for (const std::string& path : loaded.config.rules_files) {
+      std::error_code error;
+      (std::filesystem::is_directory(path, error) ? folders : files).push_back(path);
+    }
+    watch_ = FileWatch(files, folders);
   }
 
   void WaitForEnd(const UniqueFd& signals, Engine& engine) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(flags_.seconds));
-    pollfd waiting{signals.get(), POLLIN, 0};
     for (;;) {
       int timeout_ms = -1;
       if (flags_.seconds > 0) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
         timeout_ms = static_cast<int>(std::max<int64_t>(0, left.count()));
       }
-      const int ready = poll(&waiting, 1, timeout_ms);
+      std::array<pollfd, 2> waiting = {{{signals.get(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}}};
+      const int ready = poll(waiting.data(), waiting.size(), timeout_ms);
       if (ready == 0) return;
+      if (ready < 0) continue;
+      if (waiting[1].revents != 0 && watch_.TakeChange()) {
+        spdlog::info("config or rules files changed");
+        Reload(engine);
+      }
+      if (waiting[0].revents == 0) continue;
       signalfd_siginfo info{};
-      if (ready < 0 || read(signals.get(), &info, sizeof info) != sizeof info) continue;
+      if (read(signals.get(), &info, sizeof info) != sizeof info) continue;
       if (info.ssi_signo != SIGHUP) return;
+      spdlog::info("SIGHUP received, restarting...");  // Falco's words; here nothing stops
       Reload(engine);
     }
   }
 
-  // A bad file changes nothing: the rules in force stay.
+  // Bad files change nothing: what is in force stays.
   void Reload(Engine& engine) {
-    const auto loaded = LoadRules(config_.rules_files, config_.rules);
-    if (!loaded) {
-      spdlog::error("reload refused, the rules in force stay:\n{}", loaded.error().message);
-      return;
+    auto config = ReadDaemonConfig(flags_);
+    if (!config) return RefuseReload(config.error());
+    if (const auto required = RequireRules(flags_.rules, *config); !required) {
+      return RefuseReload(required.error());
     }
-    LogRules(*loaded);
-    engine.SetRules(loaded->rules);
+    const auto rules = LoadRules(config->config.rules_files, config->config.rules);
+    if (!rules) return RefuseReload(rules.error());
+    SetUpLog(config->config);
+    for (const std::string& warning : config->warnings) spdlog::warn("{}", warning);
+    WarnFixedAtStart(config_, config->config);
+    LogRules(*rules);
+    engine.SetRules(rules->rules);
+    Watch(*config);
     spdlog::info("rules reloaded");
+  }
+
+  static void RefuseReload(const Error& error) {
+    spdlog::error("reload refused, the rules in force stay:\n{}", error.message);
   }
 
   static void LogTotals(const Totals& totals, const Dispatcher& dispatcher) {
@@ -208,8 +311,11 @@ class Daemon {
     }
   }
 
-  Config config_;
-  DaemonFlags flags_;
+  const LoadedConfig loaded_;
+  const Config& config_;  // as at the start
+  const std::string socket_path_;
+  const DaemonFlags flags_;
+  FileWatch watch_;
 };
 
 void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
@@ -226,41 +332,22 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
   app.add_option("-l", flags.describe_rule, "Describe one rule and exit");
   app.add_option("--list", flags.list_source, "List the fields that rules can ask and exit")
       ->expected(0, 1);
-  app.add_flag("-N", flags.names_only, "With --list: names only");
+  app.add_flag("--list-events", flags.list_events, "List the event types and exit");
+  app.add_flag("--list-syscall-events", flags.list_syscall_events,
+               "List those that are system calls and exit");
+  app.add_flag("-i", flags.list_ignored, "List the system calls that gVisor tells nothing of");
+  app.add_flag("-N", flags.names_only, "With a --list flag: names only");
+  app.add_flag("--markdown", flags.markdown, "With a --list flag: as markdown");
+  app.add_flag("--rule-schema", flags.rule_schema, "Print the JSON schema of rules files and exit");
+  app.add_flag("--support", flags.support, "Print what a report of a bug needs, as JSON, and exit");
+  app.add_flag("--version", flags.version, "Print the version and exit");
   app.add_option("-M", flags.seconds, "Stop after so many seconds");
   app.add_option("-P,--pidfile", flags.pid_file, "Write the process id to this file");
   app.add_flag("-U,--unbuffered", flags.unbuffered, "Flush each alert at once (the default)");
   app.add_flag("-v", flags.verbose, "Log more");
   app.add_flag("--dry-run", flags.dry_run, "Check config and rules and exit");
-}
-
-// Falco's flags for what does not exist here.
-constexpr struct {
-  std::string_view flag, why;
-} kForeignFlags[] = {
-    {"--modern-bpf", "there is no kernel driver: gVisor itself tells"},
-    {"-e", "use `gyrfalcon replay CAPTURE` with a gVisor trace; kernel captures are not read"},
-    {"-k", "Kubernetes is not asked through this flag"},
-    {"-K", "Kubernetes is not asked through this flag"},
-    {"-A", "the session config says which points a sandbox sends"},
-    {"-S", "gVisor sends no data to cut"},
-    {"--list-plugins", "there are no plugins"},
-    {"--plugin-info", "there are no plugins"},
-    {"--nodriver", "there is no driver"},
-    {"--enable-source", "the only source is `syscall`, from gVisor"},
-    {"--disable-source", "the only source is `syscall`, from gVisor"},
-};
-
-std::optional<int> RefuseForeignFlags(const std::vector<std::string>& args) {
-  for (const std::string& arg : args) {
-    const std::string_view name = std::string_view(arg).substr(0, arg.find('='));
-    for (const auto& foreign : kForeignFlags) {
-      if (foreign.flag != name) continue;
-      return Report(
-          {fmt::format("{} has no meaning here: {}", foreign.flag, foreign.why), Fault::kUsage});
-    }
-  }
-  return std::nullopt;
+  app.add_flag("--config-schema", flags.config_schema,
+               "Print a JSON schema of the config and exit");
 }
 
 }  // namespace
@@ -269,52 +356,50 @@ int RunDaemon(std::vector<std::string> args) {
   const auto app = MakeApp("run");
   DaemonFlags flags;
   AddDaemonFlags(*app, flags);
-  if (const auto code = RefuseForeignFlags(args)) return *code;
+  if (const auto refused = FindRefusedFlag(args)) return Report(*refused);
+  const std::vector<std::string> words = args;
   if (const auto code = Parse(*app, std::move(args))) return *code;
 
-  Config config;
-  std::vector<std::string> warnings;
-  if (flags.rules.config_file.empty()) {
-    flags.rules.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+  if (flags.config_schema) {
+    fmt::print("{}\n", ConfigSchemaJson());
+    return kExitOk;
   }
-  if (const auto applied = ApplyFlags(flags.rules, config, warnings); !applied) {
-    return Report(applied.error());
-  }
-  if (!flags.session_file.empty()) config.session_file = flags.session_file;
-  if (config.rules_files.empty()) {
-    const std::string folder = DefaultIfThere("/etc/gyrfalcon/rules.d");
-    const auto files =
-        ExpandRulesPaths(folder.empty() ? std::vector<std::string>{} : std::vector{folder});
-    if (files && !files->empty()) config.rules_files = {folder};
-  }
-  if (config.session_file.empty() && config.socket_path.empty()) {
-    config.session_file = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
-  }
-  if (!flags.runsc_root.empty()) {
-    warnings.push_back(
-        "--gvisor-root is accepted, and not needed: sandboxes tell all that is used");
-  }
-  if (flags.unbuffered) config.buffered_outputs = false;
-  if (flags.verbose) config.log_level = "debug";
+  const auto loaded = ReadDaemonConfig(flags);
+  if (!loaded) return Report(loaded.error());
+  const Config& config = loaded->config;
 
-  if (!flags.validate.empty()) return PrintRulesVerdict(flags.validate, config);
+  const ListingOptions listing{flags.names_only, flags.markdown, flags.verbose};
+  if (flags.version) return PrintVersion(config.format.json_output);
+  if (flags.rule_schema) return PrintRuleSchema();
+  if (flags.support) return PrintSupport(words, flags.rules.config_file, config);
+  if (!flags.validate.empty()) {
+    return PrintRulesVerdict(flags.validate, config, {flags.describe_all, flags.describe_rule});
+  }
+  if (app->count("--list") != 0) return ListFields(flags.list_source, listing);
+  if (flags.list_events || flags.list_syscall_events) {
+    return ListEvents(!flags.list_events, listing);
+  }
+  if (flags.list_ignored) return ListIgnoredSyscalls();
+  if (const auto required = RequireRules(flags.rules, *loaded); !required) {
+    return Report(required.error());
+  }
   if (flags.describe_all) return DescribeRules("", config);
   if (!flags.describe_rule.empty()) return DescribeRules(flags.describe_rule, config);
-  if (app->count("--list") != 0) return ListFields(flags.names_only);
   if (app->count("--gvisor-generate-config") != 0) {
     return PrintSession(flags.generate_socket, config);
   }
-  SetUpLog(config.log_level);
-  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
-  if (const auto resolved = ResolveSocket(config); !resolved) return Report(resolved.error());
+  SetUpLog(config);
+  for (const std::string& warning : loaded->warnings) spdlog::warn("{}", warning);
+  const auto socket_path = SocketPathOf(config);
+  if (!socket_path) return Report(socket_path.error());
   if (flags.dry_run) {
-    const auto loaded = LoadRules(config.rules_files, config.rules);
-    if (!loaded) return Report(loaded.error());
+    const auto rules = LoadRules(config.rules_files, config.rules);
+    if (!rules) return Report(rules.error());
     fmt::print("config and {} rules are valid; the socket would be {}\n",
-               loaded->rules->rules().size(), config.socket_path);
+               rules->rules->rules().size(), *socket_path);
     return kExitOk;
   }
-  return Daemon(std::move(config), std::move(flags)).Run();
+  return Daemon(*loaded, *socket_path, std::move(flags)).Run();
 }
 
 }  // namespace gyrfalcon

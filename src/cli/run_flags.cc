@@ -2,8 +2,12 @@
 
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/host_name.h"
+#include "base/text.h"
+#include "cli/falco_flags.h"
 #include "cli/file.h"
 
 namespace gyrfalcon {
@@ -28,12 +32,62 @@ void AddRulesFlags(CLI::App& app, RunFlags& flags) {
 
 namespace {
 
-Result<void> ReadConfigFile(const std::string& path, Config& config,
-                            std::vector<std::string>& warnings) {
-  constexpr size_t kConfigBytesMax = 4 * 1024 * 1024;
-  const auto text = ReadWholeFile(path, kConfigBytesMax);
-  if (!text) return std::unexpected(text.error());
-  return ReadConfig(path, *text, config, warnings);
+constexpr std::string_view kNoRulesFile =
+    "You must specify at least one rules file/directory via -r or a rules_files entry in the "
+    "config";
+
+Result<void> CheckSelectionFlags(const RunFlags& flags, const Config& config) {
+  const bool disables = !flags.disable_tags.empty() || !flags.disable_substrings.empty();
+  const bool enables = !flags.enable_tags.empty();
+  if (disables && enables) {
+    return Fail(Fault::kUsage,
+                "You can not specify both disabled (-D/-T) and enabled (-t) rules; "
+                "-o \"rules[].disable.tag=TAG\" and its like mix them in order");
+  }
+  if ((disables || enables) && !config.rules.selection.empty()) {
+    return Fail(Fault::kUsage,
+                "-D, -t and -T do not go together with `rules` of the config or "
+                "-o \"rules[]…\": use the latter for all");
+  }
+  return {};
+}
+
+void AddSelection(const RunFlags& flags, std::vector<RuleSelection>& selection) {
+  using By = RuleSelection::By;
+  if (!flags.enable_tags.empty()) selection.push_back({By::kPattern, "*", false});
+  for (const std::string& tag : flags.enable_tags) selection.push_back({By::kTag, tag, true});
+  for (const std::string& tag : flags.disable_tags) selection.push_back({By::kTag, tag, false});
+  for (const std::string& text : flags.disable_substrings) {
+    selection.push_back({By::kSubstring, text, false});
+  }
+}
+
+void AddFormats(const RunFlags& flags, LoadedConfig& loaded) {
+  for (const std::string& format : flags.extra_formats) {
+    if (IsPrintPreset(format)) {
+      loaded.warnings.push_back(
+          fmt::format("-p {} adds nothing, as in Falco since 0.42: use "
+                      "-o 'append_output[]={{\"suggested_output\": true}}'",
+                      format));
+      continue;
+    }
+    AppendOutput append;
+    append.extra_output = format;
+    loaded.config.rules.append_output.push_back(std::move(append));
+  }
+}
+
+void DropMissingRulesFiles(LoadedConfig& loaded) {
+  std::vector<std::string>& files = loaded.config.rules_files;
+  std::vector<std::string>& missing = loaded.missing_rules_files;
+  std::erase_if(files, [&missing](const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::exists(path, error)) return false;
+    missing.push_back(path);
+    return true;
+  });
+  if (missing.empty() || files.empty()) return;
+  loaded.warnings.push_back("rules files of the config that are not there: " + Join(missing, ", "));
 }
 
 }  // namespace
@@ -43,29 +97,34 @@ std::string DefaultIfThere(std::string path) {
   return std::filesystem::exists(path, error) ? path : std::string();
 }
 
-Result<void> ApplyFlags(const RunFlags& flags, Config& config, std::vector<std::string>& warnings) {
-  if (!flags.config_file.empty()) {
-    if (const auto read = ReadConfigFile(flags.config_file, config, warnings); !read) return read;
+Result<LoadedConfig> ApplyFlags(const RunFlags& flags, const Config& base) {
+  auto loaded = LoadConfig({flags.config_file, flags.settings}, base);
+  if (!loaded) return loaded;
+  Config& config = loaded->config;
+  if (!flags.rules_files.empty()) {
+    config.rules_files = flags.rules_files;
+  } else {
+    DropMissingRulesFiles(*loaded);
   }
-  if (!flags.rules_files.empty()) config.rules_files = flags.rules_files;
-  for (const std::string& setting : flags.settings) {
-    if (const auto set = SetConfigKey(setting, config, warnings); !set) return set;
+  if (const auto checked = CheckSelectionFlags(flags, config); !checked) {
+    return std::unexpected(checked.error());
   }
-  const auto select = [&config](RuleSelection::By by, const std::string& text, bool enable) {
-    config.rules.selection.push_back({by, text, enable});
-  };
-  if (!flags.enable_tags.empty()) select(RuleSelection::By::kPattern, "*", false);
-  for (const std::string& tag : flags.enable_tags) select(RuleSelection::By::kTag, tag, true);
-  for (const std::string& tag : flags.disable_tags) select(RuleSelection::By::kTag, tag, false);
-  for (const std::string& text : flags.disable_substrings) {
-    select(RuleSelection::By::kSubstring, text, false);
+  AddSelection(flags, config.rules.selection);
+  AddFormats(flags, *loaded);
+  return loaded;
+}
+
+Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded) {
+  if (!loaded.config.rules_files.empty()) return {};
+  if (!loaded.missing_rules_files.empty()) {
+    return Fail(Fault::kInput, fmt::format("{}; none of those that it names is there: {}",
+                                           kNoRulesFile, Join(loaded.missing_rules_files, ", ")));
   }
-  for (const std::string& format : flags.extra_formats) {
-    AppendOutput append;
-    append.extra_output = format;
-    config.rules.append_output.push_back(std::move(append));
-  }
-  return {};
+  if (flags.config_file.empty() || !loaded.is_empty) return {};
+  return Fail(Fault::kInput,
+              fmt::format("{}: the file is empty. {}; without a config, the rules that are built "
+                          "in are used",
+                          flags.config_file, kNoRulesFile));
 }
 
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config) {
@@ -77,11 +136,18 @@ Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config)
     if (config.file_name.empty()) {
       return Fail(Fault::kInput, "file_output is enabled without a file_output.filename");
     }
-    auto file = MakeFileChannel(config.file_name, config.buffered_outputs);
+    auto file = MakeFileChannel(config.file_name, config.buffered_outputs, config.file_keep_alive);
     if (!file) return std::unexpected(file.error());
     channels.push_back(std::move(*file));
   }
   return channels;
+}
+
+DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full) {
+  DispatcherOptions options{.format = config.format, .when_full = when_full};
+  options.format.hostname = HostName();
+  if (config.queue_capacity != 0) options.waiting_max = config.queue_capacity;
+  return options;
 }
 
 }  // namespace gyrfalcon

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "channels/channel.h"
+#include "channels/dispatcher.h"
 #include "cli/config.h"
 
 namespace gyrfalcon {
@@ -25,13 +26,21 @@ struct RunFlags {
 // -c -r -o -t -T -D -p
 void AddRulesFlags(CLI::App& app, RunFlags& flags);
 
-// Config file, then flags. -r replaces the rules of the config. Errors are whole.
-Result<void> ApplyFlags(const RunFlags& flags, Config& config, std::vector<std::string>& warnings);
+// Config file, then -o, then the other flags. -r replaces the rules of the config; rules files that
+// only the config names may be missing, as in Falco: they are dropped, with a warning. -t with -T
+// or -D, and any of these with `rules`, is an error (Fault::kUsage), as in Falco.
+Result<LoadedConfig> ApplyFlags(const RunFlags& flags, const Config& base = {});
+
+// For commands that load rules. Falco's error where a config was given and leaves no rules: a
+// config file without any key, or one of whose rules files none is there.
+Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded);
 
 // `path` when something is there, else "": for the files below /etc/gyrfalcon that `run` reads
 // unasked.
 std::string DefaultIfThere(std::string path);
 
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config);
+
+DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full);
 
 }  // namespace gyrfalcon

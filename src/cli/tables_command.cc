@@ -13,9 +13,9 @@ namespace gyrfalcon {
 namespace {
 
 std::string_view TypeName(FieldType type) {
-  constexpr std::array<std::string_view, 11> kNames = {"bool", "int",        "uint",  "double",
-                                                       "port", "text",       "bytes", "ip",
-                                                       "net",  "event type", "opaque"};
+  constexpr std::array<std::string_view, 12> kNames = {"bool", "int",        "uint",     "double",
+                                                       "port", "text",       "bytes",    "ip",
+                                                       "net",  "event type", "distance", "opaque"};
   return kNames[static_cast<size_t>(type)];
 }
 
@@ -28,6 +28,8 @@ std::string_view AvailabilityName(Availability availability) {
 nlohmann::json FieldJson(const FieldDef& field) {
   return {{"name", field.name},
           {"type", TypeName(field.type)},
+          {"falco_type", FalcoTypeName(field)},
+          {"deprecated", (field.flags & kDeprecated) != 0},
           {"argument", field.arg != ArgForm::kNone},
           {"list", (field.flags & kIsList) != 0},
           {"available", AvailabilityName(field.availability)},

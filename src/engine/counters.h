@@ -26,6 +26,7 @@ enum class EngineCounter : uint8_t {
   kSandboxesMoved,
   kSandboxesSplit,
   kTruncated,
+  kUserLookupsRefused,
   kCount,
 };
 
@@ -46,6 +47,8 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "Connections that spoke after their state had moved, and so were another sandbox after all."},
     {"truncated", Severity::kDataLoss,
      "Messages left out because they were larger than the receive buffer."},
+    {"user_lookups_refused", Severity::kInfo,
+     "Containers whose users and groups show as numbers, for too many waited to be looked up."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

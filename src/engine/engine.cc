@@ -7,27 +7,47 @@
 namespace gyrfalcon {
 // A thread with its own connections, sandboxes and counters. Others only add connections, leave new
 // rules and read the published totals.
-struct Engine::Worker {
+struct Engine::Worker final : private UserNameSource {
   Worker(std::unique_ptr<SocketSource> socket_source, std::shared_ptr<const RuleSet> rules,
-         const PipelineOptions& options, Dispatcher& dispatcher)
+         const PipelineOptions& options, Dispatcher& dispatcher, UserLookup& user_lookup)
       : source(std::move(socket_source)),
         sink(dispatcher),
-        pipeline(std::move(rules), options, sink) {}
+        lookup(user_lookup),
+        pipeline(std::move(rules), options, sink, this) {}
 
   void Run();
-  void TakeUpNewRules();
+  void TakeUpNews();
   void Publish();
+
+  struct FoundUsers {
+    uint64_t connection;
+    std::string container_id;
+    std::shared_ptr<const UserTable> users;
+  };
 
   std::unique_ptr<SocketSource> source;
   DispatcherSink sink;
+  UserLookup& lookup;
   Pipeline pipeline;
 
-  std::atomic<bool> has_new_rules = false;
+  std::atomic<bool> has_news = false;
   std::mutex mutex;
-  std::shared_ptr<const RuleSet> new_rules;  // under mutex
+  std::shared_ptr<const RuleSet> new_rules;  // under mutex; nullptr: none
+  std::vector<FoundUsers> found_users;       // under mutex
   Totals published;                          // under mutex
   size_t published_sandboxes = 0;            // under mutex
   std::thread thread;
+
+ private:
+  bool Ask(uint64_t connection, const SandboxPlace& place,
+           const std::string& container_id) override {
+    return lookup.Ask(place, container_id,
+                      [this, connection, container_id](std::shared_ptr<const UserTable> users) {
+                        const std::scoped_lock lock(mutex);
+                        found_users.push_back({connection, container_id, std::move(users)});
+                        has_news.store(true, std::memory_order_release);
+                      });
+  }
 };
 
 void Engine::Worker::Run() {
@@ -38,7 +58,7 @@ void Engine::Worker::Run() {
   uint32_t since_publish = 0;
   for (;;) {
     const SourceStatus status = source->Next(record);
-    if (has_new_rules.load(std::memory_order_acquire)) TakeUpNewRules();
+    if (has_news.load(std::memory_order_acquire)) TakeUpNews();
     if (status == SourceStatus::kEnd) break;
     if (status == SourceStatus::kRecord) pipeline.Process(record);
     // The clock is not asked for each message: a quiet worker publishes when idle, a busy one
@@ -52,10 +72,13 @@ void Engine::Worker::Run() {
   Publish();
 }
 
-void Engine::Worker::TakeUpNewRules() {
+void Engine::Worker::TakeUpNews() {
   const std::scoped_lock lock(mutex);
-  has_new_rules.store(false, std::memory_order_relaxed);
-  pipeline.SetRules(std::move(new_rules));
+  has_news.store(false, std::memory_order_relaxed);
+  if (new_rules) pipeline.SetRules(std::exchange(new_rules, nullptr));
+  for (FoundUsers& found : std::exchange(found_users, {})) {
+    pipeline.SetUsers(found.connection, found.container_id, std::move(found.users));
+  }
 }
 
 void Engine::Worker::Publish() {
@@ -78,8 +101,8 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
   for (size_t i = 0; i < std::max<size_t>(1, engine->options_.workers); ++i) {
     auto source = SocketSource::Create(engine->options_.source);
     if (!source) return std::unexpected(source.error());
-    engine->workers_.push_back(
-        std::make_unique<Worker>(std::move(*source), rules, engine->options_.pipeline, dispatcher));
+    engine->workers_.push_back(std::make_unique<Worker>(
+        std::move(*source), rules, engine->options_.pipeline, dispatcher, engine->user_lookup_));
   }
   for (const auto& worker : engine->workers_) {
     worker->thread = std::thread([&target = *worker] { target.Run(); });
@@ -104,6 +127,7 @@ Engine::~Engine() {
 void Engine::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (handshakes_) handshakes_->Stop();
+  user_lookup_.Stop();
   for (const auto& worker : workers_) worker->source->Stop();
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();
@@ -124,7 +148,7 @@ void Engine::SetRules(const std::shared_ptr<const RuleSet>& rules) {
   for (const auto& worker : workers_) {
     const std::scoped_lock lock(worker->mutex);
     worker->new_rules = rules;
-    worker->has_new_rules.store(true, std::memory_order_release);
+    worker->has_news.store(true, std::memory_order_release);
   }
 }
 

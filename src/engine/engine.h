@@ -12,6 +12,7 @@
 
 #include "channels/dispatcher.h"
 #include "engine/pipeline.h"
+#include "engine/user_lookup.h"
 #include "wire/handshake.h"
 #include "wire/listener.h"
 #include "wire/socket_source.h"
@@ -54,6 +55,7 @@ class Engine {
 
   const EngineOptions options_;
   Listener listener_;
+  UserLookupThread user_lookup_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HandshakeService> handshakes_;
   bool stopped_ = false;

@@ -7,8 +7,9 @@
 
 namespace gyrfalcon {
 
-Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts)
-    : rules_(std::move(rules)), options_(options), alerts_(alerts) {}
+Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts,
+                   UserNameSource* user_names)
+    : rules_(std::move(rules)), options_(options), alerts_(alerts), user_names_(user_names) {}
 
 Pipeline::~Pipeline() = default;
 
@@ -36,9 +37,34 @@ void Pipeline::Open(const Record& record) {
   totals_.engine.Add(EngineCounter::kSandboxesOpened);
   Session& session = sessions_[record.connection.value];
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
-  if (record.peer) session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
-  session.name = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
-  if (session.name.empty()) session.name = "connection " + std::to_string(record.connection.value);
+  session.name = "connection " + std::to_string(record.connection.value);
+  if (!record.peer) return;
+  session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
+  const std::string id = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
+  if (!id.empty()) session.name = id;
+  session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
+  // Before the sandbox's own container has said a word, so that its first event has names already.
+  AskForUsers(record.connection.value, session, session.place.sandbox_id);
+}
+
+void Pipeline::AskForUsers(uint64_t connection, const Session& session,
+                           const std::string& container_id) {
+  if (user_names_ == nullptr || !session.place.known()) return;
+  if (!user_names_->Ask(connection, session.place, container_id)) {
+    totals_.engine.Add(EngineCounter::kUserLookupsRefused);
+  }
+}
+
+void Pipeline::SetUsers(uint64_t connection, std::string_view container_id,
+                        std::shared_ptr<const UserTable> users) {
+  auto found = sessions_.find(connection);
+  if (found != sessions_.end() && !found->second.sandbox) {
+    // The state has moved while the answer was on its way.
+    const auto newer = connection_by_sandbox_.find(found->second.sandbox_key);
+    found = newer == connection_by_sandbox_.end() ? sessions_.end() : sessions_.find(newer->second);
+  }
+  if (found == sessions_.end() || !found->second.sandbox) return;
+  found->second.sandbox->SetUsers(container_id, std::move(users));
 }
 
 void Pipeline::Close(const Record& record) {
@@ -163,6 +189,12 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   if (++session.messages % kLimitsEvery == 0) NoteLimits(session, now_ns);
   if (const auto due = session.losses.TakeDue(now_ns)) RaiseLoss(session, *due);
   session.losses.NoteMessage(now_ns);
+  if (!session.sandbox->has_new_containers()) return;
+  for (const std::string& container : session.sandbox->TakeNewContainers()) {
+    // The sandbox's own was asked for when the connection opened.
+    if (container == session.place.sandbox_id) continue;
+    AskForUsers(record.connection.value, session, container);
+  }
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include "engine/counters.h"
 #include "engine/loss_ledger.h"
 #include "fields/scratch.h"
+#include "metadata/rootfs.h"
 #include "points/event.h"
 #include "rules/rule_set.h"
 #include "state/sandbox.h"
@@ -46,15 +47,29 @@ class DispatcherSink final : public AlertSink {
   Dispatcher& dispatcher_;
 };
 
+// Who is asked for the names of a container's users. Called on the worker's thread, which must not
+// wait for files. The answer comes to Pipeline::SetUsers, later or never. False when too many wait.
+class UserNameSource {
+ public:
+  virtual ~UserNameSource() = default;
+  virtual bool Ask(uint64_t connection, const SandboxPlace& place,
+                   const std::string& container_id) = 0;
+};
+
 class Pipeline final : private HappeningSink {
  public:
-  Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts);
+  // `user_names`: nullptr in replay, where the containers are gone; else it outlives the pipeline.
+  Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts,
+           UserNameSource* user_names = nullptr);
   ~Pipeline() override;
 
   // Takes up one record, in the order in which its connection gave them.
   void Process(const Record& record);
   // From the next record on.
   void SetRules(std::shared_ptr<const RuleSet> rules);
+  // The names of a container's users, from the next record on. `connection` may have ended.
+  void SetUsers(uint64_t connection, std::string_view container_id,
+                std::shared_ptr<const UserTable> users);
 
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
@@ -65,6 +80,7 @@ class Pipeline final : private HappeningSink {
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
     std::string sandbox_key;           // from the peer's command line; "" when it has none
+    SandboxPlace place;                // from the same
     bool identified = false;           // its first message has come
     std::string name;                  // how alerts call the sandbox
     LossLedger losses;
@@ -77,6 +93,7 @@ class Pipeline final : private HappeningSink {
   void Open(const Record& record);
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
+  void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
   // How many messages the sandbox has dropped since the last one.
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
   void NoteLimits(Session& session, int64_t now_ns);
@@ -93,6 +110,7 @@ class Pipeline final : private HappeningSink {
   std::shared_ptr<const RuleSet> rules_;
   const PipelineOptions options_;
   AlertSink& alerts_;
+  UserNameSource* const user_names_;
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <optional>
 #include <vector>
 
 #include "base/text.h"
@@ -25,31 +26,63 @@ const RunscCommand* FindCommand(std::string_view arg) {
   return found == std::end(kCommands) ? nullptr : found;
 }
 
-}  // namespace
+// The value of `--NAME=VALUE` or `--NAME VALUE`, with one dash or two, at args[at], which moves to
+// the last argument that belongs to it; nullopt where another argument stands there.
+std::optional<std::string_view> FlagValue(const std::vector<std::string_view>& args, size_t& at,
+                                          std::string_view name) {
+  std::string_view flag = args[at];
+  if (!flag.starts_with('-')) return std::nullopt;
+  flag.remove_prefix(flag.starts_with("--") ? 2 : 1);
+  if (!flag.starts_with(name)) return std::nullopt;
+  flag.remove_prefix(name.size());
+  if (flag.starts_with('=')) return flag.substr(1);
+  if (!flag.empty() || at + 1 >= args.size()) return std::nullopt;
+  return args[++at];
+}
 
-std::string SandboxKeyFromCommandLine(std::string_view command_line) {
+struct CommandLine {
+  std::string_view root, bundle, sandbox_id;
+};
+
+CommandLine ParseCommandLine(std::string_view command_line) {
   if (command_line.ends_with('\0')) command_line.remove_suffix(1);
   const std::vector<std::string_view> args = Split(command_line, '\0');
-  std::string_view root;
+  CommandLine out;
   size_t at = 1;  // behind the program's name
   for (; at < args.size() && FindCommand(args[at]) == nullptr; ++at) {
-    // `--root=DIR`, `--root DIR`, or either with one dash.
-    std::string_view flag = args[at];
-    if (!flag.starts_with('-')) continue;
-    flag.remove_prefix(flag.starts_with("--") ? 2 : 1);
-    if (flag.starts_with("root=")) root = flag.substr(5);
-    if (flag == "root" && at + 1 < args.size()) root = args[++at];
+    if (const auto root = FlagValue(args, at, "root")) out.root = *root;
   }
   if (at + 1 >= args.size() || !FindCommand(args[at])->names_sandbox) return {};
   const bool is_flag = args.back().starts_with('-');
   const bool is_bare_trace = args[at] == "trace" && at + 2 >= args.size();
   if (is_flag || is_bare_trace) return {};
-  std::string key(args.back());
-  if (!root.empty()) {
+  out.sandbox_id = args.back();
+  for (++at; at + 1 < args.size(); ++at) {
+    if (const auto bundle = FlagValue(args, at, "bundle")) out.bundle = *bundle;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string SandboxKeyFromCommandLine(std::string_view command_line) {
+  const CommandLine parsed = ParseCommandLine(command_line);
+  std::string key(parsed.sandbox_id);
+  if (!key.empty() && !parsed.root.empty()) {
     key += '@';
-    key += root;
+    key += parsed.root;
   }
   return key;
+}
+
+SandboxPlace SandboxPlaceFromCommandLine(std::string_view command_line) {
+  const CommandLine parsed = ParseCommandLine(command_line);
+  const std::string_view root = parsed.root.empty() ? kDefaultStateRoot : parsed.root;
+  // A relative path means something in the peer's folder only.
+  if (parsed.sandbox_id.empty() || !root.starts_with('/')) return {};
+  return {.state_root = std::string(root),
+          .sandbox_id = std::string(parsed.sandbox_id),
+          .bundle = std::string(parsed.bundle.starts_with('/') ? parsed.bundle : "")};
 }
 
 }  // namespace gyrfalcon

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "metadata/rootfs.h"
+
 namespace gyrfalcon {
 
 // From the command line of the runsc that connected (arguments joined by NUL): the container id,
@@ -11,5 +13,9 @@ namespace gyrfalcon {
 // since an id is unique below one root only. Empty when there is no id (`runsc do` makes one up),
 // or the command line was not readable.
 std::string SandboxKeyFromCommandLine(std::string_view command_line);
+
+// The same with where runsc keeps its state, and with the bundle where that is told; not known()
+// when there is no id or the state's folder is told by a relative path.
+SandboxPlace SandboxPlaceFromCommandLine(std::string_view command_line);
 
 }  // namespace gyrfalcon

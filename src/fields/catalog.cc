@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <charconv>
+#include <array>
 
 #include "base/text.h"
 #include "fields/field.h"
@@ -57,8 +57,20 @@ std::string BoundField::Name() const {
   return name;
 }
 
+std::string_view FalcoTypeName(FieldType type) {
+  constexpr std::array<std::string_view, 12> kNames = {"BOOL",  "INT64",   "UINT64",  "DOUBLE",
+                                                       "PORT",  "CHARBUF", "BYTEBUF", "IPADDR",
+                                                       "IPNET", "CHARBUF", "UINT64",  "DYN"};
+  return kNames[static_cast<size_t>(type)];
+}
+
 Value BoundField::Extract(const Happening& happening, Scratch& scratch) const noexcept {
   return def->extract == nullptr ? Value() : def->extract(*this, happening, scratch);
+}
+
+Value BoundField::ExtractPrinted(const Happening& happening, Scratch& scratch) const noexcept {
+  return def->extract_printed == nullptr ? Extract(happening, scratch)
+                                         : def->extract_printed(*this, happening, scratch);
 }
 
 const FieldDef* FieldCatalog::Find(std::string_view name) const {
@@ -87,10 +99,16 @@ std::expected<BoundField, std::string> FieldCatalog::Bind(
     bound.arg.text = *bracket;
     bound.has_arg = true;
     bound.arg.index = ParseUint(*bracket);
-    if (TakesOnlyIndex(bound.def->arg) && !bound.arg.index) return Nonexistent(name, bracket);
+    if (TakesOnlyIndex(bound.def->arg) && !bound.arg.index) {
+      const bool negative = bracket->starts_with('-') && ParseUint(bracket->substr(1));
+      if (!negative) return Nonexistent(name, bracket);
+      bound.arg.index = UINT64_MAX;  // as in Falco it loads, and names nothing
+    }
   }
   if (NeedsArg(bound.def->arg) && !bound.has_arg) return Nonexistent(name, bracket);
   bound.type = bound.def->type;
+  bound.falco_type =
+      bound.def->falco_type.empty() ? FalcoTypeName(bound.def->type) : bound.def->falco_type;
   bound.print = bound.def->print;
   bound.flags = bound.def->flags;
   // With an index an ancestor field names one ancestor, a list field one element.

@@ -42,24 +42,27 @@ constexpr FieldDef kRows[] = {
          },
      .help = "The container's whole id."},
     {.name = "container.start_ts",
-     .type = kInt,
+     .type = kUint,
      .level = Level::kContainer,
      .extract =
          [](const BoundField&, const Happening& h, Scratch&) {
            if (h.container == nullptr || h.container->start_time_ns == 0) return Value();
-           return Value::Int(h.container->start_time_ns);
+           return Value::Uint(static_cast<uint64_t>(h.container->start_time_ns));
          },
-     .help = "When the container started, ns since the epoch."},
+     .help = "When the container started, ns since the epoch.",
+     .falco_type = "ABSTIME"},
     {.name = "container.duration",
-     .type = kInt,
+     .type = kUint,
      .level = Level::kContainer,
      .invalidated_by = kByTime,
      .extract =
          [](const BoundField&, const Happening& h, Scratch&) {
            if (h.container == nullptr || h.container->start_time_ns == 0) return Value();
-           return Value::Int(Since(h.container->start_time_ns, h.time_ns));
+           const int64_t age_ns = Since(h.container->start_time_ns, h.time_ns);
+           return Value::Uint(age_ns < 0 ? 0 : static_cast<uint64_t>(age_ns));
          },
-     .help = "Nanoseconds since the container started."},
+     .help = "Nanoseconds since the container started.",
+     .falco_type = "RELTIME"},
     Joined("container.name", kText, "The container's name.", ArgForm::kNone, kSuggestedOutput),
     Joined("container.image", kText, "Image reference."),
     Joined("container.image.id", kText, "Image id."),

@@ -1,9 +1,6 @@
 #include <array>
 #include <string>
 
-#include <absl/container/node_hash_map.h>
-#include <netdb.h>
-
 #include "base/text.h"
 #include "fields/rows.h"
 #include "state/happening.h"
@@ -65,6 +62,16 @@ Value Directory(const BoundField&, const Happening& h, Scratch&) {
   return h.has_fd && NamesPath(h) ? Value::Text(DirectoryOf(NameOf(h))) : Value();
 }
 
+std::string_view WithSingleSlashes(std::string_view path, Scratch& scratch) {
+  if (!path.contains("//")) return path;
+  const std::span<char> out = scratch.Chars(path.size());
+  size_t used = 0;
+  for (const char c : path) {
+    if (c != '/' || used == 0 || out[used - 1] != '/') out[used++] = c;
+  }
+  return {out.data(), used};
+}
+
 // ---- sockets
 
 const File* IpSocket(const Happening& h) {
@@ -73,8 +80,16 @@ const File* IpSocket(const Happening& h) {
 
 using End = const Endpoint* (*)(const File&);
 
-const Endpoint* Local(const File& file) {
+// A bound socket has a server's address, but "local" and "remote" are said of a connection only.
+bool IsConnection(const File& file) {
+  return file.connected || file.remote;
+}
+
+const Endpoint* LocalEnd(const File& file) {
   return file.local ? &*file.local : nullptr;
+}
+const Endpoint* Local(const File& file) {
+  return IsConnection(file) ? LocalEnd(file) : nullptr;
 }
 const Endpoint* Remote(const File& file) {
   return file.remote ? &*file.remote : nullptr;
@@ -82,7 +97,7 @@ const Endpoint* Remote(const File& file) {
 const Endpoint* Client(const File& file) {
   switch (file.role) {
     case SocketRole::kClient:
-      return Local(file);
+      return LocalEnd(file);
     case SocketRole::kServer:
       return Remote(file);
     default:
@@ -94,7 +109,7 @@ const Endpoint* Server(const File& file) {
     case SocketRole::kClient:
       return Remote(file);
     case SocketRole::kServer:
-      return Local(file);
+      return LocalEnd(file);
     default:
       return nullptr;
   }
@@ -126,27 +141,11 @@ Value EitherSide(const BoundField&, const Happening& h, Scratch& scratch) {
   if (file == nullptr) return {};
   const std::span<Value> sides = scratch.Values(2);
   size_t count = 0;
-  for (const Endpoint* end : {Local(*file), Remote(*file)}) {
+  for (const Endpoint* end : {LocalEnd(*file), Remote(*file)}) {
     if (end == nullptr) continue;
     sides[count++] = ports ? Value::Uint(end->port) : Value::Ip(end->address);
   }
   return count == 0 ? Value() : Value::List(sides.first(count));
-}
-
-// getservbyport reads a file, so the answer for each port is looked up once.
-std::string_view ServiceName(uint16_t port, std::string_view protocol) {
-  thread_local absl::node_hash_map<uint32_t, std::string> cache;
-  const bool udp = protocol == "udp";
-  const auto [entry, is_new] = cache.try_emplace(uint32_t{port} << 1 | (udp ? 1u : 0u));
-  if (is_new) {
-    servent storage{};
-    servent* found = nullptr;
-    std::array<char, 1024> buffer;
-    getservbyport_r(htons(port), udp ? "udp" : "tcp", &storage, buffer.data(), buffer.size(),
-                    &found);
-    entry->second = found == nullptr ? std::to_string(port) : found->s_name;
-  }
-  return entry->second;
 }
 
 std::string_view TransportName(Transport transport) {
@@ -154,11 +153,11 @@ std::string_view TransportName(Transport transport) {
   return kNames[static_cast<size_t>(transport)];
 }
 
+// The number: Falco names services only when it is told to.
 template <End end>
-Value Service(const BoundField&, const Happening& h, Scratch&) {
+Value Service(const BoundField&, const Happening& h, Scratch& scratch) {
   const Endpoint* found = EndOf<end>(h);
-  return found == nullptr ? Value()
-                          : Value::Text(ServiceName(found->port, TransportName(h.file->transport)));
+  return found == nullptr ? Value() : Value::Text(scratch.Copy(std::to_string(found->port)));
 }
 
 Value SocketFamily(const BoundField&, const Happening& h, Scratch&) {
@@ -168,6 +167,15 @@ Value SocketFamily(const BoundField&, const Happening& h, Scratch&) {
 }
 
 // ---- others
+
+Value Inode(const BoundField&, const Happening& h, Scratch&) {
+  if (h.file == nullptr) return {};
+  const FileType type = h.file->type;
+  const bool has_inode = type == FileType::kFile || type == FileType::kDirectory ||
+                         type == FileType::kPipe || type == FileType::kUnknown;
+  return h.file->inode == 0 && has_inode ? Value()
+                                         : Value::Int(static_cast<int64_t>(h.file->inode));
+}
 
 Value OpenTypes(const BoundField& field, const Happening& h, Scratch& scratch) {
   const FdTable& fds = *h.process->fds;
@@ -239,11 +247,11 @@ constexpr FieldDef kRows[] = {
     FdField("fd.name", kText, Name, "Absolute path, or client->server of a connection."),
     FdField(
         "fd.nameraw", kText,
-        [](const BoundField&, const Happening& h, Scratch&) {
-          if (IsOpen(h)) return Value::Text(h.path_raw);
-          return h.file == nullptr ? Value() : Value::Text(h.file->name_raw);
+        [](const BoundField&, const Happening& h, Scratch& s) {
+          if (IsOpen(h)) return Value::Text(WithSingleSlashes(h.path_raw, s));
+          return h.file == nullptr ? Value() : Value::Text(WithSingleSlashes(h.file->name_raw, s));
         },
-        "The path as the program passed it."),
+        "The path as the program passed it, but for doubled slashes."),
     FdField("fd.directory", kText, Directory, "The directory of fd.name."),
     FdField(
         "fd.filename", kText,
@@ -277,10 +285,10 @@ constexpr FieldDef kRows[] = {
             kFilter),
     FdField("fd.rnet", kNet, Ip<Remote>, "Remote address, compared with networks.", kPartial,
             kFilter),
-    FdField("fd.cproto", kText, Service<Client>, "Service of the client's port.", kPartial),
-    FdField("fd.sproto", kText, Service<Server>, "Service of the server's port.", kPartial),
-    FdField("fd.lproto", kText, Service<Local>, "Service of the local port.", kPartial),
-    FdField("fd.rproto", kText, Service<Remote>, "Service of the remote port.", kPartial),
+    FdField("fd.cproto", kText, Service<Client>, "The client's port as a text.", kPartial),
+    FdField("fd.sproto", kText, Service<Server>, "The server's port as a text.", kPartial),
+    FdField("fd.lproto", kText, Service<Local>, "The local port as a text.", kPartial),
+    FdField("fd.rproto", kText, Service<Remote>, "The remote port as a text.", kPartial),
     FdField(
         "fd.l4proto", kText,
         [](const BoundField&, const Happening& h, Scratch&) {
@@ -332,19 +340,32 @@ constexpr FieldDef kRows[] = {
      .availability = kPartial,
      .extract = OpenTypes,
      .help = "Types of all open fds that were seen, or of one: fd.types[0]."},
-    FdField("fd.ino", kInt, nullptr, "Inode; gVisor does not send it with fds.",
-            Availability::kNever),
-    NeverField("fd.dev", kInt, "Device; gVisor does not send it."),
-    NeverField("fd.dev.major", kInt, "Device; gVisor does not send it."),
-    NeverField("fd.dev.minor", kInt, "Device; gVisor does not send it."),
+    FdField("fd.ino", kInt, Inode,
+            "Inode of a standard fd that was open when its program started; 0 of sockets and other "
+            "fds without a file.",
+            kPartial),
+    {.name = "fd.dev",
+     .type = kInt,
+     .print = PrintFormat::kHex,
+     .availability = Availability::kNever,
+     .help = "Device; gVisor does not send it.",
+     .falco_type = "INT32"},
+    NeverField("fd.dev.major", kInt, "Device; gVisor does not send it.", ArgForm::kNone, 0,
+               "INT32"),
+    NeverField("fd.dev.minor", kInt, "Device; gVisor does not send it.", ArgForm::kNone, 0,
+               "INT32"),
     NeverField("fd.is_upper_layer", kBool,
                "Overlay layer of the file; gVisor tells it for programs only."),
     NeverField("fd.is_lower_layer", kBool,
                "Overlay layer of the file; gVisor tells it for programs only."),
-    NeverField("fd.cip.name", kText, "Host name of the client's address; names are not looked up."),
-    NeverField("fd.sip.name", kText, "Host name of the server's address; names are not looked up."),
-    NeverField("fd.lip.name", kText, "Host name of the local address; names are not looked up."),
-    NeverField("fd.rip.name", kText, "Host name of the remote address; names are not looked up."),
+    NeverField("fd.cip.name", kText, "Host name of the client's address; names are not looked up.",
+               ArgForm::kNone, kNoRhs | kNoTransformer),
+    NeverField("fd.sip.name", kText, "Host name of the server's address; names are not looked up.",
+               ArgForm::kNone, kNoRhs | kNoTransformer),
+    NeverField("fd.lip.name", kText, "Host name of the local address; names are not looked up.",
+               ArgForm::kNone, kNoRhs | kNoTransformer),
+    NeverField("fd.rip.name", kText, "Host name of the remote address; names are not looked up.",
+               ArgForm::kNone, kNoRhs | kNoTransformer),
     {.name = "fs.path.name",
      .type = kText,
      .availability = kPartial,

@@ -30,6 +30,7 @@ enum class FieldType : uint8_t {
   kIp,
   kNet,        // compared with CIDR networks only
   kEventType,  // text, but every literal must be the name of an event type
+  kDistance,   // a number; `= N` holds for what is not above N (evt.around)
   kOpaque,     // loads and prints, but no operator works on it (Falco: UID, SOCKADDR, …)
 };
 
@@ -101,10 +102,16 @@ struct BoundField {
   FieldType type = FieldType::kText;
   PrintFormat print = PrintFormat::kPlain;
   uint8_t flags = 0;
+  std::string_view falco_type;  // as Falco's messages name the type: "UINT32"
 
   std::string Name() const;  // as written in a rule: "proc.aname[2]"
   Value Extract(const Happening& happening, Scratch& scratch) const noexcept;
+  // The value for an output, where some fields show something else than what a condition asks.
+  Value ExtractPrinted(const Happening& happening, Scratch& scratch) const noexcept;
 };
+
+// Falco's name of a type where the row does not say another.
+std::string_view FalcoTypeName(FieldType type);
 
 // No allocation beyond `scratch`, no exception.
 using Extractor = Value (*)(const BoundField& field, const Happening& happening, Scratch& scratch);
@@ -123,7 +130,15 @@ struct FieldDef {
   // Completes a bound field from its argument (resolves a name, decides the type); returns a
   // message when the argument is not acceptable. nullptr: nothing to resolve.
   std::optional<std::string> (*resolve)(BoundField& field) = nullptr;
+  // Falco's type without its PT_, where it is not the usual one of `type`.
+  std::string_view falco_type = {};
+  // What an output shows instead of `extract`; nullptr: the same.
+  Extractor extract_printed = nullptr;
 };
+
+inline std::string_view FalcoTypeName(const FieldDef& field) {
+  return field.falco_type.empty() ? FalcoTypeName(field.type) : field.falco_type;
+}
 
 // The set of fields that rules are compiled against. `rows` must be sorted by name and outlive it.
 class FieldCatalog {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ptrace.h>
 
 #include "fields/field.h"
 #include "fields/flag_names.h"
@@ -28,7 +29,10 @@ class FieldsTest : public ::testing::Test, private HappeningSink {
                   const Message& message) {
     const auto bound = AllFields().Bind(name, bracket);
     EXPECT_TRUE(bound) << name;
-    asked_ = &*bound;
+    return AskBound(*bound, type, message);
+  }
+  std::string AskBound(const BoundField& bound, MessageType type, const Message& message) {
+    asked_ = &bound;
     Send(type, message);
     asked_ = nullptr;
     return answers_.empty() ? "(no happening)" : answers_.back();
@@ -56,7 +60,7 @@ class FieldsTest : public ::testing::Test, private HappeningSink {
     if (asked_ == nullptr) return;
     scratch_.Reset();
     std::string out;
-    AppendPrinted(asked_->Extract(happening, scratch_), asked_->print, out);
+    AppendPrinted(asked_->ExtractPrinted(happening, scratch_), asked_->print, out);
     answers_.push_back(std::move(out));
   }
 
@@ -82,10 +86,11 @@ TEST_F(FieldsTest, AnOpenShowsItsFileAndItsProcess) {
       {"evt.is_open_read", {}, "true"},
       {"evt.is_open_write", {}, "false"},
       {"evt.arg.flags", {}, "O_RDONLY|O_CLOEXEC"},
-      {"evt.rawarg.flags", {}, "524288"},
+      {"evt.rawarg.flags", {}, "1001"},
       {"evt.arg.mode", {}, "0644"},
       {"evt.rawarg.mode", {}, "644"},
-      {"evt.arg.name", {}, "../etc//shadow"},
+      {"evt.arg.name", {}, "/etc/shadow"},
+      {"evt.rawarg.name", {}, "../etc//shadow"},
       {"evt.arg.dirfd", {}, "AT_FDCWD"},
       {"evt.arg.fd", {}, "<f>/etc/shadow"},
       {"evt.arg.target", {}, "<NA>"},
@@ -93,7 +98,7 @@ TEST_F(FieldsTest, AnOpenShowsItsFileAndItsProcess) {
       {"evt.type.is.close", {}, "0"},
       {"fd.num", {}, "3"},
       {"fd.name", {}, "/etc/shadow"},
-      {"fd.nameraw", {}, "../etc//shadow"},
+      {"fd.nameraw", {}, "../etc/shadow"},
       {"fd.directory", {}, "/etc"},
       {"fd.filename", {}, "shadow"},
       {"fd.type", {}, "file"},
@@ -161,11 +166,20 @@ TEST_F(FieldsTest, AncestorsAreCountedFromTheProcessItself) {
          Message().Nested(1, Context(tid)).Text(2, "/bin/" + name).Text(3, name).Text(3, "arg"));
   }
   const FieldCase kCases[] = {
-      {"proc.aname", "0", "p4"},          {"proc.aname", "1", "p3"},
-      {"proc.aname", "3", "init"},        {"proc.aname", "4", "<NA>"},
-      {"proc.aname", {}, "(p3,p2,init)"}, {"proc.pname", {}, "p3"},
-      {"proc.pcmdline", {}, "p3 arg"},    {"proc.apid", "2", "2"},
+      {"proc.aname", "0", "p4"},
+      {"proc.aname", "1", "p3"},
+      {"proc.aname", "3", "init"},
+      {"proc.aname", "4", "<NA>"},
+      {"proc.aname", {}, "(p3,p2,init)"},
+      {"proc.pname", {}, "p3"},
+      {"proc.pcmdline", {}, "p3 arg"},
+      {"proc.apid", "2", "2"},
       {"proc.pexepath", {}, "/bin/p3"},
+      {"proc.aname", "-1", "<NA>"},
+      {"proc.aargs", {}, "arg arg"},
+      {"proc.aargs", "1", "arg"},
+      {"proc.apid", {}, "4"},
+      {"proc.aenv", {}, ""},
   };
   for (const FieldCase& c : kCases) {
     EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kOpen, OpenMessage(4, 0)), c.expected) << c.name;
@@ -190,13 +204,164 @@ TEST_F(FieldsTest, AConnectionShowsTheSideThatIsKnown) {
   const FieldCase kCases[] = {
       {"fd.sip", {}, "8.8.8.8"},    {"fd.sport", {}, "443"},       {"fd.rip", {}, "8.8.8.8"},
       {"fd.cip", {}, "<NA>"},       {"fd.lip", {}, "<NA>"},        {"fd.lport", {}, "<NA>"},
-      {"fd.ip", {}, "(8.8.8.8)"},   {"fd.port", {}, "(443)"},      {"fd.sproto", {}, "https"},
+      {"fd.ip", {}, "(8.8.8.8)"},   {"fd.port", {}, "(443)"},      {"fd.sproto", {}, "443"},
       {"fd.l4proto", {}, "tcp"},    {"fd.type", {}, "ipv4"},       {"fd.sockfamily", {}, "ip"},
       {"fd.connected", {}, "true"}, {"fd.is_server", {}, "false"},
   };
   for (const FieldCase& c : kCases) {
     EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kConnect, connect), c.expected) << c.name;
   }
+}
+
+TEST_F(FieldsTest, AnEventTellsItsKindAndItsCounts) {
+  Start(5, {"/bin/sh"});
+  const FieldCase kCases[] = {
+      {"evt.category", {}, "file"},
+      {"evt.count", {}, "1"},
+      {"evt.count.exit", {}, "1"},
+      {"evt.count.error", {}, "1"},
+      {"evt.count.error.file", {}, "1"},
+      {"evt.count.error.net", {}, "<NA>"},
+      {"evt.count.error.memory", {}, "<NA>"},
+      {"evt.count.error.other", {}, "<NA>"},
+      {"evt.count.procinfo", {}, "0"},
+      {"evt.latency", {}, "0"},
+      {"evt.latency.ns", {}, "000000000"},
+      {"evt.latency.human", {}, "0ns"},
+      {"evt.wait_latency", {}, "0"},
+      {"evt.is_syslog", {}, "false"},
+      {"evt.infra.docker.name", {}, "<NA>"},
+      {"evt.buflen.file", {}, "<NA>"},
+      {"thread.nametid", {}, "sh5"},
+      {"evt.arg", "0", "EACCES"},
+      {"evt.arg", "2", "/etc/shadow"},
+      {"evt.arg", "5", "<NA>"},
+      {"evt.arg", "99", "<NA>"},
+      {"evt.arg", "-1", "<NA>"},
+      {"evt.args",
+       {},
+       "fd=-13(EACCES) dirfd=-100(AT_FDCWD) name=../etc//shadow(/etc/shadow) "
+       "flags=1(O_RDONLY) mode=0644"},
+  };
+  for (const FieldCase& c : kCases) {
+    EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kOpen, OpenMessage(5, O_RDONLY, 0, 13)),
+              c.expected)
+        << c.name;
+  }
+}
+
+// A call of a point that names an fd, on a file that was opened as 3.
+TEST_F(FieldsTest, BytesAreCountedByDirectionAndByKindOfFd) {
+  Start(5, {"/bin/sh"});
+  Send(MessageType::kOpen, OpenMessage(5, O_RDONLY));
+  const Message read = Message()
+                           .Nested(1, Context(5))
+                           .Nested(2, Message().Number(1, 17))
+                           .Number(3, 0)
+                           .Number(4, 3)
+                           .Number(6, 64);
+  const FieldCase kCases[] = {
+      {"evt.category", {}, "file"},        {"evt.buflen", {}, "17"},
+      {"evt.buflen.in", {}, "17"},         {"evt.buflen.out", {}, "<NA>"},
+      {"evt.buflen.file", {}, "17"},       {"evt.buflen.file.in", {}, "17"},
+      {"evt.buflen.file.out", {}, "<NA>"}, {"evt.buflen.net", {}, "<NA>"},
+      {"evt.arg.size", {}, "64"},          {"evt.arg.fd", {}, "<f>/etc/shadow"},
+      {"evt.arg.data", {}, "<NA>"},        {"evt.rawarg.fd", {}, "3"},
+  };
+  for (const FieldCase& c : kCases) {
+    EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kRead, read), c.expected) << c.name;
+  }
+}
+
+TEST_F(FieldsTest, TimesAreMeasuredFromTheFirstMessageAndFromTheLastQuestion) {
+  const auto open_at = [&](int64_t time_ns) {
+    return Message()
+        .Nested(1, Message().Number(1, time_ns).Number(2, 5).Text(6, "c1"))
+        .Nested(2, Message().Number(1, 3))
+        .Number(3, 257)
+        .Text(6, "/x");
+  };
+  const auto delta = AllFields().Bind("evt.deltatime", {});
+  const auto count = AllFields().Bind("util.cnt", {});
+  Send(MessageType::kOpen, open_at(1'000'000'000));
+  EXPECT_EQ(Ask("evt.reltime", {}, MessageType::kOpen, open_at(3'000'000'005)), "2000000005");
+  EXPECT_EQ(Ask("evt.reltime.s", {}, MessageType::kOpen, open_at(3'000'000'005)), "2");
+  EXPECT_EQ(Ask("evt.reltime.ns", {}, MessageType::kOpen, open_at(3'000'000'005)), "000000005");
+  EXPECT_EQ(AskBound(*delta, MessageType::kOpen, open_at(4'000'000'000)), "0");
+  EXPECT_EQ(AskBound(*delta, MessageType::kOpen, open_at(4'000'000'030)), "30");
+  EXPECT_EQ(AskBound(*count, MessageType::kOpen, open_at(5'000'000'000)), "1");
+  EXPECT_EQ(AskBound(*count, MessageType::kOpen, open_at(5'000'000'000)), "2");
+  // Milliseconds from the moment that is asked for, rounded up.
+  EXPECT_EQ(Ask("evt.around", "5000000000", MessageType::kOpen, open_at(5'002'000'001)), "3");
+  EXPECT_EQ(Ask("evt.around", "5000000000", MessageType::kOpen, open_at(4'998'000'000)), "2");
+}
+
+// A raw message of x86-64.
+Message Raw(const Message& context, int64_t sysno, std::initializer_list<int64_t> registers,
+            int64_t result = 0) {
+  Message message;
+  message.Nested(1, context).Nested(2, Message().Number(1, result)).Number(4, sysno);
+  uint32_t field = 5;
+  for (const int64_t value : registers) message.Number(field++, value);
+  return message;
+}
+
+TEST_F(FieldsTest, ArgumentsReadAsFalcoWritesThem) {
+  struct ArgCase {
+    int64_t sysno;
+    std::initializer_list<int64_t> registers;
+    std::string_view field, expected;
+  };
+  Start(5, {"/bin/sh"});
+  Send(MessageType::kOpen, OpenMessage(5, O_RDONLY));
+  const ArgCase kCases[] = {
+      {90,
+       {0, 04755},
+       "evt.arg.mode",
+       "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID"},
+      {90, {0, 04755}, "evt.rawarg.mode", "4755"},
+      {91, {3, 0}, "fd.name", "/etc/shadow"},
+      {91, {3, 0}, "evt.arg.fd", "<f>/etc/shadow"},
+      {62, {5, 9}, "evt.arg.sig", "SIGKILL"},
+      {62, {5, 9}, "evt.rawarg.sig", "9"},
+      {62, {5, 9}, "evt.arg.pid", "sh"},
+      {62, {99, 9}, "evt.arg.pid", "99"},
+      {8, {3, 0, 2}, "evt.arg.whence", "SEEK_END"},
+      {272, {0x10020000}, "evt.arg.flags", "CLONE_NEWNS|CLONE_NEWUSER"},
+      {10,
+       {0x1000, 4096, 5},
+       "evt.args",
+       "res=0 addr=1000 length=4096 prot=5(PROT_READ|PROT_EXEC)"},
+      {160, {7}, "evt.arg.resource", "RLIMIT_NOFILE"},
+      {321, {5}, "evt.arg.cmd", "BPF_PROG_LOAD"},
+      {200, {5, 15}, "evt.arg.sig", "SIGTERM"},
+      {263, {-100, 0, 0x200}, "evt.arg.dirfd", "AT_FDCWD"},
+      {263, {-100, 0, 0x200}, "evt.arg.flags", "AT_REMOVEDIR"},
+      {39, {}, "evt.args", ""},
+      {39, {}, "evt.rawarg.nativeID", "39"},
+  };
+  for (const ArgCase& c : kCases) {
+    EXPECT_EQ(Ask(c.field, {}, MessageType::kRaw, Raw(Context(5), c.sysno, c.registers)),
+              c.expected)
+        << c.sysno << " " << c.field;
+  }
+  const Message fcntl_message = Message()
+                                    .Nested(1, Context(5))
+                                    .Nested(2, Message().Number(1, 4))
+                                    .Number(3, 72)
+                                    .Number(4, 3)
+                                    .Number(6, F_DUPFD_CLOEXEC);
+  EXPECT_EQ(Ask("evt.arg.cmd", {}, MessageType::kFcntl, fcntl_message), "F_DUPFD_CLOEXEC");
+  EXPECT_EQ(Ask("evt.rawarg.cmd", {}, MessageType::kFcntl, fcntl_message), "26");
+}
+
+TEST_F(FieldsTest, AnExitIsTheOnlyEventThatFalcoCallsAnEntry) {
+  Start(5, {"/bin/sh"});
+  const Message exit = Message().Nested(1, Context(5)).Number(2, 9);
+  EXPECT_EQ(Ask("evt.dir", {}, MessageType::kSentryTaskExit, exit), ">");
+  EXPECT_EQ(Ask("evt.arg.sig", {}, MessageType::kSentryTaskExit, exit), "SIGKILL");
+  EXPECT_EQ(Ask("syscall.type", {}, MessageType::kSentryTaskExit, exit), "<NA>");
+  EXPECT_EQ(Ask("evt.category", {}, MessageType::kSentryTaskExit, exit), "process");
 }
 
 TEST(Catalog, ArgumentsAreCheckedWhenAFieldIsBound) {
@@ -213,6 +378,8 @@ TEST(Catalog, ArgumentsAreCheckedWhenAFieldIsBound) {
   for (const Bad& bad : {
            Bad{"proc.nmae", {}, "filter_check called with nonexistent field proc.nmae"},
            Bad{"proc.aname", "abc", "filter_check called with nonexistent field proc.aname[abc]"},
+           Bad{"evt.abspath.foo", {}, "filter_check called with nonexistent field evt.abspath.foo"},
+           Bad{"proc.args", "1.5", "filter_check called with nonexistent field proc.args[1.5]"},
            Bad{"proc.name", "1", "filter_check called with nonexistent field proc.name[1]"},
            Bad{"evt.arg", {}, "filter_check called with nonexistent field evt.arg"},
            Bad{"evt.arg.nothing", {}, "unknown event argument nothing"},
@@ -257,13 +424,17 @@ TEST(Scratch, IsReusedWithoutGrowing) {
 
 TEST(FlagNames, AreJoinedInFalcosOrder) {
   std::string out;
-  AppendOpenFlags(O_WRONLY | O_CREAT | O_TRUNC, out);
+  AppendNames(Vocabulary::kOpenFlags,
+              FalcoNumber(Vocabulary::kOpenFlags, O_WRONLY | O_CREAT | O_TRUNC), out);
   EXPECT_EQ(out, "O_TRUNC|O_CREAT|O_WRONLY");
   EXPECT_EQ(ErrnoName(2), "ENOENT");
   EXPECT_EQ(ErrnoName(512), "ERESTARTSYS");
   EXPECT_EQ(ErrnoName(0), "");
   EXPECT_EQ(ErrnoName(INT64_MAX), "");
-  EXPECT_EQ(PtraceRequestName(16), "PTRACE_ATTACH");
+  out.clear();
+  AppendNames(Vocabulary::kPtraceRequests, FalcoNumber(Vocabulary::kPtraceRequests, PTRACE_ATTACH),
+              out);
+  EXPECT_EQ(out, "PTRACE_ATTACH");
 }
 
 }  // namespace

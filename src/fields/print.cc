@@ -18,7 +18,7 @@ void AppendNumber(Number number, PrintFormat format, std::string& out) {
       fmt::format_to(end, "{:09}", number);
       return;
     case PrintFormat::kHex:
-      fmt::format_to(end, "{:x}", number);
+      fmt::format_to(end, "{:X}", number);
       return;
     case PrintFormat::kOctal:
       fmt::format_to(end, "{:o}", number);

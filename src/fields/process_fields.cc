@@ -1,8 +1,8 @@
+#include <algorithm>
 #include <array>
 
-#include <sys/stat.h>
-
 #include "base/text.h"
+#include "fields/event_args.h"
 #include "fields/rows.h"
 #include "state/happening.h"
 
@@ -17,8 +17,12 @@ Value Name(const Process& p, const Happening&, Scratch&) {
 Value Exe(const Process& p, const Happening&, Scratch&) {
   return p.image->exe.empty() && p.image->argc == 0 ? Value() : Value::Text(p.image->exe);
 }
+// As the kernel does, gVisor says of a file that is gone that it is deleted; the path is the same.
 Value ExePath(const Process& p, const Happening&, Scratch&) {
-  return p.image->exe_path.empty() ? Value() : Value::Text(p.image->exe_path);
+  constexpr std::string_view kDeleted = " (deleted)";
+  std::string_view path = p.image->exe_path;
+  if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
+  return path.empty() ? Value() : Value::Text(path);
 }
 Value Args(const Process& p, const Happening&, Scratch&) {
   return Value::Text(p.image->args.joined());
@@ -57,11 +61,16 @@ Value ContainerPid(const Process& p, const Happening&, Scratch&) {
   return Value::Int(is_init ? 1 : p.tgid);
 }
 
+// Falco's times have no sign: one that a forged clock makes negative is 0.
+Value Nanoseconds(int64_t ns) {
+  return Value::Uint(static_cast<uint64_t>(std::max<int64_t>(ns, 0)));
+}
+
 Value StartTime(const Process& p, const Happening&, Scratch&) {
-  return p.start_time_ns == 0 ? Value() : Value::Int(p.start_time_ns);
+  return p.start_time_ns == 0 ? Value() : Nanoseconds(p.start_time_ns);
 }
 Value Age(const Process& p, const Happening& h, Scratch&) {
-  return p.start_time_ns == 0 ? Value() : Value::Int(Since(p.start_time_ns, h.time_ns));
+  return p.start_time_ns == 0 ? Value() : Nanoseconds(Since(p.start_time_ns, h.time_ns));
 }
 
 using OfProcess = Value (*)(const Process&, const Happening&, Scratch&);
@@ -96,6 +105,24 @@ Value OfAncestor(const BoundField& field, const Happening& h, Scratch& s) {
     if (const Value value = get(*p, h, s); !value.missing()) items[used++] = value;
   }
   return used == 0 ? Value() : Value::List(items.first(used));
+}
+
+template <OfProcess get>
+Value OwnOrOfAncestor(const BoundField& field, const Happening& h, Scratch& s) {
+  return field.has_arg ? OfAncestor<get>(field, h, s) : get(*h.process, h, s);
+}
+
+// Not a question to each ancestor, as the others are: one text of all.
+Value AncestorArgs(const BoundField& field, const Happening& h, Scratch& s) {
+  if (field.has_arg) return OfAncestor<Args>(field, h, s);
+  std::string joined;
+  for (const Process* p = h.process->parent.get(); p != nullptr; p = p->parent.get()) {
+    const std::string_view args = p->image->args.joined();
+    if (args.empty()) continue;
+    if (!joined.empty()) joined += ' ';
+    joined += args;
+  }
+  return h.process->parent ? Value::Text(s.Copy(joined)) : Value();
 }
 
 // ---- argument forms
@@ -133,6 +160,10 @@ Value AncestorEnv(const BoundField& field, const Happening& h, Scratch& s) {
     }
   }
   return Value::Text("");
+}
+
+Value OwnOrAncestorEnv(const BoundField& field, const Happening& h, Scratch& s) {
+  return field.has_arg ? AncestorEnv(field, h, s) : Env(*h.process, h, s);
 }
 
 // ---- leaders of sessions and process groups
@@ -175,17 +206,12 @@ Value ImageFlag(const BoundField&, const Happening& h, Scratch&) {
 }
 
 Value IsExeWritable(const BoundField&, const Happening& h, Scratch&) {
-  const Image& image = *h.process->image;
-  const Credentials& who = h.process->credentials;
-  if (!image.has_binary_info) return Value::Bool(false);
-  if (who.effective_uid == 0) return Value::Bool(true);
-  if (who.effective_uid == image.owner_uid) return Value::Bool((image.mode & S_IWUSR) != 0);
-  if (who.effective_gid == image.owner_gid) return Value::Bool((image.mode & S_IWGRP) != 0);
-  return Value::Bool((image.mode & S_IWOTH) != 0);
+  return Value::Bool(MayWriteImage(*h.process));
 }
 
-Value NonZero(int64_t number) {
-  return number == 0 ? Value() : Value::Int(number);
+Value Change(const BoundField&, const Happening& h, Scratch&) {
+  const int64_t changed_ns = h.process->image->change_time_ns;
+  return changed_ns == 0 ? Value() : Nanoseconds(changed_ns);
 }
 
 template <int64_t fd>
@@ -232,7 +258,8 @@ constexpr FieldDef LineField(std::string_view name, FieldType type, Extractor ex
 }
 
 constexpr FieldDef AncestorField(std::string_view name, FieldType type, Extractor extract,
-                                 std::string_view help, ArgForm arg = ArgForm::kIndexAllowed) {
+                                 std::string_view help, ArgForm arg = ArgForm::kIndexAllowed,
+                                 Extractor extract_printed = nullptr) {
   return {.name = name,
           .type = type,
           .arg = arg,
@@ -240,16 +267,19 @@ constexpr FieldDef AncestorField(std::string_view name, FieldType type, Extracto
           .level = Level::kProcess,
           .invalidated_by = kLine,
           .extract = extract,
-          .help = help};
+          .help = help,
+          .extract_printed = extract_printed};
 }
 
-constexpr FieldDef AgeField(std::string_view name, Extractor extract, std::string_view help) {
+constexpr FieldDef TimeField(std::string_view name, Extractor extract, uint8_t invalidated_by,
+                             std::string_view help, std::string_view falco_type = "RELTIME") {
   return {.name = name,
-          .type = FieldType::kInt,
+          .type = FieldType::kUint,
           .level = Level::kProcess,
-          .invalidated_by = kByTime | kLine,
+          .invalidated_by = invalidated_by,
           .extract = extract,
-          .help = help};
+          .help = help,
+          .falco_type = falco_type};
 }
 
 using enum FieldType;
@@ -293,12 +323,16 @@ constexpr FieldDef kRows[] = {
      .invalidated_by = kByCwd,
      .extract = OfSelf<Cwd>,
      .help = "Working directory, with a trailing slash."},
-    OwnField(
-        "proc.tty", kUint,
-        [](const BoundField&, const Happening& h, Scratch&) { return Value::Uint(h.process->tty); },
-        "Controlling terminal's number, 0 for none; a guess from what container/start and execve "
-        "tell.",
-        Availability::kPartial),
+    {.name = "proc.tty",
+     .type = kUint,
+     .availability = Availability::kPartial,
+     .level = Level::kProcess,
+     .invalidated_by = kBySelf,
+     .extract = [](const BoundField&, const Happening& h,
+                   Scratch&) { return Value::Uint(h.process->tty); },
+     .help = "Controlling terminal's number, 0 for none; a guess from what container/start and "
+             "execve tell.",
+     .falco_type = "UINT32"},
     OwnField("proc.pid", kInt, OfSelf<Pid>, "Process id in the sandbox's root PID namespace."),
     OwnField("proc.vpid", kInt, OfSelf<ContainerPid>,
              "proc.pid, but 1 for the container's first process."),
@@ -313,21 +347,33 @@ constexpr FieldDef kRows[] = {
     AncestorField("proc.aexe", kText, OfAncestor<Exe>, "An ancestor's proc.exe."),
     AncestorField("proc.aexepath", kText, OfAncestor<ExePath>, "An ancestor's proc.exepath."),
     AncestorField("proc.acmdline", kText, OfAncestor<CommandLine>, "An ancestor's proc.cmdline."),
-    AncestorField("proc.aargs", kText, OfAncestor<Args>, "An ancestor's proc.args."),
-    AncestorField("proc.apid", kInt, OfAncestor<Pid>, "An ancestor's proc.pid."),
+    {.name = "proc.aargs",
+     .type = kText,
+     .arg = ArgForm::kIndexAllowed,
+     .level = Level::kProcess,
+     .invalidated_by = kLine,
+     .extract = AncestorArgs,
+     .help = "An ancestor's proc.args; without an index those of all, joined by blanks."},
+    AncestorField("proc.apid", kInt, OfAncestor<Pid>,
+                  "An ancestor's proc.pid; in an output without an index the own one.",
+                  ArgForm::kIndexAllowed, OwnOrOfAncestor<Pid>),
     AncestorField("proc.aenv", kText, AncestorEnv,
-                  "An ancestor's environment, or one variable of the nearest that has it.",
-                  ArgForm::kKeyAllowed),
+                  "An ancestor's environment, or one variable of the nearest that has it; in an "
+                  "output without an argument the own one.",
+                  ArgForm::kKeyAllowed, OwnOrAncestorEnv),
     {.name = "proc.loginshellid",
      .type = kInt,
      .level = Level::kProcess,
      .invalidated_by = kLine,
      .extract = LoginShell,
      .help = "proc.pid of the oldest ancestor whose name ends in \"sh\"."},
-    AgeField("proc.duration", OfSelf<Age>, "Nanoseconds since the process began."),
-    AgeField("proc.ppid.duration", OfParent<Age>, "Nanoseconds since the parent began."),
-    OwnField("proc.pid.ts", kInt, OfSelf<StartTime>, "When the process began, ns since the epoch."),
-    LineField("proc.ppid.ts", kInt, OfParent<StartTime>, "When the parent began."),
+    TimeField("proc.duration", OfSelf<Age>, kByTime | kLine,
+              "Nanoseconds since the process began."),
+    TimeField("proc.ppid.duration", OfParent<Age>, kByTime | kLine,
+              "Nanoseconds since the parent began."),
+    TimeField("proc.pid.ts", OfSelf<StartTime>, kBySelf,
+              "When the process began, ns since the epoch."),
+    TimeField("proc.ppid.ts", OfParent<StartTime>, kLine, "When the parent began."),
     LineField("proc.sid", kInt, IdOf<&Process::session_id>, "Session id.", Availability::kPartial),
     LineField("proc.sname", kText, OfLeader<&Process::session_id, Name>,
               "Name of the session's leader.", Availability::kPartial),
@@ -368,34 +414,37 @@ constexpr FieldDef kRows[] = {
     OwnField(
         "proc.exe_ino", kInt,
         [](const BoundField&, const Happening& h, Scratch&) {
-          return NonZero(static_cast<int64_t>(h.process->image->inode));
+          const auto inode = static_cast<int64_t>(h.process->image->inode);
+          return inode == 0 ? Value() : Value::Int(inode);
         },
         "Inode of the program's file."),
-    OwnField(
-        "proc.exe_ino.ctime", kInt,
-        [](const BoundField&, const Happening& h, Scratch&) {
-          return NonZero(h.process->image->change_time_ns);
-        },
-        "When the program's file last changed, ns since the epoch."),
-    NeverField("proc.exe_ino.mtime", kInt,
-               "Modification time of the program's file; gVisor sends ctime only."),
-    OwnField(
-        "proc.exe_ino.ctime_duration_proc_start", kInt,
+    TimeField("proc.exe_ino.ctime", Change, kBySelf,
+              "When the program's file last changed, ns since the epoch.", "ABSTIME"),
+    {.name = "proc.exe_ino.mtime",
+     .type = kUint,
+     .availability = Availability::kNever,
+     .help = "Modification time of the program's file; gVisor sends ctime only.",
+     .falco_type = "ABSTIME"},
+    TimeField(
+        "proc.exe_ino.ctime_duration_proc_start",
         [](const BoundField&, const Happening& h, Scratch&) {
           const Image& image = *h.process->image;
           if (image.change_time_ns == 0 || h.process->start_time_ns == 0) return Value();
-          return NonZero(Since(image.change_time_ns, h.process->start_time_ns));
+          const int64_t age_ns = Since(image.change_time_ns, h.process->start_time_ns);
+          return age_ns <= 0 ? Value() : Nanoseconds(age_ns);
         },
-        "From the last change of the program's file to the start of the process, ns."),
-    OwnField(
-        "proc.exe_ino.ctime_duration_pidns_start", kInt,
+        kBySelf, "From the last change of the program's file to the start of the process, ns.",
+        "ABSTIME"),
+    TimeField(
+        "proc.exe_ino.ctime_duration_pidns_start",
         [](const BoundField&, const Happening& h, Scratch&) {
           const Image& image = *h.process->image;
           if (h.container == nullptr || h.container->start_time_ns == 0) return Value();
           const int64_t age_ns = Since(h.container->start_time_ns, image.change_time_ns);
-          return age_ns <= 0 ? Value() : Value::Int(age_ns);
+          return age_ns <= 0 ? Value() : Nanoseconds(age_ns);
         },
-        "From the container's start to the last change of the program's file, ns."),
+        kBySelf, "From the container's start to the last change of the program's file, ns.",
+        "ABSTIME"),
     {.name = "proc.pidns_init_start_ts",
      .type = kUint,
      .level = Level::kContainer,
@@ -486,6 +535,17 @@ constexpr FieldDef kRows[] = {
      .extract = [](const BoundField&, const Happening& h,
                    Scratch&) { return Value::Bool(h.tid == h.process->tgid); },
      .help = "Whether the thread is its process's first."},
+    {.name = "thread.nametid",
+     .type = kText,
+     .level = Level::kProcess,
+     .invalidated_by = kBySelf | kByThread,
+     .extract =
+         [](const BoundField&, const Happening& h, Scratch& s) {
+           std::string text(h.process->name.view());
+           text += std::to_string(h.tid);
+           return Value::Text(s.Copy(text));
+         },
+     .help = "proc.name and thread.tid, put together."},
     {.name = "thread.cgroups",
      .type = kText,
      .level = Level::kContainer,
@@ -500,13 +560,17 @@ constexpr FieldDef kRows[] = {
     NeverField("thread.cap_permitted", kText, "Capabilities; gVisor does not send them."),
     NeverField("thread.cap_inheritable", kText, "Capabilities; gVisor does not send them."),
     NeverField("thread.cap_effective", kText, "Capabilities; gVisor does not send them."),
-    NeverField("thread.exectime", kInt, "CPU time; gVisor does not send it."),
-    NeverField("thread.totexectime", kInt, "CPU time; gVisor does not send it."),
+    NeverField("thread.exectime", kUint, "CPU time; gVisor does not send it.", ArgForm::kNone, 0,
+               "RELTIME"),
+    NeverField("thread.totexectime", kUint, "CPU time; gVisor does not send it.", ArgForm::kNone, 0,
+               "RELTIME"),
     NeverField("thread.cpu", kDouble, "CPU share; gVisor does not send it."),
     NeverField("thread.cpu.user", kDouble, "CPU share; gVisor does not send it."),
     NeverField("thread.cpu.system", kDouble, "CPU share; gVisor does not send it."),
     NeverField("thread.vmsize", kUint, "Memory; gVisor does not send it."),
     NeverField("thread.vmrss", kUint, "Memory; gVisor does not send it."),
+    NeverField("thread.vmsize.b", kUint, "Memory; gVisor does not send it."),
+    NeverField("thread.vmrss.b", kUint, "Memory; gVisor does not send it."),
     NeverField("thread.pfmajor", kUint, "Page faults; gVisor does not send them."),
     NeverField("thread.pfminor", kUint, "Page faults; gVisor does not send them."),
     NeverField("proc.vmsize", kUint, "Memory; gVisor does not send it."),

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "fields/value.h"
@@ -25,6 +26,10 @@ class Scratch {
   // An address that must outlive the extractor's frame.
   const IpAddress& Copy(const IpAddress& address);
 
+  // A number that Reset leaves alone, 0 at first: what a field remembers from one evaluation of the
+  // same check to the next (evt.deltatime). `check` only tells checks apart.
+  int64_t& Remembered(const void* check) { return remembered_[check]; }
+
  private:
   std::byte* Allocate(size_t size, size_t alignment);
 
@@ -35,6 +40,7 @@ class Scratch {
   std::vector<Block> blocks_;
   size_t block_ = 0;  // index of the block in use
   size_t used_ = 0;   // bytes of it
+  std::unordered_map<const void*, int64_t> remembered_;
 };
 
 }  // namespace gyrfalcon

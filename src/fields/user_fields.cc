@@ -1,13 +1,21 @@
 #include "fields/rows.h"
+#include "fields/user_names.h"
 #include "state/happening.h"
 
 namespace gyrfalcon {
 namespace {
 
-// What Falco prints for a user or group that it has no name for; a text, not a missing value.
+// What Falco prints for what it does not know of a user; a text, not a missing value.
 constexpr std::string_view kNoName = "<NA>";
 
 using enum FieldType;
+
+// Of the process, by names that the container's files give, which may come later.
+constexpr FieldDef NameField(std::string_view name, Extractor extract, std::string_view help) {
+  FieldDef row = OwnField(name, kText, extract, help, Availability::kPartial);
+  row.invalidated_by |= kByMetadata;
+  return row;
+}
 
 constexpr FieldDef kRows[] = {
     OwnField(
@@ -15,23 +23,32 @@ constexpr FieldDef kRows[] = {
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Uint(h.process->credentials.effective_uid);
         },
-        "Effective user id.", Availability::kYes),
-    OwnField(
-        "user.name", kText,
-        [](const BoundField&, const Happening& h, Scratch&) {
-          return Value::Text(h.process->credentials.effective_uid == 0 ? "root" : kNoName);
+        "Effective user id.", Availability::kYes, "UINT32"),
+    NameField(
+        "user.name",
+        [](const BoundField&, const Happening& h, Scratch& scratch) {
+          return UserName(h, h.process->credentials.effective_uid, scratch);
         },
-        "User name: root, or <NA> where it is not known.", Availability::kPartial),
-    OwnField(
-        "user.homedir", kText,
+        "User name from the container's own /etc/passwd where it can be read, else root for 0 and "
+        "the number's text for others."),
+    NameField(
+        "user.homedir",
         [](const BoundField&, const Happening& h, Scratch&) {
-          return Value::Text(h.process->credentials.effective_uid == 0 ? "/root" : kNoName);
+          const uint32_t uid = h.process->credentials.effective_uid;
+          const UserEntry* user = FindUser(h, uid);
+          if (user != nullptr && !user->home.empty()) return Value::Text(user->home);
+          return Value::Text(uid == 0 ? "/root" : kNoName);
         },
-        "Home directory, or <NA>.", Availability::kPartial),
-    OwnField(
-        "user.shell", kText,
-        [](const BoundField&, const Happening&, Scratch&) { return Value::Text(kNoName); },
-        "Login shell: <NA>.", Availability::kPartial),
+        "Home directory from the container's own /etc/passwd, else /root for root, <NA> for "
+        "others."),
+    NameField(
+        "user.shell",
+        [](const BoundField&, const Happening& h, Scratch&) {
+          const UserEntry* user = FindUser(h, h.process->credentials.effective_uid);
+          return Value::Text(user != nullptr && !user->shell.empty() ? user->shell
+                                                                     : std::string_view(kNoName));
+        },
+        "Login shell from the container's own /etc/passwd, else <NA>."),
     OwnField(
         "user.loginuid", kInt,
         [](const BoundField&, const Happening&, Scratch&) { return Value::Int(-1); },
@@ -45,13 +62,14 @@ constexpr FieldDef kRows[] = {
         [](const BoundField&, const Happening& h, Scratch&) {
           return Value::Uint(h.process->credentials.effective_gid);
         },
-        "Effective group id.", Availability::kYes),
-    OwnField(
-        "group.name", kText,
-        [](const BoundField&, const Happening& h, Scratch&) {
-          return Value::Text(h.process->credentials.effective_gid == 0 ? "root" : kNoName);
+        "Effective group id.", Availability::kYes, "UINT32"),
+    NameField(
+        "group.name",
+        [](const BoundField&, const Happening& h, Scratch& scratch) {
+          return GroupName(h, h.process->credentials.effective_gid, scratch);
         },
-        "Group name: root, or <NA> where it is not known.", Availability::kPartial),
+        "Group name from the container's own /etc/group where it can be read, else root for 0 and "
+        "the number's text for others."),
 };
 
 }  // namespace

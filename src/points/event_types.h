@@ -11,13 +11,14 @@
 
 namespace gyrfalcon {
 
-// What an event of a type does with its fd; decides evt.is_io and the like.
+// What an event of a type does with its fd; decides evt.is_io and the like. And what Falco knows.
 enum EventTypeFlag : uint8_t {
   kUsesFd = 1,
   kCreatesFd = 2,
   kReadsFd = 4,
   kWritesFd = 8,
   kWaits = 16,
+  kNotInFalcosTable = 32,  // a rule may name it, but Falco's lists of event types don't
 };
 
 struct EventTypeDef {
@@ -31,7 +32,7 @@ struct EventType {
   friend auto operator<=>(const EventType&, const EventType&) = default;
 };
 
-inline constexpr size_t kEventTypeCount = 427;
+inline constexpr size_t kEventTypeCount = 496;
 using EventTypeSet = std::bitset<kEventTypeCount>;
 
 std::span<const EventTypeDef, kEventTypeCount> EventTypes();  // sorted by name

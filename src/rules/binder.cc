@@ -44,23 +44,6 @@ std::string_view ClassName(uint8_t operand_class) {
   }
 }
 
-// Types that can stand on the two sides of one comparison.
-bool Comparable(FieldType a, FieldType b) {
-  const auto fold = [](FieldType type) {
-    switch (type) {
-      case FieldType::kEventType:
-        return FieldType::kText;
-      case FieldType::kUint:
-      case FieldType::kPort:
-      case FieldType::kDouble:
-        return FieldType::kInt;
-      default:
-        return type;
-    }
-  };
-  return fold(a) == fold(b);
-}
-
 std::string UpperWord(std::string_view word) {
   std::string out;
   for (const char c : word) out += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
@@ -142,6 +125,9 @@ class Binder {
     auto left = BindOperand(node.left, catalog_);
     if (!left) return Refuse(node, std::move(left.error()), SuggestField(node.left));
     check.left = std::move(*left);
+    if (check.left.type == FieldType::kDistance && check.op == Operator::kEqual) {
+      check.op = Operator::kLessEqual;
+    }
     if (Outcome outcome = CheckOperator(node, check); !outcome) return outcome;
     if (!node.right) return {};
     const Operand::Kind kind = node.right->kind;
@@ -173,7 +159,7 @@ class Binder {
     if (operand_class == 0 && check.op != Operator::kExists) {
       return Refuse(node, "'" + std::string(Describe(node.op).text) +
                               "' operator not supported for type '" +
-                              std::string(TypeName(check.left.type)) + "'");
+                              std::string(TypeName(check.left)) + "'");
     }
     if ((op.operands & operand_class) != 0 || operand_class == 0) return {};
     const bool modified = operand_class == kOnAddresses && check.modifier != Modifier::kNone;
@@ -200,12 +186,11 @@ class Binder {
       return Refuse(node, "field '" + std::string(right_field.def->name) +
                               "' can't be used as a right-hand side field");
     }
-    if (!Comparable(check.left.type, right->type)) {
+    if (TypeName(check.left) != TypeName(*right)) {
       return Refuse(node, "field '" + PrintOperand(node.left) + "' has type '" +
-                              std::string(TypeName(check.left.type)) +
+                              std::string(TypeName(check.left)) +
                               "' while the right-hand side field '" + RightName(*node.right) +
-                              "' has incompatible type '" + std::string(TypeName(right->type)) +
-                              "'");
+                              "' has incompatible type '" + std::string(TypeName(*right)) + "'");
     }
     check.right = std::move(*right);
     return {};
@@ -222,6 +207,7 @@ class Binder {
     const std::span<const Operand> values = node.right->kind == Operand::Kind::kList
                                                 ? std::span<const Operand>(node.right->items)
                                                 : std::span(&*node.right, 1);
+    ReserveLiterals(values.size(), check);
     for (const Operand& value : values) {
       auto added = AddLiteral(value.text, check);
       if (!added) {

@@ -30,6 +30,6 @@ std::expected<BoundOperand, std::string> BindOperand(const Operand& operand,
                                                      const FieldCatalog& catalog);
 
 // "CHARBUF": Falco's name for the type, as its messages have it.
-std::string_view TypeName(FieldType type);
+std::string_view TypeName(const BoundOperand& operand);
 
 }  // namespace gyrfalcon

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,14 +34,15 @@ struct BoundOperand {
   bool is_list() const { return (flags & kIsList) != 0; }
 };
 
-// A check against literals or against another operand. `literals` views `texts` and `addresses`.
+// A check against literals or against another operand. `literals` views `texts` and `addresses`,
+// which therefore have their capacity from the start.
 struct BoundCheck {
   BoundOperand left;
   Operator op = Operator::kExists;  // never kDoubleEqual
   Modifier modifier = Modifier::kNone;
   std::vector<Value> literals;
-  std::deque<std::string> texts;
-  std::deque<IpAddress> addresses;
+  std::vector<std::string> texts;
+  std::vector<IpAddress> addresses;
   std::vector<IpNetwork> networks;                 // instead of literals, for network fields
   std::vector<std::unique_ptr<re2::RE2>> regexes;  // beside literals, for `regex`
   absl::flat_hash_set<std::string_view, TextHash, TextEqual> text_set;  // of texts, when many

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "rules/condition_parser.h"
 
 namespace gyrfalcon {
@@ -14,6 +15,33 @@ std::unexpected<LoadProblem> Invalid(std::string message, const LoadContext& con
   problem.message = std::move(message);
   problem.context = context;
   return std::unexpected(std::move(problem));
+}
+
+std::unexpected<LoadProblem> Advised(std::unexpected<LoadProblem> problem, std::string advice) {
+  problem.error().suggestion = std::move(advice);
+  return problem;
+}
+
+// For what changes a definition that is not there.
+template <class T>
+std::string NearestName(std::string_view name, const std::vector<T>& definitions) {
+  std::vector<std::string_view> names;
+  for (const T& definition : definitions) names.push_back(definition.name);
+  const auto nearest = NearestWord(name, names);
+  return nearest ? "did you mean '" + std::string(*nearest) + "'?"
+                 : "it must be defined before, in this file or in one given earlier";
+}
+
+std::string NearestOperator(std::string_view text) {
+  std::vector<std::string_view> names;
+  for (const OperatorDef& op : Operators()) names.push_back(op.text);
+  const auto nearest = NearestWord(text, names);
+  return nearest ? "did you mean '" + std::string(*nearest) + "'?" : std::string();
+}
+
+std::string NearestField(const FieldCatalog& catalog, std::string_view text) {
+  const auto nearest = catalog.Nearest(text.substr(0, text.find_first_of("[(")));
+  return nearest ? "did you mean '" + std::string(*nearest) + "'?" : std::string();
 }
 
 std::string BrokenKey(std::string_view kind, std::string_view name) {
@@ -67,9 +95,11 @@ Collector::Outcome Collector::DefineList(ListDefinition list) {
 Collector::Outcome Collector::AppendList(ListDefinition list) {
   const auto found = list_index_.find(list.name);
   if (found == list_index_.end()) {
-    return Invalid(
-        "List uses 'append' or 'override.items: append' but no list by that name already exists",
-        list.context);
+    return Advised(
+        Invalid("List uses 'append' or 'override.items: append' but no list by that name "
+                "already exists",
+                list.context),
+        NearestName(list.name, lists_));
   }
   ListDefinition& previous = lists_[found->second];
   previous.items.insert(previous.items.end(), list.items.begin(), list.items.end());
@@ -94,10 +124,11 @@ Collector::Outcome Collector::DefineMacro(MacroDefinition macro) {
 Collector::Outcome Collector::AppendMacro(const MacroDefinition& macro) {
   const auto found = macro_index_.find(macro.name);
   if (found == macro_index_.end()) {
-    return Invalid(
-        "Macro uses 'append' or 'override.condition: append' but no macro by that name already "
-        "exists",
-        macro.context);
+    return Advised(
+        Invalid("Macro uses 'append' or 'override.condition: append' but no macro by that "
+                "name already exists",
+                macro.context),
+        NearestName(macro.name, macros_));
   }
   MacroDefinition& previous = macros_[found->second];
   previous.condition.Append(" ", macro.condition.OriginAt(0));
@@ -153,9 +184,11 @@ Collector::Outcome Collector::DefineRule(RuleDefinition rule) {
 Collector::Outcome Collector::AppendRule(RuleUpdate update) {
   RuleDefinition* rule = FindRule(update.name);
   if (rule == nullptr) {
-    return Invalid(
-        "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists",
-        update.context);
+    return Advised(
+        Invalid("Rule uses 'append' or 'override.<key>: append' but no rule by that name "
+                "already exists",
+                update.context),
+        NearestName(update.name, rules_));
   }
   if (update.condition) {
     rule->condition.Append(" ", update.condition->OriginAt(0));
@@ -180,10 +213,11 @@ Collector::Outcome Collector::AppendRule(RuleUpdate update) {
 Collector::Outcome Collector::ReplaceInRule(RuleUpdate update) {
   RuleDefinition* rule = FindRule(update.name);
   if (rule == nullptr) {
-    return Invalid(
-        "An 'override.<key>: replace' to a rule was requested but no rule by that name already "
-        "exists",
-        update.context);
+    return Advised(
+        Invalid("An 'override.<key>: replace' to a rule was requested but no rule by that "
+                "name already exists",
+                update.context),
+        NearestName(update.name, rules_));
   }
   if (update.exceptions) {
     // Falco leaves replaced exceptions unchecked and without the default comps.
@@ -211,8 +245,9 @@ Collector::Outcome Collector::ReplaceInRule(RuleUpdate update) {
 Collector::Outcome Collector::EnableRule(const RuleUpdate& update) {
   RuleDefinition* rule = FindRule(update.name);
   if (rule == nullptr) {
-    return Invalid("Rule has 'enabled' key but no rule by that name already exists",
-                   update.context);
+    return Advised(
+        Invalid("Rule has 'enabled' key but no rule by that name already exists", update.context),
+        NearestName(update.name, rules_));
   }
   rule->enabled = update.enabled.value_or(rule->enabled);
   return {};
@@ -269,13 +304,16 @@ Collector::Outcome Collector::ValidateListForm(ExceptionDefinition& exception) c
   for (const ExceptionEntry& comp : exception.comps.items) {
     OperatorText op;
     if (!ParseOperatorText(comp.text, op)) {
-      return Invalid("'" + comp.text + "' is not a supported comparison operator",
-                     exception.context);
+      return Advised(
+          Invalid("'" + comp.text + "' is not a supported comparison operator", exception.context),
+          NearestOperator(comp.text));
     }
   }
   for (const ExceptionEntry& field : fields) {
     if (!IsField(catalog_, field.text)) {
-      return Invalid("'" + field.text + "' is not a supported filter field", exception.context);
+      return Advised(
+          Invalid("'" + field.text + "' is not a supported filter field", exception.context),
+          NearestField(catalog_, field.text));
     }
   }
   for (const ExceptionEntry& tuple : exception.values) {
@@ -303,8 +341,9 @@ Collector::Outcome Collector::ValidateScalarForm(ExceptionDefinition& exception)
         exception.context);
   }
   if (!IsField(catalog_, exception.fields.text)) {
-    return Invalid("'" + exception.fields.text + "' is not a supported filter field",
-                   exception.context);
+    return Advised(Invalid("'" + exception.fields.text + "' is not a supported filter field",
+                           exception.context),
+                   NearestField(catalog_, exception.fields.text));
   }
   for (const ExceptionEntry& value : exception.values) {
     if (value.is_list) {

@@ -82,13 +82,14 @@ class Suite {
 #define SKIP_WITHOUT(suite) \
   if ((suite).missing()) GTEST_SKIP() << "no recordings beside the repository"
 
-TestCatalog& AllNames() {
+// The program's own fields, with values that a test sets.
+const FieldCatalog& SetFields() {
   static TestCatalog catalog = [] {
     TestCatalog all;
-    all.AddCsv(SharedPath("spec/fields.csv"));
+    all.AddReal();
     return all;
   }();
-  return catalog;
+  return catalog.catalog();
 }
 
 TEST(Conformance, FilterParse) {
@@ -126,7 +127,7 @@ TEST(Conformance, FilterCompile) {
   Suite suite("filter-compile");
   SKIP_WITHOUT(suite);
   TestCatalog mock;
-  mock.AddCsv(SharedPath("spec/fields.csv"));
+  mock.AddReal();
   for (const char* name :
        {"c.true", "c.false", "c.doublequote", "c.singlequote", "c.transformed"}) {
     mock.Add(FieldType::kText, name);
@@ -135,8 +136,7 @@ TEST(Conformance, FilterCompile) {
   for (const Json& test : suite.cases()) {
     const bool is_mock = test.at("fields").get<std::string>().starts_with("mock");
     std::string falcos = test.at("valid").get<bool>() ? "ok" : test.value("error", "");
-    std::string ours =
-        CompileOutcome(test.at("expr"), is_mock ? mock.catalog() : AllNames().catalog());
+    std::string ours = CompileOutcome(test.at("expr"), is_mock ? mock.catalog() : AllFields());
     if (test.contains("warnings")) {
       for (const Json& warning : test.at("warnings")) falcos += "; " + warning.get<std::string>();
     } else if (ours.starts_with("ok")) {
@@ -231,10 +231,6 @@ void SetSides(const Json& event) {
 void SetField(const std::string& name, const Json& field) {
   TestValues& values = TestValues::Current();
   const std::string type = field.at("type");
-  if (name.starts_with("evt.rawarg.")) {
-    const bool text = type == "CHARBUF" || type.starts_with("FS");
-    values.raw_types[name] = text ? FieldType::kText : FieldType::kInt;
-  }
   if (!field.contains("raw_hex") || field.at("value").is_null()) return;
   std::vector<Value> items;
   for (const Json& raw : field.at("raw_hex")) {
@@ -264,12 +260,11 @@ TEST(Conformance, FilterEval) {
   TestValues& values = TestValues::Current();
   for (const Json& test : suite.cases()) {
     values.Clear();
-    values.raw_types.clear();
     SetSides(suite.data().at("events").at(test.at("event").get<size_t>()));
     for (const auto& [name, field] : test.at("fields").items()) SetField(name, field);
     std::optional<BoundCondition> bound;
     Scratch scratch;
-    std::string ours = CompileOutcome(test.at("expr"), AllNames().catalog(), &bound);
+    std::string ours = CompileOutcome(test.at("expr"), SetFields(), &bound);
     if (bound) ours = Evaluate(*bound, Happening{}, scratch) ? "true" : "false";
     const std::string falcos = test.at("result").is_boolean()
                                    ? (test.at("result").get<bool>() ? "true" : "false")
@@ -348,7 +343,7 @@ TEST(Conformance, RuleLoad) {
   Suite suite("rule-load");
   SKIP_WITHOUT(suite);
   for (const Json& test : suite.cases()) {
-    RuleLoader loader(AllNames().catalog());
+    RuleLoader loader(AllFields());
     loader.AddFile(test.at("file_name").get<std::string>(), test.at("content").get<std::string>());
     const std::string id = test.at("id");
     suite.Check(id, ResultText(loader.results().front()), ResultText(test.at("result")));
@@ -367,7 +362,7 @@ TEST(Conformance, RuleLoadProbes) {
   Suite suite("rule-load-probes");
   SKIP_WITHOUT(suite);
   for (const Json& test : suite.cases()) {
-    RuleLoader loader(AllNames().catalog());
+    RuleLoader loader(AllFields());
     for (const Json& file : test.at("files")) {
       loader.AddFile(file.at("name").get<std::string>(), file.at("content").get<std::string>());
     }
@@ -402,7 +397,7 @@ TEST(Conformance, FalcoTesting) {
     if (!full && !oracle.contains("load_summary")) continue;
     const Json& results = full ? oracle.at("load_results") : oracle.at("load_summary");
     if (!results.is_array() || results.size() != test.at("rules_files").size()) continue;
-    RuleLoader loader(AllNames().catalog());
+    RuleLoader loader(AllFields());
     for (const Json& file : test.at("rules_files")) {
       const std::string content =
           file.contains("content")
@@ -432,7 +427,7 @@ TEST(Conformance, OfficialRules) {
     const std::string name = path.substr(path.rfind('/') + 1);
     auto& rules = sets[name];
     if (rules == nullptr) {
-      RuleLoader loader(AllNames().catalog());
+      RuleLoader loader(AllFields());
       loader.AddFile(name, FileText(SharedPath("falco-rules/" + name)));
       rules = loader.Compile();
       ASSERT_NE(rules, nullptr) << Diagnostics(loader.results(), loader.files(), false);
@@ -458,6 +453,35 @@ TEST(Conformance, OfficialRules) {
   }
 }
 
+// Over the program's own fields, each file by itself and all of them with ours behind.
+TEST(Conformance, OfficialRulesLoadWithTheProgramsFields) {
+  const std::string kFiles[] = {"falco_rules.yaml", "falco-incubating_rules.yaml",
+                                "falco-sandbox_rules.yaml", "falco-deprecated_rules.yaml"};
+  Suite suite("official-rules");
+  SKIP_WITHOUT(suite);
+  if (!std::filesystem::exists(SharedPath("falco-rules"))) {
+    GTEST_SKIP() << "no falco-rules beside the repository";
+  }
+  RuleLoader all(AllFields());
+  for (const std::string& name : kFiles) {
+    const std::string text = FileText(SharedPath("falco-rules/" + name));
+    RuleLoader alone(AllFields());
+    alone.AddFile(name, text);
+    EXPECT_TRUE(alone.successful()) << Diagnostics(alone.results(), alone.files(), false);
+    all.AddFile(name, text);
+  }
+  all.AddFile("ours",
+              FileText(std::string(GYRFALCON_TEST_DATA) + "/../../rules/gyrfalcon_rules.yaml"));
+  const auto rules = all.Compile();
+  ASSERT_NE(rules, nullptr) << Diagnostics(all.results(), all.files(), false);
+  for (const Json& test : suite.cases()) {
+    const std::string id = test.at("rule");
+    const Rule* rule = rules->Find(id);
+    ASSERT_NE(rule, nullptr) << id;
+    suite.Check(id, rule->enabled ? "on" : "off", test.at("enabled").get<bool>() ? "on" : "off");
+  }
+}
+
 TEST(Conformance, Formatter) {
   Suite suite("formatter");
   SKIP_WITHOUT(suite);
@@ -473,7 +497,7 @@ TEST(Conformance, Formatter) {
     for (const auto& [name, value] : fields.items()) {
       if (value != "<NA>") values.SetText(name, value.get<std::string>());
     }
-    const auto format = OutputFormat::Parse(text, AllNames().catalog());
+    const auto format = OutputFormat::Parse(text, SetFields());
     std::string ours;
     Scratch scratch;
     if (format) {

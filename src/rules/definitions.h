@@ -103,6 +103,7 @@ struct PluginRequirement {
     std::string version;
   };
   std::vector<Version> alternatives;  // the first is the one asked for
+  LoadContext context;
 };
 
 }  // namespace gyrfalcon

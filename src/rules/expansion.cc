@@ -17,10 +17,28 @@ std::string QuotedIfBlank(std::string_view value) {
   return "\"" + std::string(value) + "\"";
 }
 
-// "(a, , b)" can't be parsed: an empty list takes one of the commas beside it along.
-void DropCommaBefore(std::string& out) {
-  const size_t last = out.find_last_not_of(" \t\r\n");
-  if (last != std::string::npos && out[last] == ',') out.resize(last);
+// "(a, , b)" can't be parsed: an empty list takes one of the commas beside it along. False when
+// there is none before it.
+bool DropCommaBefore(SourceText& out) {
+  const size_t last = out.text().find_last_not_of(" \t\r\n");
+  if (last == std::string::npos || out.text()[last] != ',') return false;
+  out.Truncate(last);
+  return true;
+}
+
+std::unexpected<std::string> TooLong(size_t total) {
+  const auto mib = [](size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  if (total > kExpandedTextTotalMax) {
+    return std::unexpected("the conditions are longer than " + mib(kExpandedTextTotalMax) +
+                           " together once their lists are expanded: use long lists in fewer "
+                           "conditions");
+  }
+  return std::unexpected("the condition is longer than " + mib(kExpandedTextMax) +
+                         " once its lists are expanded: shorten the lists that it names");
+}
+
+size_t WordLength(std::string_view text) {
+  return static_cast<size_t>(std::ranges::find_if(text, IsDelimiter) - text.begin());
 }
 
 }  // namespace
@@ -28,40 +46,104 @@ void DropCommaBefore(std::string& out) {
 ListExpander::ListExpander(const std::vector<ListDefinition>& lists) {
   for (const ListDefinition& list : lists) {
     lists_.emplace(list.name, &list);
-    if (std::ranges::any_of(list.name, IsDelimiter)) odd_names_.push_back(list.name);
+    const std::string_view name = list.name;
+    const size_t word = WordLength(name);
+    if (word == name.size()) continue;
+    std::vector<size_t>& lengths = odd_names_[name.substr(0, word)];
+    if (std::ranges::find(lengths, name.size()) == lengths.end()) lengths.push_back(name.size());
   }
 }
 
 size_t ListExpander::NameLength(std::string_view text) const {
-  for (const std::string_view name : odd_names_) {
-    if (text.starts_with(name) && (text.size() == name.size() || IsDelimiter(text[name.size()]))) {
-      return name.size();
-    }
+  const size_t word = WordLength(text);
+  if (odd_names_.empty()) return word;
+  const auto odd = odd_names_.find(text.substr(0, word));
+  if (odd == odd_names_.end()) return word;
+  for (const size_t length : odd->second) {
+    const bool ends = text.size() == length || (text.size() > length && IsDelimiter(text[length]));
+    if (ends && lists_.contains(text.substr(0, length))) return length;
   }
-  return static_cast<size_t>(std::ranges::find_if(text, IsDelimiter) - text.begin());
+  return word;
 }
 
-const std::string& ListExpander::ItemsOf(const ListDefinition& list, size_t depth) {
-  constexpr size_t kDepthMax = 100;
-  used_.insert(list.name);
-  const auto [found, is_new] = items_.try_emplace(list.name);
-  if (!is_new) return found->second;
-  in_progress_.insert(list.name);
-  std::string text;
-  for (const std::string& item : list.items) {
-    std::string piece = QuotedIfBlank(item);
+void ListExpander::AddPiece(std::string_view piece, Expanded& out) {
+  if (!out.items.empty()) out.items += ", ";
+  out.items += piece;
+  if (out.items.size() <= kExpandedTextMax) return;
+  out.too_long = true;
+  out.items = {};
+}
+
+const ListDefinition* ListExpander::AddItems(Frame& frame) {
+  const std::vector<std::string>& items = frame.list->items;
+  for (; frame.next_item < items.size() && !frame.expanded.too_long; ++frame.next_item) {
+    const std::string& item = items[frame.next_item];
     const auto nested = lists_.find(item);
     // A list inside itself stays a word.
-    if (nested != lists_.end() && !in_progress_.contains(item) && depth < kDepthMax) {
-      piece = ItemsOf(*nested->second, depth + 1);
-      if (piece.empty()) continue;
+    if (nested == lists_.end() || in_progress_.contains(item)) {
+      AddPiece(QuotedIfBlank(item), frame.expanded);
+      continue;
     }
-    if (!text.empty()) text += ", ";
-    text += piece;
-    if (text.size() > kExpandedTextMax) break;  // Expand() reports it
+    const auto known = expanded_.find(item);
+    if (known == expanded_.end()) return nested->second;
+    if (known->second.too_long) frame.expanded = {{}, true};
+    if (!known->second.items.empty()) AddPiece(known->second.items, frame.expanded);
   }
-  in_progress_.erase(list.name);
-  return items_[list.name] = std::move(text);
+  return nullptr;
+}
+
+// A stack of its own: lists may be nested as deep as a file is long.
+const ListExpander::Expanded& ListExpander::ExpandedOf(const ListDefinition& list) {
+  const auto known = expanded_.find(list.name);
+  if (known != expanded_.end()) return known->second;
+  std::vector<Frame> frames;
+  const auto open = [&](const ListDefinition& next) {
+    used_.insert(next.name);
+    in_progress_.insert(next.name);
+    frames.push_back({&next, 0, {}});
+  };
+  open(list);
+  while (!frames.empty()) {
+    if (const ListDefinition* nested = AddItems(frames.back())) {
+      open(*nested);
+      continue;
+    }
+    Frame done = std::move(frames.back());
+    frames.pop_back();
+    total_ += done.expanded.items.size();
+    if (total_ > kExpandedTextTotalMax) done.expanded = {{}, true};
+    in_progress_.erase(done.list->name);
+    expanded_.emplace(done.list->name, std::move(done.expanded));
+  }
+  return expanded_.find(list.name)->second;
+}
+
+std::vector<std::string> ListExpander::FlatItems(const ListDefinition& list) {
+  struct Place {
+    const ListDefinition* list;
+    size_t next_item;
+  };
+  std::vector<std::string> items;
+  std::vector<Place> places{{&list, 0}};
+  in_progress_.insert(list.name);
+  for (size_t steps = 0; !places.empty() && steps < kExpandedTextMax; ++steps) {
+    Place& place = places.back();
+    if (place.next_item == place.list->items.size()) {
+      in_progress_.erase(place.list->name);
+      places.pop_back();
+      continue;
+    }
+    const std::string& item = place.list->items[place.next_item++];
+    const auto nested = lists_.find(item);
+    if (nested == lists_.end() || in_progress_.contains(item)) {
+      items.push_back(item);
+    } else {
+      in_progress_.insert(item);
+      places.push_back({nested->second, 0});
+    }
+  }
+  in_progress_.clear();
+  return items;
 }
 
 std::expected<SourceText, std::string> ListExpander::Expand(const SourceText& source) {
@@ -82,30 +164,22 @@ std::expected<SourceText, std::string> ListExpander::Expand(const SourceText& so
       out.AppendPart(source, i, end);
       drop_comma = false;
     } else {
-      const std::string& items = ItemsOf(*list->second, 0);
-      if (items.empty()) {
-        const size_t before = out.size();
-        std::string so_far = out.text();
-        DropCommaBefore(so_far);
-        drop_comma = so_far.size() == before;
-        if (!drop_comma) {
-          SourceText shorter;
-          shorter.AppendPart(out, 0, so_far.size());
-          out = std::move(shorter);
-        }
+      const Expanded& expanded = ExpandedOf(*list->second);
+      if (expanded.too_long || out.size() + expanded.items.size() > kExpandedTextMax) {
+        return TooLong(total_);
+      }
+      if (expanded.items.empty()) {
+        drop_comma = !DropCommaBefore(out);
       } else {
-        out.Append(items, source.OriginAt(i));
+        out.Append(expanded.items, source.OriginAt(i));
         if (end == text.size()) out.Append(" ", source.OriginAt(i));  // as Falco does
         drop_comma = false;
       }
     }
-    if (out.size() > kExpandedTextMax) {
-      return std::unexpected("the condition is longer than " +
-                             std::to_string(kExpandedTextMax >> 20) +
-                             " MiB once its lists are expanded");
-    }
     i = end;
   }
+  total_ += out.size();
+  if (out.size() > kExpandedTextMax || total_ > kExpandedTextTotalMax) return TooLong(total_);
   return out;
 }
 
@@ -191,10 +265,16 @@ const Condition* MacroResolver::Find(std::string_view name) const {
 
 std::expected<void, MacroProblem> MacroResolver::Resolve(Condition& condition,
                                                          uint32_t visibility) {
-  nodes_ = 0;
   depth_ = 0;
   path_.clear();
-  return Visit(condition, visibility);
+  const TextPosition position = condition.position;
+  const Origin origin = condition.origin;
+  auto outcome = Visit(condition, visibility);
+  if (!outcome && outcome.error().too_large) {
+    outcome.error().position = position;
+    outcome.error().origin = origin;
+  }
+  return outcome;
 }
 
 std::expected<void, MacroProblem> MacroResolver::Visit(Condition& condition, uint32_t visibility) {
@@ -202,9 +282,29 @@ std::expected<void, MacroProblem> MacroResolver::Visit(Condition& condition, uin
     return std::unexpected(
         MacroProblem{std::move(message), condition.position, condition.origin, {}, follows});
   };
+  const auto too_large = [&](std::string message) {
+    auto problem = refuse(std::move(message));
+    problem.error().too_large = true;
+    return problem;
+  };
   ++depth_;
-  if (++nodes_ > kExpandedNodesMax || depth_ > kExpandedDepthMax) {
-    return refuse("the condition is too large once its macros are expanded");
+  if (depth_ > kExpandedDepthMax) {
+    return too_large("the condition is nested more than " + std::to_string(kExpandedDepthMax) +
+                     " deep once its macros are expanded: join some of them");
+  }
+  ++nodes_;
+  if (condition.right) values_ += condition.right->items.size();
+  if (nodes_ > kExpandedNodesMax) {
+    return too_large(
+        "the conditions have more than " + std::to_string(kExpandedNodesMax) +
+        " checks together once macros and exceptions are expanded: use large macros in "
+        "fewer conditions");
+  }
+  if (values_ > kExpandedValuesMax) {
+    return too_large("the lists of all conditions have more than " +
+                     std::to_string(kExpandedValuesMax) +
+                     " values together, each list counted wherever it is used: use long lists in "
+                     "fewer conditions");
   }
   if (condition.kind == Condition::Kind::kMacro) {
     const auto found = macros_.find(condition.macro);

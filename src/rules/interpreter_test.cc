@@ -19,6 +19,7 @@ const FieldCatalog& Fields() {
     fields.Add(FieldType::kInt, "t.int");
     fields.Add(FieldType::kBool, "t.bool");
     fields.Add(FieldType::kPort, "t.port");
+    fields.Add(FieldType::kDistance, "t.distance");
     const auto add = [&](std::string_view name, FieldType type, uint8_t flags) {
       FieldDef row{};
       row.type = type;
@@ -41,6 +42,7 @@ void SetValues() {
   values.Set("t.int", Value::Int(-3));
   values.Set("t.bool", Value::Bool(true));
   values.Set("t.port", Value::Uint(443));
+  values.Set("t.distance", Value::Uint(20));
   const Value client = values.Ip(*IpAddress::Parse("10.1.2.3"));
   const Value server = values.Ip(*IpAddress::Parse("8.8.8.8"));
   values.SetList("t.sides", {client, server});
@@ -88,6 +90,9 @@ TEST(Interpreter, FollowsTheTable) {
       {"t.bool = true", true},
       {"t.port = https", true},
       {"t.port in (80, 443)", true},
+      {"t.distance = 20", true},
+      {"t.distance = 21", true},
+      {"t.distance = 19", false},
       {"t.sides = 8.8.8.8", true},
       {"t.sides != 8.8.8.8", false},
       {"t.sides != 1.1.1.1", true},
@@ -146,6 +151,17 @@ TEST(Matchers, GlobIsFnmatchWithoutFlags) {
   EXPECT_TRUE(GlobMatch("\\*", "*", Case::kSensitive));
   EXPECT_FALSE(GlobMatch("\\*", "x", Case::kSensitive));
   EXPECT_TRUE(GlobMatch("ABC", "abc", Case::kIgnored));
+}
+
+TEST(Matchers, ManyStarsCostNoMoreThanPatternTimesText) {
+  const std::string text(100'000, 'a');
+  std::string stars;
+  for (int i = 0; i < 1'000; ++i) stars += "*a";
+  EXPECT_TRUE(GlobMatch(stars, text, Case::kSensitive));
+  EXPECT_FALSE(GlobMatch(stars + "*b", text, Case::kIgnored));
+  EXPECT_FALSE(PathPrefixMatch("/" + text, "/" + stars + "*b"));
+  EXPECT_FALSE(
+      GlobMatch("*" + std::string(1'000, '[') + "b", text.substr(0, 4'096), Case::kIgnored));
 }
 
 }  // namespace

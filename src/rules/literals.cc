@@ -139,9 +139,14 @@ Outcome AddNetwork(std::string_view text, BoundCheck& check) {
 Outcome AddRegex(std::string_view pattern, BoundCheck& check) {
   re2::RE2::Options options(re2::RE2::POSIX);
   options.set_log_errors(false);
+  options.set_max_mem(kRegexBytesMax);
   auto regex =
       std::make_unique<re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
-  if (!regex->ok()) return Refuse("invalid regex pattern: " + regex->error());
+  if (!regex->ok()) {
+    const bool too_large = regex->error_code() == re2::RE2::ErrorPatternTooLarge;
+    return Refuse("invalid regex pattern: " + regex->error(),
+                  too_large ? "write a shorter one, or one with fewer repetitions" : "");
+  }
   check.regexes.push_back(std::move(regex));
   return {};
 }
@@ -173,6 +178,12 @@ Outcome AddText(std::string_view text, BoundCheck& check) {
   if (text.contains('\0')) {
     return Refuse("filter error: filter value cannot contain a NUL byte (\\x00)");
   }
+  const bool is_pattern = check.op == Operator::kGlob || check.op == Operator::kIglob ||
+                          check.op == Operator::kPmatch || check.op == Operator::kIcontains;
+  if (is_pattern && text.size() > kPatternMax) {
+    return Refuse("filter error: a value of '" + std::string(Describe(check.op).text) +
+                  "' is longer than " + std::to_string(kPatternMax) + " characters");
+  }
   if (check.op == Operator::kRegex) {
     if (Outcome outcome = AddRegex(text, check); !outcome) return outcome;
   }
@@ -193,12 +204,33 @@ Outcome AddEventType(std::string_view text, BoundCheck& check) {
 
 }  // namespace
 
+void ReserveLiterals(size_t count, BoundCheck& check) {
+  switch (check.left.type) {
+    case FieldType::kNet:
+      check.networks.reserve(count);
+      return;
+    case FieldType::kIp:
+      check.addresses.reserve(count);
+      break;
+    case FieldType::kText:
+    case FieldType::kBytes:
+    case FieldType::kEventType:
+    case FieldType::kOpaque:
+      check.texts.reserve(count);
+      break;
+    default:
+      break;
+  }
+  check.literals.reserve(count);
+}
+
 Outcome AddLiteral(std::string_view text, BoundCheck& check) {
   switch (check.left.type) {
     case FieldType::kBool:
       return AddBool(text, check);
     case FieldType::kInt:
     case FieldType::kUint:
+    case FieldType::kDistance:
       return AddNumber(text, check);
     case FieldType::kDouble:
       return AddDouble(text, check);

@@ -34,10 +34,16 @@ Json ProblemJson(const LoadProblem& problem) {
   return json;
 }
 
-Json ProblemsJson(const std::vector<LoadProblem>& problems) {
-  Json out = Json::array();
-  for (const LoadProblem& problem : problems) out.push_back(ProblemJson(problem));
-  return out;
+// Falco stops at a file's first error. What was found beyond it stands under a key of its own, so
+// that scripts for Falco see what they expect.
+void AddProblems(const std::vector<LoadProblem>& problems, std::string_view key, Json& json) {
+  Json expected = Json::array();
+  Json further = Json::array();
+  for (const LoadProblem& problem : problems) {
+    (problem.beyond_first_error ? further : expected).push_back(ProblemJson(problem));
+  }
+  json[key] = std::move(expected);
+  if (!further.empty()) json["further_" + std::string(key)] = std::move(further);
 }
 
 // A place as a person counts it.
@@ -48,39 +54,61 @@ struct Place {
   std::string_view line_text;
 };
 
-Place PlaceOf(const LoadProblem& problem, const std::vector<RulesFile>& files) {
-  Place place;
-  uint32_t offset = problem.origin.offset;
-  if (problem.origin.known() && problem.origin.file < files.size()) {
-    place.file = &files[problem.origin.file];
-  } else {
-    for (const LoadLocation& location : problem.context) {
-      const auto file = std::ranges::find(files, location.file, &RulesFile::name);
-      if (file == files.end()) continue;
-      place.file = &*file;
-      offset = location.position.offset;
+class PlaceFinder {
+ public:
+  explicit PlaceFinder(const std::vector<RulesFile>& files)
+      : files_(files), line_starts_(files.size()) {}
+
+  Place Find(const LoadProblem& problem) {
+    Place place;
+    uint32_t offset = problem.origin.offset;
+    if (problem.origin.known() && problem.origin.file < files_.size()) {
+      place.file = &files_[problem.origin.file];
+    } else {
+      for (const LoadLocation& location : problem.context) {
+        const auto file = std::ranges::find(files_, location.file, &RulesFile::name);
+        if (file == files_.end()) continue;
+        place.file = &*file;
+        offset = location.position.offset;
+      }
     }
+    if (place.file == nullptr) return place;
+    const std::string_view text = place.file->text;
+    const size_t at = std::min<size_t>(offset, text.size());
+    const std::vector<size_t>& starts = LineStarts(static_cast<size_t>(place.file - &files_[0]));
+    const auto next = std::ranges::upper_bound(starts, at);
+    place.line = static_cast<size_t>(next - starts.begin());
+    const size_t begin = *std::prev(next);
+    place.column = at - begin + 1;
+    place.line_text = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
+    return place;
   }
-  if (place.file == nullptr) return place;
-  const std::string_view text = place.file->text;
-  const size_t at = std::min<size_t>(offset, text.size());
-  const std::string_view before = text.substr(0, at);
-  place.line = static_cast<size_t>(std::ranges::count(before, '\n')) + 1;
-  const size_t line_break = before.rfind('\n');
-  const size_t begin = line_break == std::string_view::npos ? 0 : line_break + 1;
-  place.column = at - begin + 1;
-  place.line_text = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
-  return place;
-}
+
+ private:
+  // Looked up once a file: there may be as many problems as lines.
+  const std::vector<size_t>& LineStarts(size_t file) {
+    std::vector<size_t>& starts = line_starts_[file];
+    if (!starts.empty()) return starts;
+    const std::string& text = files_[file].text;
+    starts.push_back(0);
+    for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) {
+      starts.push_back(at + 1);
+    }
+    return starts;
+  }
+
+  const std::vector<RulesFile>& files_;
+  std::vector<std::vector<size_t>> line_starts_;
+};
 
 void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_name,
-                      const std::vector<RulesFile>& files, std::string& out) {
+                      PlaceFinder& places, std::string& out) {
   constexpr size_t kLineMax = 200;
-  const Place place = PlaceOf(problem, files);
+  const Place place = places.Find(problem);
   const std::string& name = place.file != nullptr ? place.file->name : fallback_name;
   out += name + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
   out += IsError(problem.code) ? "error: " : "warning: ";
-  out += problem.message;
+  out += problem.message.empty() ? std::string(Describe(problem.code).brief) : problem.message;
   for (const LoadLocation& location : problem.context) {
     if (location.item_name.empty() ||
         (location.item_type != "rule" && location.item_type != "macro" &&
@@ -98,17 +126,22 @@ void AppendDiagnostic(const LoadProblem& problem, const std::string& fallback_na
 
 }  // namespace
 
-std::string LoadResultsJson(const std::vector<LoadResult>& results) {
+std::string LoadResultsJson(const std::vector<LoadResult>& results, std::string_view descriptions) {
   Json list = Json::array();
   for (const LoadResult& result : results) {
-    list.push_back({{"name", result.name},
-                    {"successful", result.successful()},
-                    {"schema_valid", true},
-                    {"schema_warnings", Json::array()},
-                    {"errors", ProblemsJson(result.errors)},
-                    {"warnings", ProblemsJson(result.warnings)}});
+    Json json = {{"name", result.name}, {"successful", result.successful()}};
+    AddProblems(result.errors, "errors", json);
+    AddProblems(result.warnings, "warnings", json);
+    if (!result.schema_outcomes.empty()) {
+      json["schema_valid"] = result.schema_valid();
+      json["schema_warnings"] =
+          result.schema_valid() ? Json::array() : Json(result.schema_outcomes);
+    }
+    list.push_back(std::move(json));
   }
-  return Json{{"falco_load_results", list}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  Json out = {{"falco_load_results", std::move(list)}};
+  if (!descriptions.empty()) out["falco_describe_results"] = Json::parse(descriptions);
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string Diagnostics(const std::vector<LoadResult>& results, const std::vector<RulesFile>& files,
@@ -116,9 +149,10 @@ std::string Diagnostics(const std::vector<LoadResult>& results, const std::vecto
   // Everything is compiled again after each file, so a problem can stand in several results.
   std::set<std::tuple<std::string, std::string, std::string>> seen;
   std::string out;
+  PlaceFinder places(files);
   const auto append_new = [&](const LoadProblem& problem, const std::string& name) {
     std::string text;
-    AppendDiagnostic(problem, name, files, text);
+    AppendDiagnostic(problem, name, places, text);
     if (seen.emplace(Describe(problem.code).name, problem.message, text).second) out += text;
   };
   for (const LoadResult& result : results) {

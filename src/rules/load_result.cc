@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace gyrfalcon {
 namespace {
@@ -22,8 +23,9 @@ constexpr std::string_view kUnknownFilterHelp =
     "warning.";
 constexpr std::string_view kUnsafeNaHelp =
     "Comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the "
-    "rule "
-    "condition.";
+    "rule condition. If you need to check for the existence of a field, consider using the "
+    "'exists' "
+    "operator instead.";
 constexpr std::string_view kUnknownKeyHelp =
     "An item in the rules content contains an unrecognized key. The key will be ignored. This may "
     "indicate a typo or a property placed on the wrong item type.";
@@ -34,7 +36,7 @@ constexpr std::string_view kUnusedListHelp =
 
 // The texts are Falco's: its tests compare them.
 constexpr std::array<LoadCodeDef, 22> kCodes = {{
-    {"LOAD_ERR_FILE_READ", "Error reading file", "Error reading file"},
+    {"LOAD_ERR_FILE_READ", "File read error", "File read error"},
     {"LOAD_ERR_YAML_PARSE", "YAML parse error", "YAML parse error"},
     {"LOAD_ERR_YAML_VALIDATE", "Error validating internal structure of YAML file",
      "Error validating internal structure of YAML file"},
@@ -54,8 +56,7 @@ constexpr std::array<LoadCodeDef, 22> kCodes = {{
      "An unknown top-level object is in the rules content. It will be ignored."},
     {"LOAD_DEPRECATED_ITEM", "Used deprecated item",
      "A deprecated item is employed by lists, macros, or rules."},
-    {"LOAD_WARNING_EXTENSION", "Warning in extension item",
-     "An extension item in the rules content has a warning."},
+    {"LOAD_WARNING_EXTENSION", "Warning in extension item", "An extension item has a warning"},
     {"LOAD_APPEND_NO_VALUES", "Overriding/appending with no values",
      "A rule exception is overriding/appending with no values"},
     {"LOAD_EXCEPTION_NAME_NOT_UNIQUE", "Multiple exceptions defined with the same name",
@@ -83,7 +84,14 @@ void AppendProblem(const LoadProblem& problem, std::string& out) {
   out += "): " + problem.message + "\n";
 }
 
-void AppendProblems(const std::vector<LoadProblem>& problems, std::string_view title,
+// Falco stops at the first error of a file: the warnings behind it are ours alone.
+std::vector<LoadProblem> WarningsOfFalco(const LoadResult& result) {
+  std::vector<LoadProblem> warnings = result.warnings;
+  std::erase_if(warnings, &LoadProblem::beyond_first_error);
+  return warnings;
+}
+
+void AppendProblems(std::span<const LoadProblem> problems, std::string_view title,
                     std::string& out) {
   if (problems.empty()) return;
   out += "\n" + std::to_string(problems.size()) + " " + std::string(title) + ":\n";
@@ -101,11 +109,20 @@ std::string SummaryText(const LoadResult& result) {
   return result.name + (result.warnings.empty() ? ": Ok" : ": Ok, with warnings");
 }
 
-std::string VerboseText(const LoadResult& result, bool with_warnings) {
+std::string VerboseText(const LoadResult& result) {
   std::string out = SummaryText(result);
-  AppendProblems(result.errors, "Errors", out);
-  if (with_warnings) AppendProblems(result.warnings, "Warnings", out);
+  if (!result.schema_outcomes.empty() && !result.schema_valid()) {
+    out += "\n" + std::to_string(result.schema_outcomes.size()) + " Schema warnings:\n------\n";
+    for (const std::string& outcome : result.schema_outcomes) out += outcome + "\n------\n";
+  }
+  if (!result.errors.empty()) AppendProblems({&result.errors.front(), 1}, "Errors", out);
+  AppendProblems(WarningsOfFalco(result), "Warnings", out);
   return out;
+}
+
+std::string VerdictText(const LoadResult& result) {
+  const bool summary_is_enough = result.successful() && !result.warnings.empty();
+  return summary_is_enough ? SummaryText(result) : VerboseText(result);
 }
 
 std::string Snippet(std::string_view content, uint32_t offset) {

@@ -80,11 +80,17 @@ struct LoadProblem {
 };
 
 struct LoadResult {
-  std::string name;                   // the file's name
+  std::string name;  // the file's name
+  // What does not fit the JSON schema of rules files; for information only. Empty: not checked (a
+  // file without documents, or no YAML). Otherwise the outcomes of its documents one after the
+  // other, "ok" for one that fits.
+  std::vector<std::string> schema_outcomes;
   std::vector<LoadProblem> errors;    // [0] is the one that Falco reports
   std::vector<LoadProblem> warnings;  // in the order found
 
   bool successful() const { return errors.empty(); }
+  // Falco's verdict: that on the first document.
+  bool schema_valid() const { return !schema_outcomes.empty() && schema_outcomes.front() == "ok"; }
 };
 
 // The text and name of a loaded file, for rendering.
@@ -96,12 +102,19 @@ struct RulesFile {
 // "name: Ok", "name: Ok, with warnings", "name: Invalid".
 std::string SummaryText(const LoadResult& result);
 
-// Falco's verbose text: the summary, then errors, then (if wanted) warnings with context and
-// snippet.
-std::string VerboseText(const LoadResult& result, bool with_warnings);
+// Falco's verbose text: the summary, then what the schema says, errors and warnings with context
+// and snippet.
+std::string VerboseText(const LoadResult& result);
 
-// `{"falco_load_results":[…]}`, the object that `-V` prints with JSON output.
-std::string LoadResultsJson(const std::vector<LoadResult>& results);
+// What `-V` prints for a file: the verbose text, but for a valid file with warnings the summary
+// alone.
+std::string VerdictText(const LoadResult& result);
+
+// `{"falco_load_results":[…]}`, the object that `-V` prints with JSON output; with `descriptions`
+// (the JSON of DescribeJson) also `"falco_describe_results"`. What was found beyond a file's first
+// error is in `further_errors` and `further_warnings`.
+std::string LoadResultsJson(const std::vector<LoadResult>& results,
+                            std::string_view descriptions = {});
 
 // "rules.yaml:3:17: error: … (LOAD_…)" with the line, a caret under the column and the suggestion;
 // lines and columns from 1. All problems of all results, each once.

@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <array>
-
 #include "rules/binder.h"
 
 namespace gyrfalcon {
@@ -34,7 +31,7 @@ BoundResult BindTextTransformer(BoundOperand call) {
   const BoundOperand& argument = call.items[0];
   if (!IsTextual(argument.type)) {
     return Refuse("transformer '" + std::string(name) + "' not supported for type '" +
-                  std::string(TypeName(argument.type)) + "'");
+                  std::string(TypeName(argument)) + "'");
   }
   call.type = argument.type == FieldType::kBytes && call.transformer != Transformer::kB64
                   ? FieldType::kBytes
@@ -47,8 +44,8 @@ BoundResult BindLen(BoundOperand call) {
   if (call.items.size() != 1) return WrongCall("len");
   const BoundOperand& argument = call.items[0];
   if (!IsListArgument(argument) && !IsTextual(argument.type)) {
-    return Refuse("transformer 'len' not supported for type '" +
-                  std::string(TypeName(argument.type)) + "'");
+    return Refuse("transformer 'len' not supported for type '" + std::string(TypeName(argument)) +
+                  "'");
   }
   call.type = FieldType::kUint;
   return call;
@@ -123,11 +120,9 @@ BoundResult BindCall(const Operand& operand, const FieldCatalog& catalog) {
 
 }  // namespace
 
-std::string_view TypeName(FieldType type) {
-  constexpr std::array<std::string_view, 11> kNames = {"BOOL",  "INT64",   "UINT64",  "DOUBLE",
-                                                       "PORT",  "CHARBUF", "BYTEBUF", "IPADDR",
-                                                       "IPNET", "CHARBUF", "OPAQUE"};
-  return kNames[static_cast<size_t>(type)];
+std::string_view TypeName(const BoundOperand& operand) {
+  return operand.kind == BoundOperand::Kind::kField ? operand.field.falco_type
+                                                    : FalcoTypeName(operand.type);
 }
 
 BoundResult BindOperand(const Operand& operand, const FieldCatalog& catalog) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "base/text.h"
 #include "rules/binder.h"
+#include "rules/condition.h"
 #include "rules/condition_parser.h"
 #include "rules/interpreter.h"
 
@@ -19,15 +19,16 @@ constexpr uint32_t kWidthMax = 4096;  // of one field; an output is no place for
 struct Token {
   BoundOperand operand;
   size_t length;
+  Operand written;
 };
 
 // The longest text at the start that names a field or transformer: what parses as a name is cut
 // from its end until the catalog knows it ("%proc.namefoo" is proc.name and "foo").
 std::optional<Token> LongestToken(std::string_view text, const FieldCatalog& catalog) {
   constexpr size_t kNameMax = 256;  // no field is longer; bounds the shrinking
-  if (const auto parsed = ParseFieldOrTransformer(text)) {
+  if (auto parsed = ParseFieldOrTransformer(text)) {
     if (auto bound = BindOperand(parsed->operand, catalog)) {
-      return Token{std::move(*bound), parsed->length};
+      return Token{std::move(*bound), parsed->length, std::move(parsed->operand)};
     }
   }
   size_t length = 0;
@@ -39,11 +40,31 @@ std::optional<Token> LongestToken(std::string_view text, const FieldCatalog& cat
     ++length;
   }
   for (; length > 0; --length) {
-    const auto parsed = ParseFieldOrTransformer(text.substr(0, length));
+    auto parsed = ParseFieldOrTransformer(text.substr(0, length));
     if (!parsed || parsed->length != length) continue;
-    if (auto bound = BindOperand(parsed->operand, catalog)) return Token{std::move(*bound), length};
+    if (auto bound = BindOperand(parsed->operand, catalog)) {
+      return Token{std::move(*bound), length, std::move(parsed->operand)};
+    }
   }
   return std::nullopt;
+}
+
+// Falco's order: what a call reads stands before it; a call inside another is listed only when a
+// further field follows.
+void AppendNames(const Operand& operand, std::string& pending, std::vector<std::string>& names) {
+  if (operand.kind == Operand::Kind::kField) {
+    if (!pending.empty()) names.push_back(std::move(pending));
+    pending.clear();
+    names.push_back(PrintOperand(operand));
+  }
+  for (const Operand& item : operand.items) AppendNames(item, pending, names);
+  if (operand.kind == Operand::Kind::kTransformer) pending = PrintOperand(operand);
+}
+
+void AppendNames(const Operand& operand, std::vector<std::string>& names) {
+  std::string pending;
+  AppendNames(operand, pending, names);
+  if (!pending.empty()) names.push_back(std::move(pending));
 }
 
 uint32_t TakeWidth(std::string_view& text) {
@@ -73,6 +94,8 @@ void AppendValue(const OutputFormat::Segment& segment, const Value& value, std::
 std::expected<OutputFormat, std::string> OutputFormat::Parse(std::string_view text,
                                                              const FieldCatalog& catalog) {
   OutputFormat format;
+  format.text_ = text;
+  if (text.starts_with('*')) text.remove_prefix(1);
   while (!text.empty()) {
     const size_t percent = std::min(text.find('%'), text.size());
     if (percent > 0) {
@@ -94,6 +117,8 @@ std::expected<OutputFormat, std::string> OutputFormat::Parse(std::string_view te
     if (token->operand.kind == BoundOperand::Kind::kField) {
       segment.print = token->operand.field.print;
     }
+    format.AddFieldsOf(token->operand);
+    AppendNames(token->written, format.field_names_);
     segment.operand = std::move(token->operand);
     text.remove_prefix(token->length);
     format.segments_.push_back(std::move(segment));
@@ -101,11 +126,21 @@ std::expected<OutputFormat, std::string> OutputFormat::Parse(std::string_view te
   return format;
 }
 
-Value OutputFormat::ExtractSegment(const Segment& segment, const Happening& happening,
+void OutputFormat::AddField(std::string name, const BoundOperand& operand) {
+  if (std::ranges::find(fields_, name, &NamedField::name) != fields_.end()) return;
+  fields_.push_back({std::move(name), operand, operand.field.print});
+}
+
+void OutputFormat::AddFieldsOf(const BoundOperand& operand) {
+  if (operand.kind == BoundOperand::Kind::kField) AddField(operand.field.Name(), operand);
+  for (const BoundOperand& item : operand.items) AddFieldsOf(item);
+}
+
+Value OutputFormat::ExtractOperand(const BoundOperand& operand, const Happening& happening,
                                    Scratch& scratch) {
-  const bool filter_only = segment.operand.kind == BoundOperand::Kind::kField &&
-                           (segment.operand.field.flags & kFilterOnly) != 0;
-  return filter_only ? Value() : Extract(segment.operand, happening, scratch);
+  if (operand.kind != BoundOperand::Kind::kField) return Extract(operand, happening, scratch);
+  const BoundField& field = operand.field;
+  return (field.flags & kFilterOnly) != 0 ? Value() : field.ExtractPrinted(happening, scratch);
 }
 
 void OutputFormat::Render(const Happening& happening, Scratch& scratch, std::string& out) const {
@@ -115,18 +150,9 @@ void OutputFormat::Render(const Happening& happening, Scratch& scratch, std::str
       continue;
     }
     const size_t begin = out.size();
-    AppendValue(segment, ExtractSegment(segment, happening, scratch), out);
+    AppendValue(segment, ExtractOperand(segment.operand, happening, scratch), out);
     if (segment.width > 0) out.resize(begin + segment.width, ' ');
   }
-}
-
-std::vector<const OutputFormat::Segment*> OutputFormat::fields() const {
-  std::vector<const Segment*> fields;
-  std::set<std::string_view> seen;
-  for (const Segment& segment : segments_) {
-    if (segment.is_field && seen.insert(segment.literal).second) fields.push_back(&segment);
-  }
-  return fields;
 }
 
 }  // namespace gyrfalcon

@@ -1,6 +1,7 @@
 // A rule's output: text with fields in it, parsed once. `%proc.name`, `%proc.aname[2]`,
 // `%tolower(proc.name)`, `%10proc.name` (padded and cut to 10). There is no way to write a plain
-// percent sign (Falco).
+// percent sign (Falco). A star at the very start, which asks Falco to print outputs with missing
+// values, is taken away: that is always so here.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,12 @@ class OutputFormat {
     PrintFormat print = PrintFormat::kPlain;
   };
 
+  struct NamedField {
+    std::string name;
+    BoundOperand operand;  // kField
+    PrintFormat print = PrintFormat::kPlain;
+  };
+
   // The error is a message in Falco's words. The catalog must outlive the format.
   static std::expected<OutputFormat, std::string> Parse(std::string_view text,
                                                         const FieldCatalog& catalog);
@@ -31,18 +38,32 @@ class OutputFormat {
   // Appends the text to `out`; a field without a value prints <NA>.
   void Render(const Happening& happening, Scratch& scratch, std::string& out) const;
 
-  // The value of a segment as it goes into output_fields; missing becomes null there.
-  static Value ValueOf(const Segment& segment, const Happening& happening, Scratch& scratch) {
-    return ExtractSegment(segment, happening, scratch);
+  // The value of a field as it goes into output_fields; missing becomes null there.
+  static Value ValueOf(const NamedField& field, const Happening& happening, Scratch& scratch) {
+    return ExtractOperand(field.operand, happening, scratch);
   }
 
+  const std::string& text() const { return text_; }  // as written
   const std::vector<Segment>& segments() const { return segments_; }
-  std::vector<const Segment*> fields() const;  // in order, each name once
+
+  // What output_fields shows, in order, each name once: the fields as written, and of a transformer
+  // the fields that it reads instead of its own value (Falco).
+  const std::vector<NamedField>& fields() const { return fields_; }
+
+  // The names of all fields and transformer calls ("proc.name", "toupper(proc.name)"), the fields
+  // that a call reads before it.
+  const std::vector<std::string>& FieldNames() const { return field_names_; }
 
  private:
-  static Value ExtractSegment(const Segment& segment, const Happening& happening, Scratch& scratch);
+  static Value ExtractOperand(const BoundOperand& operand, const Happening& happening,
+                              Scratch& scratch);
+  void AddField(std::string name, const BoundOperand& operand);
+  void AddFieldsOf(const BoundOperand& operand);
 
+  std::string text_;
   std::vector<Segment> segments_;
+  std::vector<NamedField> fields_;
+  std::vector<std::string> field_names_;
 };
 
 }  // namespace gyrfalcon

@@ -9,6 +9,7 @@
 #include "rules/binder.h"
 #include "rules/event_type_inference.h"
 #include "rules/expansion.h"
+#include "rules/fold.h"
 
 namespace gyrfalcon {
 namespace {
@@ -20,7 +21,7 @@ struct DeprecatedField {
 
 constexpr std::string_view kNoEnterEvents =
     "field is not available due to the drop of enter events.";
-constexpr std::array<DeprecatedField, 8> kDeprecatedFields = {{
+constexpr std::array<DeprecatedField, 6> kDeprecatedFields = {{
     {"evt.dir",
      "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' "
      "always evaluates to false. The rule expression can be simplified by removing the condition "
@@ -29,9 +30,7 @@ constexpr std::array<DeprecatedField, 8> kDeprecatedFields = {{
     {"evt.latency.s", kNoEnterEvents},
     {"evt.latency.ns", kNoEnterEvents},
     {"evt.latency.human", kNoEnterEvents},
-    {"evt.latency.quantized", kNoEnterEvents},
     {"evt.wait_latency", kNoEnterEvents},
-    {"evt.rawlatency", kNoEnterEvents},
 }};
 
 // "condition expression": its name is the start of the text, its place the parent's plus
@@ -71,14 +70,6 @@ bool IsUnknownFilter(std::string_view message) {
       [&](std::string_view part) { return message.contains(part); });
 }
 
-void CollectMacros(const Condition& condition, std::vector<std::string>& names) {
-  if (condition.kind == Condition::Kind::kMacro &&
-      std::ranges::find(names, condition.macro) == names.end()) {
-    names.push_back(condition.macro);
-  }
-  for (const Condition& child : condition.children) CollectMacros(child, names);
-}
-
 void CollectFieldNames(const Operand& operand, std::set<std::string>& names) {
   if (operand.kind == Operand::Kind::kField) names.insert(operand.text);
   for (const Operand& item : operand.items) CollectFieldNames(item, names);
@@ -89,25 +80,29 @@ void CollectFieldNames(const Condition& condition, std::set<std::string>& names)
   for (const Condition& child : condition.children) CollectFieldNames(child, names);
 }
 
-void CollectOperators(const Condition& condition, std::vector<std::string>& names) {
-  if (condition.kind == Condition::Kind::kCheck) {
-    std::string name(Describe(condition.op).text);
-    if (condition.modifier != Modifier::kNone) {
-      name += " " + std::string(Describe(condition.modifier).text);
-    }
-    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-  }
-  for (const Condition& child : condition.children) CollectOperators(child, names);
+bool IsNotAvailable(const Operand& value) {
+  return (value.kind == Operand::Kind::kText && value.text == "<NA>") ||
+         std::ranges::any_of(value.items, IsNotAvailable);
+}
+
+// Whether a field of audit events, in which <NA> is a text like any other, is compared with it.
+bool ComparesWithNotAvailable(const Condition& condition) {
+  const std::string_view field = condition.left.text;
+  const bool checked = condition.kind == Condition::Kind::kCheck && condition.right &&
+                       (field.starts_with("ka.") || field.starts_with("jevt."));
+  return (checked && IsNotAvailable(*condition.right)) ||
+         std::ranges::any_of(condition.children, ComparesWithNotAvailable);
 }
 
 class Compiler {
  public:
   Compiler(const Collector& collector, const FieldCatalog& catalog, const LoadOptions& options,
-           const std::function<void(LoadProblem)>& report)
+           const std::function<void(LoadProblem)>& report, Descriptions* descriptions = nullptr)
       : collector_(collector),
         catalog_(catalog),
         options_(options),
         report_(report),
+        descriptions_(descriptions),
         lists_(collector.lists()) {}
 
   std::vector<Rule> Run() {
@@ -118,6 +113,7 @@ class Compiler {
       if (std::optional<Rule> rule = CompileRule(definition)) rules.push_back(std::move(*rule));
     }
     WarnUnused();
+    if (descriptions_ != nullptr) DescribeNames();
     return rules;
   }
 
@@ -141,6 +137,7 @@ class Compiler {
   // Expands lists and parses; nullopt after reporting an error. `text` gets the expanded text.
   std::optional<Condition> ParseExpanded(const SourceText& source, const LoadContext& context,
                                          SourceText& text) {
+    if (lists_.Exhausted() || macros_.Exhausted()) return std::nullopt;  // reported once
     auto expanded = lists_.Expand(source);
     if (!expanded) {
       report_(ExpressionProblem(LoadCode::kErrCompileCondition, expanded.error(), context, source,
@@ -175,6 +172,7 @@ class Compiler {
 
   bool ResolveMacros(Condition& tree, uint32_t visibility, const LoadContext& context,
                      const SourceText& text) {
+    if (macros_.Exhausted()) return false;  // reported once
     auto outcome = macros_.Resolve(tree, visibility);
     if (outcome) return true;
     const MacroProblem& error = outcome.error();
@@ -187,8 +185,10 @@ class Compiler {
     return false;
   }
 
-  std::string SuggestMacro(std::string_view name) const {
-    if (name.empty()) return {};
+  std::string SuggestMacro(std::string_view name) {
+    // Each looks at every definition; after so many nobody reads them any more.
+    constexpr size_t kSuggestionsMax = 100;
+    if (name.empty() || ++suggestions_ > kSuggestionsMax) return {};
     std::vector<std::string_view> names;
     for (const MacroDefinition& macro : collector_.macros()) {
       if (macro.name == name) return "define it before it is used";
@@ -216,13 +216,16 @@ class Compiler {
     std::optional<Condition> tree =
         ParseExpanded(WithExceptions(definition, start), definition.condition_context, text);
     if (!tree) return std::nullopt;
-    CollectMacros(*tree, rule.macros);
     constexpr uint32_t kSeesAll = std::numeric_limits<uint32_t>::max();
     if (!ResolveMacros(*tree, kSeesAll, definition.context, text)) return std::nullopt;
+    WarnUnsafe(*tree, definition);
     WarnDeprecated(*tree, definition, text);
     rule.condition_compiled = PrintCondition(*tree);
-    CollectOperators(*tree, rule.operators);
     if (!BindRule(*tree, definition, text, rule)) return std::nullopt;
+    if (descriptions_ != nullptr) {
+      descriptions_->rules.emplace(
+          rule.name, DescribeCondition(definition.condition.text(), *tree, collector_));
+    }
     return rule;
   }
 
@@ -237,13 +240,6 @@ class Compiler {
     rule.enabled = definition.enabled;
     rule.capture = definition.capture;
     rule.capture_duration_ms = definition.capture_duration_ms;
-    for (const ExceptionDefinition& exception : definition.exceptions) {
-      rule.exception_names.push_back(exception.name);
-      if (!exception.fields.is_list) rule.exception_fields.push_back(exception.fields.text);
-      for (const ExceptionEntry& field : exception.fields.items) {
-        rule.exception_fields.push_back(field.text);
-      }
-    }
     return rule;
   }
 
@@ -264,6 +260,7 @@ class Compiler {
     for (const BindProblem& warning : warnings) {
       report_(problem_of(warning, LoadCode::kCompileCondition));
     }
+    if (!CountRegexes(*bound, definition, text)) return false;
     rule.condition = std::move(*bound);
     const auto types = InferEventTypes(tree);
     if (!types) {
@@ -276,7 +273,32 @@ class Compiler {
     WarnManyTypes(definition, *types);
     if (const auto async = FindEventType("asyncevent")) rule.event_types.set(async->index);
     NoteFields(rule);
+    rule.condition = FoldConstants(std::move(rule.condition));
     return true;
+  }
+
+  // What all patterns of the rule set take together is limited.
+  bool CountRegexes(const BoundCondition& condition, const RuleDefinition& definition,
+                    const SourceText& text) {
+    constexpr size_t kInstructionsMax = 1'000'000;             // of RE2, 16 bytes each
+    if (regex_instructions_ > kInstructionsMax) return false;  // reported once
+    if (condition.check != nullptr) {
+      for (const auto& regex : condition.check->regexes) {
+        regex_instructions_ += static_cast<size_t>(regex->ProgramSize());
+      }
+      if (regex_instructions_ > kInstructionsMax) {
+        report_(ExpressionProblem(
+            LoadCode::kErrCompileCondition,
+            "the regex patterns of all conditions together are too large: use shorter or fewer "
+            "patterns, or fewer repetitions",
+            definition.condition_context, text, condition.check->position,
+            condition.check->origin));
+        return false;
+      }
+    }
+    return std::ranges::all_of(condition.children, [&](const BoundCondition& child) {
+      return CountRegexes(child, definition, text);
+    });
   }
 
   void WarnManyTypes(const RuleDefinition& definition, const EventTypeSet& types) {
@@ -291,19 +313,21 @@ class Compiler {
   }
 
   static void NoteFields(Rule& rule) {
-    const auto note_never = [&](const BoundField& field) {
-      if (field.def->availability == Availability::kNever) rule.never_fields.insert(field.Name());
-    };
+    std::set<std::string> seen;
     ForEachField(rule.condition, [&](const BoundField& field) {
-      note_never(field);
-      std::string name = field.Name();
-      if (std::ranges::find(rule.fields, name) == rule.fields.end()) {
-        rule.fields.push_back(std::move(name));
-      }
+      const auto [name, is_new] = seen.insert(field.Name());
+      if (field.def->availability == Availability::kNever) rule.never_fields.insert(*name);
+      if (is_new) rule.fields.push_back(*name);
     });
-    for (const OutputFormat::Segment& segment : rule.format.segments()) {
-      ForEachField(segment.operand, note_never);
-    }
+  }
+
+  void WarnUnsafe(const Condition& tree, const RuleDefinition& definition) {
+    if (!ComparesWithNotAvailable(tree)) return;
+    LoadProblem warning;
+    warning.code = LoadCode::kUnsafeNaCheck;
+    warning.context = definition.condition_context;
+    warning.suggestion = "ask with `exists` whether there is a value";
+    report_(std::move(warning));
   }
 
   void WarnDeprecated(const Condition& tree, const RuleDefinition& definition,
@@ -343,11 +367,13 @@ class Compiler {
     if (had_info) {
       LoadProblem warning;
       warning.code = LoadCode::kDeprecatedItem;
-      warning.message = "'%container.info' is deprecated and prints nothing: name the fields";
-      warning.context = definition.output_context;
+      warning.message =
+          "%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. "
+          "The container plugin will automatically add required fields to the output message.";
+      warning.context = definition.context;
       report_(std::move(warning));
     }
-    return std::string(TrimBlanks(text));
+    return text;
   }
 
   std::vector<const AppendOutput*> ExtrasFor(const RuleDefinition& definition) const {
@@ -436,13 +462,30 @@ class Compiler {
     report_(std::move(warning));
   }
 
+  void DescribeNames() {
+    for (const MacroDefinition& macro : collector_.macros()) {
+      MacroDescription& described = descriptions_->macros.emplace_back();
+      described.definition = &macro;
+      described.used = macros_.IsUsed(macro.name);
+      if (const Condition* tree = macros_.Find(macro.name)) {
+        described.condition = DescribeCondition(macro.condition.text(), *tree, collector_);
+      }
+    }
+    for (const ListDefinition& list : collector_.lists()) {
+      descriptions_->lists.push_back({&list, lists_.FlatItems(list), lists_.IsUsed(list.name)});
+    }
+  }
+
   const Collector& collector_;
   const FieldCatalog& catalog_;
   const LoadOptions& options_;
   const std::function<void(LoadProblem)>& report_;
+  Descriptions* descriptions_;  // nullptr: not asked for
   ListExpander lists_;
   MacroResolver macros_;
   std::vector<SourceText> texts_;  // of the macros, lists expanded
+  size_t regex_instructions_ = 0;
+  size_t suggestions_ = 0;
 };
 
 }  // namespace
@@ -451,6 +494,14 @@ std::vector<Rule> CompileRules(const Collector& collector, const FieldCatalog& c
                                const LoadOptions& options,
                                const std::function<void(LoadProblem)>& report) {
   return Compiler(collector, catalog, options, report).Run();
+}
+
+Descriptions DescribeDefinitions(const Collector& collector, const FieldCatalog& catalog,
+                                 const LoadOptions& options) {
+  Descriptions descriptions;
+  const std::function<void(LoadProblem)> ignore = [](const LoadProblem&) {};
+  Compiler(collector, catalog, options, ignore, &descriptions).Run();
+  return descriptions;
 }
 
 }  // namespace gyrfalcon

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "rules/collector.h"
+#include "rules/description.h"
 #include "rules/rule_loader.h"
 
 namespace gyrfalcon {
@@ -12,5 +13,9 @@ namespace gyrfalcon {
 std::vector<Rule> CompileRules(const Collector& collector, const FieldCatalog& catalog,
                                const LoadOptions& options,
                                const std::function<void(LoadProblem)>& report);
+
+// Compiles once more, for what `-L` tells. The result views the collector.
+Descriptions DescribeDefinitions(const Collector& collector, const FieldCatalog& catalog,
+                                 const LoadOptions& options);
 
 }  // namespace gyrfalcon

@@ -72,9 +72,28 @@ void Warn(const ReportProblem& report, LoadCode code, std::string_view message,
   report(std::move(warning));
 }
 
+std::string JoinNames(std::span<const std::string_view> names) {
+  std::string out;
+  for (const std::string_view name : names) {
+    if (!out.empty()) out += ", ";
+    out += name;
+  }
+  return out;
+}
+
 uint8_t OverrideOps(std::span<const RuleKey> keys, std::string_view name) {
   const auto found = std::ranges::find(keys, name, &RuleKey::name);
   return found == keys.end() ? uint8_t{0} : found->override_ops;
+}
+
+std::string SuggestKey(std::string_view key, std::span<const RuleKey> keys) {
+  std::vector<std::string_view> names;
+  for (const RuleKey& known : keys) {
+    if (known.override_ops != 0) names.push_back(known.name);
+  }
+  const auto nearest = NearestWord(key, names);
+  return nearest ? "did you mean '" + std::string(*nearest) + "'?"
+                 : "keys that can be overridden: " + JoinNames(names);
 }
 
 Decoded<Overrides> DecodeOverrides(const YamlNode& item, std::span<const RuleKey> keys,
@@ -87,21 +106,25 @@ Decoded<Overrides> DecodeOverrides(const YamlNode& item, std::span<const RuleKey
     const LoadContext inner = Inside(outer, "overrides", pair.key, pair.key_position);
     const uint8_t ops = OverrideOps(keys, pair.key);
     const std::string_view op = pair.value.scalar;
+    const auto refuse = [&](std::string message) -> Decoded<Overrides> {
+      auto error = Malformed(std::move(message), inner);
+      if (ops == 0) error.error().suggestion = SuggestKey(pair.key, keys);
+      return error;
+    };
     if (op == "append" && (ops & kAppendable) != 0) {
       overrides.appends.push_back(pair.key);
     } else if (op == "replace" && (ops & kReplaceable) != 0) {
       overrides.replaces.push_back(pair.key);
     } else if (op == "append") {
-      return Malformed("Key '" + pair.key + "' cannot be appended to, use 'replace' instead",
-                       inner);
+      return refuse("Key '" + pair.key + "' cannot be appended to, use 'replace' instead");
     } else if (op == "replace") {
-      return Malformed("Key '" + pair.key + "' cannot be replaced", inner);
+      return refuse("Key '" + pair.key + "' cannot be replaced");
     } else {
       std::string message = "Invalid override operation for key '" + pair.key + "': '" +
                             std::string(op) + "'. Allowed values are: ";
       if ((ops & kAppendable) != 0) message += "append ";
       if ((ops & kReplaceable) != 0) message += "replace ";
-      return Malformed(std::move(message), inner);
+      return refuse(std::move(message));
     }
   }
   return overrides;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules/matchers.h"
+#include "rules/plugin_requirements.h"
 #include "rules/rule_compiler.h"
 #include "rules/rules_reader.h"
 
@@ -51,12 +52,18 @@ void RuleLoader::AddFile(std::string_view name, std::string_view text) {
   files_.push_back({std::string(name), std::string(text)});
   results_.emplace_back().name = name;
   const auto report = [this](LoadProblem problem) { AddProblem(std::move(problem)); };
-  ReadRulesFile(files_.back(), static_cast<uint32_t>(files_.size() - 1), collector_, report);
+  const auto index = static_cast<uint32_t>(files_.size() - 1);
+  // The reader's problems go to results_.back(), which stays where it is.
+  results_.back().schema_outcomes = ReadRulesFile(files_.back(), index, collector_, report);
   rules_ = CompileRules(collector_, catalog_, options_, report);
 }
 
 bool RuleLoader::successful() const {
   return std::ranges::all_of(results_, &LoadResult::successful);
+}
+
+std::vector<std::string> RuleLoader::UnmetPlugins() const {
+  return UnmetPluginRequirements(collector_.plugin_requirements);
 }
 
 std::shared_ptr<const RuleSet> RuleLoader::Compile() {

@@ -62,7 +62,13 @@ class RuleLoader {
   const std::vector<LoadResult>& results() const { return results_; }  // one per file, in order
   const std::vector<RulesFile>& files() const { return files_; }
   const Collector& definitions() const { return collector_; }
+  const FieldCatalog& catalog() const { return catalog_; }
+  const LoadOptions& options() const { return options_; }
   bool successful() const;
+
+  // What the files require of plugins and do not get here, a line each with its place. It stops
+  // nothing: rules that need another plugin have a source of their own and are skipped.
+  std::vector<std::string> UnmetPlugins() const;
 
  private:
   void AddProblem(LoadProblem problem);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "rules/interpreter.h"
 #include "state/happening.h"
 
@@ -43,12 +44,16 @@ const Rule* RuleSet::Find(std::string_view name) const {
   return found == rules_.end() ? nullptr : &*found;
 }
 
-std::set<std::string> RuleSet::NeverFields() const {
-  std::set<std::string> fields;
+std::vector<std::string> RuleSet::FieldWarnings() const {
+  std::vector<std::string> warnings;
   for (const Rule& rule : rules_) {
-    if (rule.enabled) fields.insert(rule.never_fields.begin(), rule.never_fields.end());
+    if (!rule.enabled || rule.never_fields.empty()) continue;
+    const std::vector<std::string> names(rule.never_fields.begin(), rule.never_fields.end());
+    warnings.push_back(
+        "rule '" + rule.name +
+        "': gVisor never tells these fields, so they are always missing: " + Join(names, ", "));
   }
-  return fields;
+  return warnings;
 }
 
 }  // namespace gyrfalcon

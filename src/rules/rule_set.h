@@ -40,15 +40,10 @@ struct Rule {
   bool enabled = true;
   bool capture = false;
   uint32_t capture_duration_ms = 0;
-  std::vector<std::string> exception_names;
-  std::vector<std::string> exception_fields;
-  std::vector<std::string> macros;  // that the condition names
-  std::vector<std::string> lists;
   BoundCondition condition;
   EventTypeSet event_types;            // asyncevent included
   std::vector<std::string> fields;     // that the condition reads, in order, each once
-  std::set<std::string> never_fields;  // of condition and output: always missing under gVisor
-  std::vector<std::string> operators;
+  std::set<std::string> never_fields;  // of the condition: always missing under gVisor
 };
 
 // `first`: the first rule that matches an event, in order of loading; `all`: every one.
@@ -81,8 +76,8 @@ class RuleSet {
     plan_->Evaluate(happening, scratch, matches);
   }
 
-  // Fields that some enabled rule names and that gVisor never feeds.
-  std::set<std::string> NeverFields() const;
+  // A line for each enabled rule whose condition asks fields that gVisor never feeds.
+  std::vector<std::string> FieldWarnings() const;
 
  private:
   std::vector<Rule> rules_;

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
 #include "rules/engine_version.h"
 #include "rules/item_reader.h"
+#include "rules/plugin_requirements.h"
 #include "rules/rule_item_reader.h"
+#include "rules/rules_schema.h"
 
 namespace gyrfalcon {
 namespace {
@@ -19,7 +23,7 @@ class FileReader {
              const std::function<void(LoadProblem)>& report)
       : source_(source), collector_(collector), report_(report) {}
 
-  void Read() {
+  std::vector<std::string> Read() {
     context_ = {{"rules content", "", source_.file.name, {}}};
     auto documents = ParseYaml(source_.file.text);
     if (!documents) {
@@ -27,9 +31,14 @@ class FileReader {
       report_(std::move(ItemError(LoadCode::kErrYamlParse, error.message,
                                   Inside(context_, "value for", "", error.position))
                             .error()));
-      return;
+      return {};
     }
-    for (const YamlNode& document : *documents) ReadDocument(document);
+    std::vector<std::string> schema_outcomes;
+    for (const YamlNode& document : *documents) {
+      std::ranges::move(CheckAgainstRulesSchema(document), std::back_inserter(schema_outcomes));
+      ReadDocument(document);
+    }
+    return schema_outcomes;
   }
 
  private:
@@ -61,15 +70,6 @@ class FileReader {
                        "Unexpected element type. Each element should be a yaml associative array.",
                        Inside(context_, "rules content item", "", item.position));
     }
-    using Reader = Outcome (FileReader::*)(const YamlNode&);
-    // The first key that is present decides what the item is.
-    constexpr std::array<std::pair<std::string_view, Reader>, 5> kKinds = {{
-        {"required_engine_version", &FileReader::ReadEngineVersion},
-        {"required_plugin_versions", &FileReader::ReadPluginVersions},
-        {"list", &FileReader::ReadList},
-        {"macro", &FileReader::ReadMacro},
-        {"rule", &FileReader::ReadRule},
-    }};
     for (const auto& [key, read] : kKinds) {
       if (item.Find(key) != nullptr) return (this->*read)(item);
     }
@@ -77,8 +77,21 @@ class FileReader {
     warning.code = LoadCode::kUnknownItem;
     warning.message = "Unknown top level item";
     warning.context = Inside(context_, "rules content item", "", item.position);
+    warning.suggestion = SuggestKind(item);
     report_(std::move(warning));
     return {};
+  }
+
+  // For "rul: x": the key that was probably meant.
+  static std::string SuggestKind(const YamlNode& item) {
+    std::vector<std::string_view> kinds;
+    for (const auto& [key, read] : kKinds) kinds.push_back(key);
+    for (const YamlPair& pair : item.pairs) {
+      if (const auto nearest = NearestWord(pair.key, kinds)) {
+        return "did you mean '" + std::string(*nearest) + "' for '" + pair.key + "'?";
+      }
+    }
+    return "an item begins with rule, macro or list";
   }
 
   Outcome ReadEngineVersion(const YamlNode& item) {
@@ -94,10 +107,13 @@ class FileReader {
     }
     WarnUnknownKeys(item, {{"required_engine_version"}}, context, report_);
     if (!Satisfies(*ParseEngineVersion(kEngineVersion), *required)) {
-      return ItemError(LoadCode::kErrValidate,
-                       "Rules require engine version " + required->text +
-                           ", but engine version is " + std::string(kEngineVersion),
-                       context);
+      auto error = ItemError(LoadCode::kErrValidate,
+                             "Rules require engine version " + required->text +
+                                 ", but engine version is " + std::string(kEngineVersion),
+                             context);
+      error.error().suggestion =
+          "the file is for a newer engine; lower the number if its rules need nothing newer";
+      return error;
     }
     const std::optional<EngineVersion> so_far =
         ParseEngineVersion(collector_.required_engine_version);
@@ -128,19 +144,20 @@ class FileReader {
     auto version = ReadPluginVersion(entry, inner);
     if (!version) return std::unexpected(std::move(version.error()));
     inner.back().item_name = version->name;
+    std::set<std::string> names = {version->name};
     requirement.alternatives.push_back(std::move(*version));
     const YamlNode* alternatives = entry.Find("alternatives");
     if (alternatives != nullptr && !alternatives->IsSequence()) {
       return ItemError(LoadCode::kErrYamlValidate,
                        "Value of plugin version alternatives must be a sequence", inner);
     }
-    for (const YamlNode& node :
-         alternatives != nullptr ? alternatives->items : std::vector<YamlNode>{}) {
+    const std::span<const YamlNode> others =
+        alternatives != nullptr ? std::span(alternatives->items) : std::span<const YamlNode>();
+    for (const YamlNode& node : others) {
       auto other = ReadPluginVersion(
           node, Inside(inner, "required plugin versions alternative", "", node.position));
       if (!other) return std::unexpected(std::move(other.error()));
-      for (const PluginRequirement::Version& known : requirement.alternatives) {
-        if (known.name != other->name) continue;
+      if (!names.insert(other->name).second) {
         return ItemError(
             LoadCode::kErrValidate,
             "Defined multiple alternative version requirements for plugin '" + other->name + "'",
@@ -148,6 +165,16 @@ class FileReader {
       }
       requirement.alternatives.push_back(std::move(*other));
     }
+    for (const PluginRequirement::Version& wanted : requirement.alternatives) {
+      if (ParsePluginVersion(wanted.version)) continue;
+      auto error = ItemError(
+          LoadCode::kErrValidate,
+          "Invalid required version '" + wanted.version + "' for plugin '" + wanted.name + "'",
+          inner);
+      error.error().suggestion = "a version is three numbers, as in 0.4.0";
+      return error;
+    }
+    requirement.context = inner;
     collector_.plugin_requirements.push_back(std::move(requirement));
     return {};
   }
@@ -176,18 +203,31 @@ class FileReader {
     return ReadRuleItem(source_, item, context_, collector_, report_);
   }
 
+  using Reader = Outcome (FileReader::*)(const YamlNode&);
+  // The first key that is present decides what the item is.
+  static const std::array<std::pair<std::string_view, Reader>, 5> kKinds;
+
   const ItemSource& source_;
   Collector& collector_;
   const std::function<void(LoadProblem)>& report_;
   LoadContext context_;
 };
 
+constexpr std::array<std::pair<std::string_view, FileReader::Reader>, 5> FileReader::kKinds = {{
+    {"required_engine_version", &FileReader::ReadEngineVersion},
+    {"required_plugin_versions", &FileReader::ReadPluginVersions},
+    {"list", &FileReader::ReadList},
+    {"macro", &FileReader::ReadMacro},
+    {"rule", &FileReader::ReadRule},
+}};
+
 }  // namespace
 
-void ReadRulesFile(const RulesFile& file, uint32_t file_index, Collector& collector,
-                   const std::function<void(LoadProblem)>& report) {
+std::vector<std::string> ReadRulesFile(const RulesFile& file, uint32_t file_index,
+                                       Collector& collector,
+                                       const std::function<void(LoadProblem)>& report) {
   const ItemSource source{file, file_index};
-  FileReader(source, collector, report).Read();
+  return FileReader(source, collector, report).Read();
 }
 
 }  // namespace gyrfalcon

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "rules/collector.h"
 #include "rules/load_result.h"
@@ -13,8 +15,10 @@ namespace gyrfalcon {
 inline constexpr std::string_view kEngineVersion = "0.63.0";
 
 // `file` is the index of the file in the loader; `report` gets every error and warning of the
-// reading itself (what the collector warns about goes its own way).
-void ReadRulesFile(const RulesFile& file, uint32_t file_index, Collector& collector,
-                   const std::function<void(LoadProblem)>& report);
+// reading itself (what the collector warns about goes its own way). Gives what the schema says, as
+// LoadResult::schema_outcomes.
+std::vector<std::string> ReadRulesFile(const RulesFile& file, uint32_t file_index,
+                                       Collector& collector,
+                                       const std::function<void(LoadProblem)>& report);
 
 }  // namespace gyrfalcon

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   RuleLoader loader(FuzzCatalog());
   loader.AddFile("fuzz.yaml", text);
-  for (const LoadResult& result : loader.results()) VerboseText(result, true);
+  for (const LoadResult& result : loader.results()) VerboseText(result);
   LoadResultsJson(loader.results());
   Diagnostics(loader.results(), loader.files(), true);
   const bool successful = loader.successful();

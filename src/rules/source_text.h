@@ -47,6 +47,11 @@ class SourceText {
                     other.origins_.begin() + static_cast<std::ptrdiff_t>(end));
   }
   void SetOrigin(size_t offset, Origin origin) { origins_[offset] = origin; }
+  // Keeps the first `size` characters.
+  void Truncate(size_t size) {
+    text_.resize(size);
+    origins_.resize(size);
+  }
 
  private:
   std::string text_;

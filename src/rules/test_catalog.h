@@ -28,9 +28,6 @@ class TestValues {
   Value Ip(const IpAddress& address);
   Value Find(const BoundField& field) const;
 
-  // Types of evt.rawarg.NAME, which the argument decides.
-  std::map<std::string, FieldType> raw_types;
-
  private:
   std::map<std::string, Value> values_;
   std::deque<std::string> texts_;
@@ -43,8 +40,8 @@ class TestCatalog {
  public:
   void Add(FieldDef row, std::string_view name);
   void Add(FieldType type, std::string_view name);
-  // Every row of a fields.csv; false when the file can't be read.
-  bool AddCsv(const std::string& path);
+  // Every row of the program's own catalogue.
+  void AddReal();
   const FieldCatalog& catalog();
 
  private:

@@ -3,6 +3,7 @@
 #include <array>
 #include <istream>
 #include <map>
+#include <optional>
 #include <streambuf>
 
 #include <yaml-cpp/eventhandler.h>
@@ -55,7 +56,7 @@ class TreeBuilder final : public YAML::EventHandler {
     const auto found = anchors_.find(anchor);
     // An alias inside the node that it names would be endless: it stands for nothing.
     YamlNode copy = found == anchors_.end() ? Make(YamlNode::Kind::kNull, mark) : found->second;
-    CountOrThrow(CountNodes(copy), mark);
+    CountOrThrow(CountNodes(copy), PositionOf(mark));
     Place(std::move(copy), 0);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -86,13 +87,13 @@ class TreeBuilder final : public YAML::EventHandler {
     bool skip_value = false;  // the key was no scalar
   };
 
-  void CountOrThrow(size_t count, const YAML::Mark& mark) {
+  void CountOrThrow(size_t count, const FilePosition& position) {
     nodes_ += count;
-    if (nodes_ > kYamlNodesMax) throw TooManyNodes{PositionOf(mark)};
+    if (nodes_ > kYamlNodesMax) throw TooManyNodes{position};
   }
 
   YamlNode Make(YamlNode::Kind kind, const YAML::Mark& mark) {
-    CountOrThrow(1, mark);
+    CountOrThrow(1, PositionOf(mark));
     YamlNode node;
     node.kind = kind;
     node.position = PositionOf(mark);
@@ -110,7 +111,11 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void Place(YamlNode node, YAML::anchor_t anchor) {
-    if (anchor != 0) anchors_[anchor] = node;
+    if (anchor != 0) {
+      // Anchors inside anchors would be copied again and again.
+      CountOrThrow(CountNodes(node), node.position);
+      anchors_[anchor] = node;
+    }
     if (stack_.empty()) {
       root_ = std::move(node);
       return;
@@ -157,11 +162,38 @@ const YamlNode* YamlNode::Find(std::string_view key) const {
   return nullptr;
 }
 
+namespace {
+
+// yaml-cpp reads ahead of the brackets that it finds, and takes some hundred bytes for each, before
+// it says that they are nested too deeply.
+std::optional<FilePosition> FindBracketRun(std::string_view text) {
+  constexpr size_t kRunMax = 1000;
+  FilePosition position;
+  size_t run = 0;
+  for (const char c : text) {
+    const bool opens = c == '[' || c == '{';
+    const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (opens && ++run > kRunMax) return position;
+    if (!opens && !blank) run = 0;
+    ++position.offset;
+    ++position.column;
+    if (c != '\n') continue;
+    ++position.line;
+    position.column = 0;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::expected<std::vector<YamlNode>, YamlError> ParseYaml(std::string_view text) {
   if (text.size() > kRulesFileBytesMax) {
     return std::unexpected(YamlError{
         "the file is larger than " + std::to_string(kRulesFileBytesMax >> 20) + " MiB: split it",
         {}});
+  }
+  if (const auto run = FindBracketRun(text)) {
+    return std::unexpected(YamlError{"brackets nested too deeply: close some of them", *run});
   }
   std::vector<YamlNode> documents;
   try {

@@ -79,6 +79,7 @@ struct File : ArenaObject<File> {
   bool connected = false;
   bool listening = false;
   uint32_t open_flags = 0;  // O_*; 0 when not known
+  uint64_t inode = 0;       // 0: not known
   // Absolute path, or the path of a Unix socket; "" when none. Of a file that was opened by path it
   // is the path as passed, until a message tells the open file's own.
   std::pmr::string name;

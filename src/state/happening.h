@@ -16,8 +16,9 @@ namespace gyrfalcon {
 // Views and pointers live until the sink that was given it returns.
 struct Happening {
   EventType type;
-  uint64_t number = 0;  // counts the connection's messages from 1
-  int64_t time_ns = 0;  // of the message; its receive time when it carries none
+  uint64_t number = 0;        // counts the connection's messages from 1
+  int64_t time_ns = 0;        // of the message; its receive time when it carries none
+  int64_t first_time_ns = 0;  // of the sandbox's first message
   // The message that is the event; nullptr for an exec that was concluded from other messages.
   const Event* event = nullptr;
   const PointDef* point = nullptr;   // nullptr for raw messages and concluded execs

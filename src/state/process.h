@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <memory_resource>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 
 namespace gyrfalcon {
 
+class UserTable;  // metadata/user_table.h
+
 struct Container : ArenaObject<Container> {
   Container(Arena& owner, std::string_view full_id)
       : ArenaObject(owner), id(full_id, owner.resource()) {}
@@ -25,6 +28,8 @@ struct Container : ArenaObject<Container> {
   std::pmr::string id;
   int64_t start_time_ns = 0;  // 0: container/start was not seen
   int32_t init_tgid = 0;      // 0: not known
+  // The names that its own files give to users and groups; nullptr: not known (yet).
+  std::shared_ptr<const UserTable> users;
 };
 
 // What an exec put into a process; shared by fork until one of them execs again.

@@ -82,6 +82,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
                 .process = {},
                 .container = {},
                 .sink = sink};
+  if (messages_ == 1) first_time_ns_ = moment.time_ns;
   if (!moment.point.event_type && event.type() != MessageType::kSentryExitNotifyParent) {
     counters_.Add(StateCounter::kUnknownSyscall);
   }
@@ -332,7 +333,24 @@ Ref<Container> Sandbox::FindContainer(std::string_view id) {
   }
   Ref<Container> container(arena_.New<Container>(id));
   containers_.emplace(id, container);
+  if (const auto users = users_.find(id); users != users_.end()) {
+    container->users = users->second;
+  } else if (new_containers_.size() < limits_.containers_max) {
+    new_containers_.emplace_back(id);
+  }
   return container;
+}
+
+void Sandbox::SetUsers(std::string_view container_id, std::shared_ptr<const UserTable> users) {
+  if (const auto found = containers_.find(container_id); found != containers_.end()) {
+    found->second->users = users;
+  }
+  const auto known = users_.find(container_id);
+  if (known != users_.end()) {
+    known->second = std::move(users);
+  } else if (users_.size() < limits_.containers_max) {
+    users_.emplace(container_id, std::move(users));
+  }
 }
 
 bool Sandbox::MemoryLeft() {
@@ -384,6 +402,7 @@ Happening Sandbox::Describe(const Moment& moment) const {
   happening.type = moment.point.event_type.value_or(EventType{});
   happening.number = messages_;
   happening.time_ns = moment.time_ns;
+  happening.first_time_ns = first_time_ns_;
   happening.event = &moment.event;
   happening.point = moment.point.point;
   happening.process = moment.process.get();

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -48,6 +49,13 @@ class Sandbox {
 
   // The connection has ended: settles what was still open.
   void Finish(HappeningSink& sink);
+
+  // Whose names user.name and its like show in a container, from the next message on; remembered
+  // also for a container that has not been heard of yet.
+  void SetUsers(std::string_view container_id, std::shared_ptr<const UserTable> users);
+  // Ids of containers without such names that were met since the last call.
+  bool has_new_containers() const { return !new_containers_.empty(); }
+  std::vector<std::string> TakeNewContainers() { return std::exchange(new_containers_, {}); }
 
   const StateCounters& counters() const { return counters_; }
   size_t held_bytes() const { return arena_.held_bytes(); }
@@ -184,6 +192,7 @@ class Sandbox {
   void FillStandardFds(const Event& event, Process& process);
 
   // sandbox_files.cc
+  void TellRaw(Moment& moment);
   void OnOpen(Moment& moment);
   void OnClose(Moment& moment);
   void RememberWritten(const Process& process, std::string_view path);
@@ -220,6 +229,9 @@ class Sandbox {
   Arena arena_;  // before everything that lives in it
   StateCounters counters_;
   absl::flat_hash_map<std::string, Ref<Container>, TextHash, TextEqual> containers_;
+  // By container id; outlives ForgetEverything.
+  absl::flat_hash_map<std::string, std::shared_ptr<const UserTable>, TextHash, TextEqual> users_;
+  std::vector<std::string> new_containers_;
   absl::flat_hash_map<int32_t, Ref<Process>> processes_;  // by tgid; those that have not exited
   absl::node_hash_map<int32_t, Thread> threads_;          // by tid; a Thread stays where it is
   // Hashes of container and path of files opened for writing.
@@ -228,6 +240,7 @@ class Sandbox {
   bool exec_lost_ = false;              // the message at hand shows it
   int32_t acting_tid_ = 0;              // of the message at hand
   uint64_t messages_ = 0;
+  int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point
   bool has_sentry_clone_ = false;
   bool has_task_exit_ = false;

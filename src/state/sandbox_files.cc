@@ -345,6 +345,34 @@ void Sandbox::OnFcntl(Moment& moment) {
   TellFd(moment, fd, KnownFile(moment, fd));
 }
 
+// A raw message has its registers only, but the event type says whether they name an fd.
+void Sandbox::TellRaw(Moment& moment) {
+  const EventTypeDef& type = gyrfalcon::Describe(*moment.point.event_type);
+  const int64_t result = moment.event.return_value();
+  // Registers have 64 bits, an fd has 32.
+  const int64_t argument = static_cast<int32_t>(moment.event.number(Slot::kArg1));
+  if ((type.flags & (kUsesFd | kCreatesFd)) == 0) {
+    TellReturn(moment);
+  } else if ((type.flags & kCreatesFd) == 0) {
+    TellFd(moment, argument, moment.process->fds->Find(argument));
+  } else if (result < 0) {
+    TellFd(moment, -1, nullptr);
+  } else {
+    if ((type.flags & kUsesFd) != 0) {
+      CopyFd(moment, argument, result, false);  // dup and its kin
+    } else {
+      const bool is_memfd = type.name == "memfd_create";
+      const bool is_epoll = type.name.starts_with("epoll_create");
+      SetFd(*moment.process, result,
+            NewFile(is_memfd   ? FileType::kMemfd
+                    : is_epoll ? FileType::kEpoll
+                               : FileType::kUnknown),
+            false);
+    }
+    TellFd(moment, result, moment.process->fds->Find(result));
+  }
+}
+
 void Sandbox::OnPipe(Moment& moment) {
   const Event& event = moment.event;
   if (event.error_number() == 0) {
@@ -352,6 +380,10 @@ void Sandbox::OnPipe(Moment& moment) {
     for (const Slot slot : {Slot::kReader, Slot::kWriter}) {
       SetFd(*moment.process, event.number(slot), NewFile(FileType::kPipe), close_on_exec);
     }
+    // Of the two, Falco's fd.* fields are about the last.
+    const int64_t writer = event.number(Slot::kWriter);
+    TellFd(moment, writer, moment.process->fds->Find(writer));
+    return;
   }
   TellReturn(moment);
 }

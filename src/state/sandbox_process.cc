@@ -192,7 +192,10 @@ void Sandbox::OnSentryExec(Moment& moment) {
                                          ? event.text(Slot::kExecfn)
                                          : std::string_view(moment.thread->last_exec_path);
   const TextList argv = event.list(Slot::kArgv);
-  Ref<Image> image = NewImage(argv.front(), argv, event.list(Slot::kEnv), moment.time_ns);
+  // Started without any argument, it goes by its path.
+  const std::string_view path = exec_name.empty() ? binary : exec_name;
+  Ref<Image> image =
+      NewImage(argv.empty() ? path : argv.front(), argv, event.list(Slot::kEnv), moment.time_ns);
   Assign(image->exe_path, Cut(binary));
   Assign(image->exec_name, Cut(exec_name));
   // binary_info comes whole or not at all; every file has a mode.
@@ -208,7 +211,7 @@ void Sandbox::OnSentryExec(Moment& moment) {
                     binary.starts_with("memfd:");
   image->written_before = WasWritten(process, image->exe_path) || WasWritten(process, exec_name);
   // The kernel names a task after the path given to execve, which only newer runsc tell here.
-  InstallImage(process, std::move(image), PathBasename(exec_name.empty() ? binary : exec_name));
+  InstallImage(process, std::move(image), PathBasename(path));
   process.started_as_guess = exec_name.empty();
   const bool was_execveat = IsExec(moment.thread->last_enter) &&
                             moment.thread->last_enter.point->event_type == "execveat";
@@ -261,7 +264,10 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
       if (const uint32_t tty = TerminalOf(info); tty != 0) process.tty = tty;
     }
     const bool is_socket = info.socket_family != 0;
-    if (process.fds->Find(fd) != nullptr && !is_socket) continue;
+    if (File* known = process.fds->Find(fd); known != nullptr && !is_socket) {
+      if (known->inode == 0) known->inode = info.inode;
+      continue;
+    }
     Ref<File> file;
     if (is_socket) {
       const FileType type = info.socket_family == AF_INET    ? FileType::kIpv4
@@ -280,6 +286,7 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
       if (S_ISDIR(info.mode)) file->type = FileType::kDirectory;
       if (S_ISFIFO(info.mode)) file->type = FileType::kPipe;
     }
+    file->inode = info.inode;
     SetFd(process, fd, std::move(file), false);
   }
 }
@@ -300,7 +307,8 @@ void Sandbox::OnExecve(Moment& moment) {
   auto pending = std::make_unique<PendingExec>(arena_);
   Assign(pending->pathname, Cut(event.text(Slot::kPathname)));
   const TextList argv = event.list(Slot::kArgv);
-  pending->image = NewImage(argv.front(), argv, event.list(Slot::kEnvv), moment.time_ns);
+  pending->image = NewImage(argv.empty() ? std::string_view(pending->pathname) : argv.front(), argv,
+                            event.list(Slot::kEnvv), moment.time_ns);
   pending->image->synthetic = true;
   Assign(pending->image->exec_name, pending->pathname);
   NormalizePath(moment.process->cwd, pending->pathname, path_);

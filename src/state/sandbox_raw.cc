@@ -42,7 +42,7 @@ void Sandbox::OnRaw(Moment& moment) {
   Thread& thread = *moment.thread;
   if (SchematisedPoint(sysno, arch_) == nullptr) {
     const bool told = event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_);
-    if (event.is_exit() && !told) TellReturn(moment);
+    if (event.is_exit() && !told) TellRaw(moment);
     return;
   }
   const auto& seen = schematised_[event.is_exit() ? 1 : 0];
@@ -92,7 +92,7 @@ void Sandbox::SettleRaw(int32_t tid, Thread& thread, const Event* next, Happenin
                 .process = thread.process,
                 .container = thread.process->container,
                 .sink = sink};
-  TellReturn(moment);
+  TellRaw(moment);
 }
 
 void Sandbox::TellHidden(int32_t tid, const Process& process, const PendingRaw& raw,

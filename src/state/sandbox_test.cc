@@ -796,5 +796,14 @@ TEST(Sockaddr, UnixPathsEndAtTheirNulAndAbstractNamesBeginWithOne) {
   EXPECT_FALSE(ParseSockaddr(std::string_view("\2\0\0", 3))->endpoint) << "cut short";
 }
 
+TEST_F(SandboxTest, AProgramStartedWithoutArgumentsGoesByItsPath) {
+  Start(1, {"/bin/sh"});
+  Exec(Context(1, 1, "sh"), "/usr/bin/tool.real", {}, "/bin/tool");
+  ASSERT_NE(sandbox_.FindProcess(1), nullptr);
+  EXPECT_EQ(sandbox_.FindProcess(1)->image->exe, "/bin/tool");
+  Exec(Context(1, 1, "tool"), "/usr/bin/other", {"argv0"}, "/bin/other");
+  EXPECT_EQ(sandbox_.FindProcess(1)->image->exe, "argv0");
+}
+
 }  // namespace
 }  // namespace gyrfalcon

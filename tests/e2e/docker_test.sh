@@ -25,7 +25,7 @@ cleanup_more() {
 }
 
 "$GYRFALCON" "--gvisor-generate-config=$scratch/run/gvisor.sock" >"$session" || fail "no session config"
-start_gyrfalcon -r tests/e2e/rules/below_bin.yaml -g "$session"
+start_gyrfalcon -r tests/e2e/rules/below_bin.yaml -r tests/e2e/rules/names.yaml -g "$session"
 
 # shellcheck disable=SC2046,SC2086 # words on purpose
 cat >"$scratch/daemon.json" <<EOF
@@ -52,12 +52,20 @@ while ! $docker version >/dev/null 2>&1; do
 done
 
 make_rootfs "$scratch/rootfs"
+echo marker >"$scratch/rootfs/etc/marker"
+echo 'inside:x:4242:4242::/home/inside:/bin/inside' >>"$scratch/rootfs/etc/passwd"
 tar -C "$scratch/rootfs" -c . | $docker import - busybox >/dev/null || fail "docker import failed"
 timeout 60 $docker run --rm --runtime=runsc --network=none busybox touch /bin/foo >"$scratch/docker.log" 2>&1 ||
   fail "docker run ended with $?"
 
 # The container's first process: its parent, outside the sandbox, is not known.
 check_alert "$(expected_alert 'parent=[^ ]+' 'container=[0-9a-f]{12}')"
-stop_gyrfalcon
 check_only_one_alert
+
+# The image's own names of users, by the bundle that containerd made.
+timeout 60 $docker run --rm --runtime=runsc --network=none --user=4242:33 busybox cat /etc/marker \
+  >"$scratch/docker.log" 2>&1 || fail "docker run as a user ended with $?"
+wait_for_line 'user=inside home=/home/inside shell=/bin/inside group=www-data uid=4242$' "$alerts" 10 ||
+  fail "the alert does not show the image's own names"
+stop_gyrfalcon
 echo "$flags: $(cat "$alerts")"

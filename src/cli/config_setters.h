@@ -1,0 +1,22 @@
+// What the honoured keys do to a Config. Values have been checked against the table.
+#pragma once
+
+#include "cli/config.h"
+#include "rules/yaml.h"
+
+namespace gyrfalcon {
+
+void SetRulesFiles(const YamlNode& node, Config& config);
+void SetPriority(const YamlNode& node, Config& config);
+void SetMatching(const YamlNode& node, Config& config);
+void SetSelection(const YamlNode& node, Config& config);
+void SetAppendOutput(const YamlNode& node, Config& config);
+
+// What the type alone does not tell; each gives what is wrong, or "".
+std::string CheckPriority(const YamlNode& node);
+std::string CheckSelection(const YamlNode& node);
+std::string CheckIpAddress(const YamlNode& node);
+std::string CheckDropActions(const YamlNode& node);
+std::string CheckDropThreshold(const YamlNode& node);
+
+}  // namespace gyrfalcon

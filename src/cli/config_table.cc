@@ -1,0 +1,463 @@
+#include "cli/config_table.h"
+
+#include <algorithm>
+
+#include "cli/config_setters.h"
+
+namespace gyrfalcon {
+namespace {
+
+using enum ConfigType;
+constexpr auto kYes = ConfigEffect::kHonoured;
+constexpr auto kNotYet = ConfigEffect::kNotYet;
+constexpr auto kNone = ConfigEffect::kNoMeaning;
+constexpr auto kOurs = ConfigOrigin::kOurs;
+
+template <auto member>
+void Bool(const YamlNode& node, Config& config) {
+  ParseYamlBool(node.scalar, config.*member);
+}
+
+template <auto member>
+void Format(const YamlNode& node, Config& config) {
+  ParseYamlBool(node.scalar, config.format.*member);
+}
+
+template <auto member>
+void Text(const YamlNode& node, Config& config) {
+  config.*member = node.scalar;
+}
+
+template <auto member>
+void Number(const YamlNode& node, Config& config) {
+  config.*member = std::strtoull(node.scalar.c_str(), nullptr, 10);
+}
+
+constexpr std::string_view kLogLevels =
+    "emergency|alert|critical|error|warning|notice|info|informational|debug";
+constexpr double kMaxU32 = 4'294'967'295;
+
+constexpr ConfigKey kKeys[] = {
+    // Files.
+    {"config_files", kTextsOrMappings, "[]", kYes,
+     "More config files, or folders of them, read after this one; what they have wins, key by key"},
+    {"config_files[].path", kText, "", kYes, "A file, or a folder whose files are read by name"},
+    {.path = "config_files[].strategy",
+     .type = kText,
+     .default_value = "append",
+     .effect = kYes,
+     .help = "append: lists grow, other keys are replaced; override: lists are replaced too; "
+             "add-only: keys that are there already stay",
+     .choices = "append|override|add-only"},
+    {"watch_config_files", kBool, "true", kYes,
+     "Read config and rules again when one of their files changes", Bool<&Config::watch_files>},
+    {"rules_files", kTexts, "[]", kYes,
+     "Rules files, and folders of *.yaml and *.yml; none: the rules that are built in",
+     SetRulesFiles},
+    {"rules_file", kTexts, "", kYes, "Older name of rules_files", SetRulesFiles},
+    {"rule_files", kTexts, "", kNone, "In Falco's schema, but Falco reads rules_files only"},
+    {"rules", kMappings, "[]", kYes,
+     "Rules to enable and disable, in order, once all files are read", SetSelection,
+     CheckSelection},
+    {"rules[].enable.rule", kText, "", kYes, "Pattern of rule names, with * for any text"},
+    {"rules[].enable.tag", kText, "", kYes, "A tag"},
+    {"rules[].disable.rule", kText, "", kYes, "Pattern of rule names, with * for any text"},
+    {"rules[].disable.tag", kText, "", kYes, "A tag"},
+    {"priority", kText, "debug", kYes, "Rules less urgent than this are left out", SetPriority,
+     CheckPriority},
+    {.path = "rule_matching",
+     .type = kText,
+     .default_value = "first",
+     .effect = kYes,
+     .help = "first: an event is told by the first rule that fits; all: by each one",
+     .set = SetMatching,
+     .choices = "first|all"},
+
+    // Where events come from.
+    {.path = "engine.kind",
+     .type = kText,
+     .default_value = "gvisor",
+     .effect = kNone,
+     .help = "It is always gVisor",
+     .choices = "gvisor|kmod|ebpf|modern_ebpf|replay|nodriver|none",
+     .harmless = "gvisor"},
+    {"engine.gvisor.config", kText, "", kYes,
+     "The session config that runsc has (--pod-init-config); its endpoint is where to listen",
+     Text<&Config::session_file>},
+    {"engine.gvisor.root", kText, "", kNone,
+     "Sandboxes tell all that is used: no need of runsc's root"},
+    {"engine.kmod.buf_size_preset", kInteger, "4", kNone, "Kernel drivers do not exist here"},
+    {"engine.kmod.drop_failed_exit", kBool, "false", kNone, "Kernel drivers do not exist here"},
+    {"engine.ebpf.probe", kText, "", kNone, "Kernel drivers do not exist here"},
+    {"engine.ebpf.buf_size_preset", kInteger, "4", kNone, "Kernel drivers do not exist here"},
+    {"engine.ebpf.drop_failed_exit", kBool, "false", kNone, "Kernel drivers do not exist here"},
+    {"engine.modern_ebpf.cpus_for_each_buffer", kInteger, "2", kNone,
+     "Kernel drivers do not exist here"},
+    {"engine.modern_ebpf.buf_size_preset", kInteger, "4", kNone,
+     "Kernel drivers do not exist here"},
+    {"engine.modern_ebpf.drop_failed_exit", kBool, "false", kNone,
+     "Kernel drivers do not exist here"},
+    {"engine.replay.capture_file", kText, "", kNone,
+     "Kernel captures are not read; `gyrfalcon replay` reads gVisor's"},
+    {.path = "gvisor.socket",
+     .type = kText,
+     .default_value = "",
+     .effect = kYes,
+     .help = "Where to listen; empty: the session config's endpoint, else "
+             "/run/gyrfalcon/gvisor.sock",
+     .set = Text<&Config::socket_path>,
+     .origin = kOurs},
+    {.path = "workers",
+     .type = kInteger,
+     .default_value = "0",
+     .effect = kYes,
+     .help = "Threads that evaluate; 0: one per processor",
+     .set = Number<&Config::workers>,
+     .min = 0,
+     .max = 256,
+     .origin = kOurs},
+
+    // Plugins.
+    {"load_plugins", kTexts, "[]", kNone, "Plugins do not exist here"},
+    {"plugins", kMappings, "[]", kNone,
+     "Plugins do not exist here; the fields of the container plugin are built in"},
+    {"plugins[].name", kText, "", kNone, "Plugins do not exist here"},
+    {"plugins[].library_path", kText, "", kNone, "Plugins do not exist here"},
+    {"plugins[].init_config", kAny, "", kNone, "Plugins do not exist here"},
+    {"plugins[].open_params", kText, "", kNone, "Plugins do not exist here"},
+    {"plugins_hostinfo", kBool, "true", kNone, "Plugins do not exist here"},
+    {"container_engines.docker.enabled", kBool, "true", kNone,
+     "gVisor tells the containers of a sandbox"},
+    {"container_engines.cri.enabled", kBool, "true", kNone,
+     "gVisor tells the containers of a sandbox"},
+    {"container_engines.cri.sockets", kTexts, "[]", kNone,
+     "gVisor tells the containers of a sandbox"},
+    {"container_engines.cri.disable_async", kBool, "false", kNone,
+     "gVisor tells the containers of a sandbox"},
+    {"container_engines.podman.enabled", kBool, "true", kNone,
+     "gVisor tells the containers of a sandbox"},
+    {"container_engines.lxc.enabled", kBool, "true", kNone,
+     "gVisor tells the containers of a sandbox"},
+    {"container_engines.libvirt_lxc.enabled", kBool, "true", kNone,
+     "gVisor tells the containers of a sandbox"},
+    {"container_engines.bpm.enabled", kBool, "true", kNone,
+     "gVisor tells the containers of a sandbox"},
+
+    // What an alert looks like.
+    {"time_format_iso_8601", kBool, "false", kYes, "ISO 8601 times in text alerts",
+     Format<&AlertFormatOptions::time_format_iso_8601>},
+    {"json_output", kBool, "false", kYes, "Alerts as JSON, one a line",
+     Format<&AlertFormatOptions::json_output>},
+    {"json_include_output_property", kBool, "true", kYes,
+     "JSON has `output`: the line of a text alert",
+     Format<&AlertFormatOptions::json_include_output_property>},
+    {"json_include_message_property", kBool, "false", kYes,
+     "JSON has `message`: that line without time and priority",
+     Format<&AlertFormatOptions::json_include_message_property>},
+    {"json_include_output_fields_property", kBool, "true", kYes,
+     "JSON has `output_fields`: the value of each field that the output names",
+     Format<&AlertFormatOptions::json_include_output_fields_property>},
+    {"json_include_tags_property", kBool, "true", kYes, "JSON has `tags`: those of the rule",
+     Format<&AlertFormatOptions::json_include_tags_property>},
+    {"buffer_format_base64", kBool, "false", kNone, "gVisor tells no data that could be encoded"},
+    {"append_output", kMappings, "[]", kYes, "What is added to the outputs of rules, in order",
+     SetAppendOutput},
+    {"append_output[].match.source", kText, "", kYes, "Only rules of this source"},
+    {"append_output[].match.tags", kTexts, "", kYes, "Only rules that have all these tags"},
+    {"append_output[].match.rule", kText, "", kYes, "Only the rule of this name"},
+    {"append_output[].extra_output", kText, "", kYes, "A format, added behind the output"},
+    {"append_output[].extra_fields", kTextsOrPairs, "", kYes,
+     "Fields, or `name: format`, added to `output_fields` of JSON alerts"},
+    {"append_output[].suggested_output", kBool, "false", kYes,
+     "Add the fields that are worth having in each alert: container and pod"},
+    {"static_fields", kTextMap, "{}", kNotYet, "Fields `static.NAME` of fixed texts"},
+
+    // Where alerts go.
+    {"buffered_outputs", kBool, "false", kYes,
+     "Write when no more alerts wait, instead of after each one (`replay`: true)",
+     Bool<&Config::buffered_outputs>},
+    {.path = "outputs_queue.capacity",
+     .type = kInteger,
+     .default_value = "0",
+     .effect = kYes,
+     .help = "Alerts that may wait for slow outputs; one more is lost and counted; 0: 65536",
+     .set = Number<&Config::queue_capacity>,
+     .min = 0,
+     .max = 16'777'216},
+    {"output_timeout",
+     kInteger,
+     "2000",
+     kNone,
+     "Outputs have a thread of their own, so that a slow one holds up no sandbox",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+    {"stdout_output.enabled", kBool, "true", kYes, "Alerts on standard output",
+     Bool<&Config::stdout_enabled>},
+    {"file_output.enabled", kBool, "false", kYes, "Alerts appended to a file",
+     Bool<&Config::file_enabled>},
+    {"file_output.filename", kText, "", kYes, "That file; it is made with mode 0600",
+     Text<&Config::file_name>},
+    {"file_output.keep_alive", kBool, "false", kYes,
+     "Keep the file open; else it is opened anew for each write, so that it may be rotated",
+     Bool<&Config::file_keep_alive>},
+    {"syslog_output.enabled", kBool, "false", kNotYet, "Alerts to syslog"},
+    {"http_output.enabled", kBool, "false", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.url", kText, "", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.user_agent", kText, "falcosecurity/falco", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.insecure", kBool, "false", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.ca_cert", kText, "", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.ca_bundle", kText, "", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.ca_path", kText, "/etc/ssl/certs", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.mtls", kBool, "false", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.client_cert", kText, "/etc/ssl/certs/client.crt", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.client_key", kText, "/etc/ssl/certs/client.key", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.echo", kBool, "false", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.compress_uploads", kBool, "false", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.keep_alive", kBool, "false", kNotYet, "Alerts by HTTP POST"},
+    {"http_output.max_consecutive_timeouts",
+     kInteger,
+     "5",
+     kNotYet,
+     "Alerts by HTTP POST",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     255},
+    {"program_output.enabled", kBool, "false", kNotYet, "Alerts to a program's standard input"},
+    {"program_output.keep_alive", kBool, "false", kNotYet, "Alerts to a program's standard input"},
+    {"program_output.program", kText, "", kNotYet, "Alerts to a program's standard input"},
+    {"grpc_output.enabled", kBool, "false", kNotYet, "Alerts by gRPC"},
+    {"grpc.enabled", kBool, "false", kNotYet, "Alerts by gRPC"},
+    {"grpc.bind_address", kText, "unix:///run/falco/falco.sock", kNotYet, "Alerts by gRPC"},
+    {"grpc.threadiness",
+     kInteger,
+     "0",
+     kNotYet,
+     "Alerts by gRPC",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+
+    // The program's own log and figures.
+    {"log_stderr", kBool, "true", kYes,
+     "The log on standard error; errors that end it stand there always", Bool<&Config::log_stderr>},
+    {.path = "log_syslog",
+     .type = kBool,
+     .default_value = "false",
+     .effect = kNotYet,
+     .help = "The log to syslog",
+     .harmless = "false"},
+    {.path = "log_level",
+     .type = kText,
+     .default_value = "info",
+     .effect = kYes,
+     .help = "emergency to error: errors only; notice is info",
+     .set = Text<&Config::log_level>,
+     .choices = kLogLevels},
+    {"libs_logger.enabled", kBool, "true", kNone, "Falco's libraries are not in here"},
+    {.path = "libs_logger.severity",
+     .type = kText,
+     .default_value = "info",
+     .effect = kNone,
+     .help = "Falco's libraries are not in here",
+     .choices = "fatal|critical|error|warning|notice|info|debug|trace"},
+    {"webserver.enabled", kBool, "false", kNotYet,
+     "Metrics and health by HTTP; `gyrfalcon status` has them"},
+    {"webserver.threadiness",
+     kInteger,
+     "0",
+     kNotYet,
+     "Metrics and health by HTTP",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+    {"webserver.listen_port",
+     kInteger,
+     "8765",
+     kNotYet,
+     "Metrics and health by HTTP",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     65535},
+    {"webserver.listen_address", kText, "127.0.0.1", kNotYet, "Metrics and health by HTTP", nullptr,
+     CheckIpAddress},
+    {"webserver.k8s_healthz_endpoint", kText, "/healthz", kNotYet, "Metrics and health by HTTP"},
+    {"webserver.prometheus_metrics_enabled", kBool, "false", kNotYet, "Metrics and health by HTTP"},
+    {"webserver.ssl_enabled", kBool, "false", kNotYet, "Metrics and health by HTTP"},
+    {"webserver.ssl_certificate", kText, "/etc/falco/falco.pem", kNotYet,
+     "Metrics and health by HTTP"},
+    {"metrics.enabled", kBool, "false", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.interval", kText, "1h", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.output_rule", kBool, "true", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.output_file", kText, "", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.rules_counters_enabled", kBool, "true", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.resource_utilization_enabled", kBool, "true", kNotYet,
+     "Metrics as alerts or in a file"},
+    {"metrics.state_counters_enabled", kBool, "true", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.kernel_event_counters_enabled", kBool, "true", kNotYet,
+     "Metrics as alerts or in a file"},
+    {"metrics.kernel_event_counters_per_cpu_enabled", kBool, "false", kNotYet,
+     "Metrics as alerts or in a file"},
+    {"metrics.libbpf_stats_enabled", kBool, "true", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.plugins_metrics_enabled", kBool, "true", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.jemalloc_stats_enabled", kBool, "false", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.convert_memory_to_mb", kBool, "true", kNotYet, "Metrics as alerts or in a file"},
+    {"metrics.include_empty_values", kBool, "false", kNotYet, "Metrics as alerts or in a file"},
+
+    // The kernel side.
+    {"syscall_event_timeouts.max_consecutives",
+     kInteger,
+     "1000",
+     kNone,
+     "Sandboxes that are silent are not an error",
+     nullptr,
+     nullptr,
+     {},
+     1,
+     kMaxU32},
+    {.path = "syscall_event_drops.threshold",
+     .type = kNumber,
+     .default_value = "0.1",
+     .effect = kNone,
+     .help = "What sandboxes drop is counted in `gyrfalcon status`, not told as alerts",
+     .check = CheckDropThreshold},
+    {.path = "syscall_event_drops.actions",
+     .type = kTexts,
+     .default_value = "[]",
+     .effect = kNone,
+     .help = "What sandboxes drop is counted in `gyrfalcon status`, not told as alerts",
+     .check = CheckDropActions,
+     .choices = "ignore|log|alert|exit"},
+    {"syscall_event_drops.rate", kNumber, "0.03333", kNone,
+     "What sandboxes drop is counted in `gyrfalcon status`, not told as alerts"},
+    {"syscall_event_drops.max_burst", kNumber, "1", kNone,
+     "What sandboxes drop is counted in `gyrfalcon status`, not told as alerts"},
+    {"syscall_event_drops.simulate_drops", kBool, "false", kNone,
+     "What sandboxes drop is counted in `gyrfalcon status`, not told as alerts"},
+    {"base_syscalls.custom_set", kTexts, "[]", kNone,
+     "The session config says which points a sandbox sends: `gyrfalcon session generate`"},
+    {"base_syscalls.repair", kBool, "false", kNone,
+     "The session config says which points a sandbox sends: `gyrfalcon session generate`"},
+    {"base_syscalls.all", kBool, "false", kNone,
+     "The session config says which points a sandbox sends: `gyrfalcon session generate`"},
+    {"falco_libs.thread_table_size",
+     kInteger,
+     "262144",
+     kNone,
+     "Falco's libraries are not in here",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+    {"falco_libs.thread_table_auto_purging_interval_s",
+     kInteger,
+     "300",
+     kNone,
+     "Falco's libraries are not in here",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+    {"falco_libs.thread_table_auto_purging_thread_timeout_s",
+     kInteger,
+     "300",
+     kNone,
+     "Falco's libraries are not in here",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+    {"falco_libs.snaplen",
+     kInteger,
+     "80",
+     kNone,
+     "Falco's libraries are not in here",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+    {"capture.enabled", kBool, "false", kNone, "`gyrfalcon capture` records sandboxes"},
+    {"capture.path_prefix", kText, "/tmp/falco", kNone, "`gyrfalcon capture` records sandboxes"},
+    {.path = "capture.mode",
+     .type = kText,
+     .default_value = "rules",
+     .effect = kNone,
+     .help = "`gyrfalcon capture` records sandboxes",
+     .choices = "rules|all_rules"},
+    {"capture.default_duration",
+     kInteger,
+     "5000",
+     kNone,
+     "`gyrfalcon capture` records sandboxes",
+     nullptr,
+     nullptr,
+     {},
+     0,
+     kMaxU32},
+};
+
+// `path` and what stands below it: "a" has "a.b" and "a[].b".
+bool IsBelow(std::string_view path, std::string_view above) {
+  if (above.empty()) return true;
+  return path.size() > above.size() && path.starts_with(above) &&
+         (path[above.size()] == '.' || path[above.size()] == '[');
+}
+
+}  // namespace
+
+std::span<const ConfigKey> ConfigKeys() {
+  return kKeys;
+}
+
+const ConfigKey* FindConfigKey(std::string_view path) {
+  const auto found = std::ranges::find(kKeys, path, &ConfigKey::path);
+  return found == std::end(kKeys) ? nullptr : found;
+}
+
+bool IsConfigMapping(std::string_view path) {
+  return FindConfigKey(path) == nullptr && std::ranges::any_of(kKeys, [path](const ConfigKey& key) {
+           return IsBelow(key.path, path);
+         });
+}
+
+std::vector<std::string_view> ConfigNamesBelow(std::string_view path) {
+  std::vector<std::string_view> names;
+  for (const ConfigKey& key : kKeys) {
+    if (!IsBelow(key.path, path)) continue;
+    std::string_view name = key.path.substr(path.empty() ? 0 : path.size() + 1);
+    name = name.substr(0, name.find_first_of(".["));
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+bool IsWithoutEffect(std::string_view path, ConfigEffect& effect) {
+  bool first = true;
+  for (const ConfigKey& key : kKeys) {
+    if (key.path != path && !IsBelow(key.path, path)) continue;
+    if (key.effect == ConfigEffect::kHonoured || (!first && key.effect != effect)) return false;
+    effect = key.effect;
+    first = false;
+  }
+  return !first;
+}
+
+std::string ConfigPath(std::string_view path, std::string_view name) {
+  return path.empty() ? std::string(name) : std::string(path) + "." + std::string(name);
+}
+
+}  // namespace gyrfalcon

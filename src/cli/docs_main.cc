@@ -1,0 +1,127 @@
+// Keeps the parts of the tree that are made from tables: gyrfalcon_docs --check|--write
+// SOURCE_ROOT. Not installed; scripts/update-docs.sh runs it, and a test runs it with --check.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/config_schema.h"
+#include "cli/falco_flags.h"
+#include "cli/file.h"
+#include "fields/field.h"
+
+namespace gyrfalcon {
+namespace {
+
+constexpr size_t kBytesMax = size_t{16} << 20;
+constexpr std::string_view kEnd = "<!-- end of made part -->\n";
+
+// A markdown file has "<!-- made part: NAME … -->" before, and kEnd behind, each made part.
+struct Part {
+  std::string_view file;
+  std::string_view name;  // "": the whole file
+  Result<std::string> (*make)(const std::string& root);
+};
+
+Result<std::string> FieldsNeverTold(const std::string& /*root*/) {
+  std::string out = "| field | |\n|---|---|\n";
+  for (const FieldDef& field : AllFields().rows()) {
+    if (field.availability != Availability::kNever) continue;
+    out += fmt::format("| `{}` | {} |\n", field.name, MarkdownCell(field.help));
+  }
+  return out;
+}
+
+Result<std::string> Deviations(const std::string& root) {
+  const std::string path = root + "/tests/conformance/deviations.json";
+  const auto text = ReadWholeFile(path, kBytesMax);
+  if (!text) return std::unexpected(text.error());
+  const auto list = nlohmann::json::parse(*text, nullptr, false);
+  if (!list.is_array()) return Fail(Fault::kInput, path + ": not a JSON list");
+  std::string out = "| recording | case | why |\n|---|---|---|\n";
+  for (const auto& item : list) {
+    out +=
+        fmt::format("| {} | `{}` | {} |\n", item.value("file", ""),
+                    MarkdownCell(item.value("case", "")), MarkdownCell(item.value("reason", "")));
+  }
+  return out;
+}
+
+constexpr Part kParts[] = {
+    {"config/gyrfalcon.yaml", "",
+     [](const std::string&) { return Result<std::string>(DefaultConfigYaml()); }},
+    {"docs/operating.md", "config keys",
+     [](const std::string&) { return Result<std::string>(ConfigKeysMarkdown()); }},
+    {"docs/moving-from-falco.md", "config keys without effect",
+     [](const std::string&) { return Result<std::string>(IgnoredKeysMarkdown()); }},
+    {"docs/moving-from-falco.md", "flags",
+     [](const std::string&) { return Result<std::string>(FalcoFlagsMarkdown()); }},
+    {"docs/moving-from-falco.md", "fields", FieldsNeverTold},
+    {"docs/moving-from-falco.md", "deviations", Deviations},
+};
+
+// `text` with the named part made anew.
+Result<std::string> Replaced(const std::string& path, std::string text, std::string_view name,
+                             const std::string& made) {
+  if (name.empty()) return made;
+  const std::string mark = fmt::format("<!-- made part: {}; scripts/update-docs.sh -->\n", name);
+  const size_t begin = text.find(mark);
+  const size_t end = begin == std::string::npos ? begin : text.find(kEnd, begin);
+  if (end == std::string::npos) {
+    return Fail(Fault::kInput, fmt::format("{}: no line {}and {}behind it", path, mark, kEnd));
+  }
+  text.replace(begin + mark.size(), end - begin - mark.size(), made);
+  return text;
+}
+
+Result<bool> Update(const std::string& root, const Part& part, bool write) {
+  const std::string path = root + "/" + std::string(part.file);
+  std::string text;
+  if (std::filesystem::exists(path)) {
+    auto read = ReadWholeFile(path, kBytesMax);
+    if (!read) return std::unexpected(read.error());
+    text = std::move(*read);
+  }
+  const auto made = part.make(root);
+  if (!made) return std::unexpected(made.error());
+  const auto wanted = Replaced(path, text, part.name, *made);
+  if (!wanted) return std::unexpected(wanted.error());
+  if (*wanted == text) return false;
+  if (write) std::ofstream(path, std::ios::binary) << *wanted;
+  return true;
+}
+
+int Main(const std::vector<std::string>& args) {
+  if (args.size() != 2 || (args[0] != "--check" && args[0] != "--write")) {
+    fmt::print(stderr, "usage: gyrfalcon_docs --check|--write SOURCE_ROOT\n");
+    return 2;
+  }
+  const bool write = args[0] == "--write";
+  int out_of_date = 0;
+  for (const Part& part : kParts) {
+    const auto updated = Update(args[1], part, write);
+    if (!updated) {
+      fmt::print(stderr, "gyrfalcon_docs: {}\n", updated.error().message);
+      return 1;
+    }
+    if (!*updated) continue;
+    ++out_of_date;
+    fmt::print("{} {}{}{}\n", write ? "made anew:" : "out of date:", part.file,
+               part.name.empty() ? "" : ", ", part.name);
+  }
+  if (out_of_date == 0 || write) return 0;
+  fmt::print("the tables have changed: run scripts/update-docs.sh and commit what it writes\n");
+  return 1;
+}
+
+}  // namespace
+}  // namespace gyrfalcon
+
+int main(int argc, char** argv) {
+  return gyrfalcon::Main({argv + 1, argv + argc});
+}
