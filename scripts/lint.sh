@@ -19,11 +19,11 @@ sh scripts/install-packages.sh build lint sanitizers
 failed=''
 
 say "clang-format"
-find src tests \( -name '*.cc' -o -name '*.h' \) -exec clang-format-19 --dry-run -Werror {} + || failed="$failed clang-format"
+find src tests \( -name '*.cc' -o -name '*.c' -o -name '*.h' \) -exec clang-format-19 --dry-run -Werror {} + || failed="$failed clang-format"
 
 say "shellcheck"
 # The scripts name each other from the root of the tree; shellcheck is told to look there.
-shellcheck -x -s sh dev scripts/*.sh tests/*.sh tests/e2e/*.sh || failed="$failed shellcheck"
+shellcheck -x -s sh dev scripts/*.sh tests/*.sh tests/e2e/*.sh tests/attacks/*.sh || failed="$failed shellcheck"
 shellcheck -x .ci/run || failed="$failed shellcheck"
 
 if [ $all = yes ]; then

@@ -40,6 +40,15 @@ AlertField MakeExtraField(const Rule::ExtraField& extra, const Happening& happen
   return {extra.key, std::move(text)};
 }
 
+// The rule's output shows the true path: the reader must also see the one that was passed.
+void AppendPaths(const Happening& happening, Alert& alert) {
+  const std::string claimed(happening.file->claimed);
+  const std::string truth(happening.file->name);
+  alert.message += " | gyrfalcon_path_claimed=" + claimed + " gyrfalcon_path_true=" + truth;
+  alert.fields.push_back({"gyrfalcon.path.claimed", claimed});
+  alert.fields.push_back({"gyrfalcon.path.true", truth});
+}
+
 }  // namespace
 
 size_t SizeBytes(const Alert& alert) {
@@ -70,6 +79,7 @@ Alert MakeAlert(const Rule& rule, const Happening& happening, Scratch& scratch) 
   for (const Rule::ExtraField& extra : rule.extra_fields) {
     alert.fields.push_back(MakeExtraField(extra, happening, scratch));
   }
+  if (happening.second_chance) AppendPaths(happening, alert);
   return alert;
 }
 

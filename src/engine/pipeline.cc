@@ -1,6 +1,8 @@
 #include "engine/pipeline.h"
 
+#include "base/hash.h"
 #include "engine/sandbox_id.h"
+#include "engine/sensor_alerts.h"
 #include "wire/message_header.h"
 
 namespace gyrfalcon {
@@ -36,8 +38,11 @@ void Pipeline::Open(const Record& record) {
   totals_.engine.Add(EngineCounter::kSandboxesOpened);
   Session& session = sessions_[record.connection.value];
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
+  session.name = "connection " + std::to_string(record.connection.value);
   if (!record.peer) return;
   session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
+  const std::string id = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
+  if (!id.empty()) session.name = id;
   session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
   // Before the sandbox's own container has said a word, so that its first event has names already.
   AskForUsers(record.connection.value, session, session.place.sandbox_id);
@@ -69,9 +74,12 @@ void Pipeline::Close(const Record& record) {
   totals_.engine.Add(EngineCounter::kSandboxesClosed);
   Session& session = found->second;
   if (session.sandbox) {
+    speaking_ = &session;
     session.sandbox->Finish(*this);
+    NoteLimits(session, record.receive_time_ns);
     totals_.state.Add(session.sandbox->counters());
   }
+  if (const auto rest = session.losses.TakeRest()) RaiseLoss(session, *rest);
   const auto named = connection_by_sandbox_.find(session.sandbox_key);
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
     connection_by_sandbox_.erase(named);
@@ -92,10 +100,12 @@ void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   // `trace create --force` has replaced the older connection: the state moves to the newer.
   totals_.state.Add(session.sandbox->counters());
   session.sandbox = std::move(older->second.sandbox);
+  session.sandbox->BeginConnection();
+  session.limits_hit = older->second.limits_hit;
   totals_.engine.Add(EngineCounter::kSandboxesMoved);
 }
 
-void Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
+uint32_t Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
   // Wraps at 2^32, so only the unsigned difference means anything. A new connection may begin with
   // what was lost before it; `trace create --force` resets the counter, which a later connection
   // shows.
@@ -104,21 +114,55 @@ void Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
   session.dropped_count = dropped_count;
   const uint32_t newly_dropped = dropped_count - before;
   constexpr uint32_t kHalf = uint32_t{1} << 31;
-  if (newly_dropped < kHalf) {
-    totals_.engine.Add(EngineCounter::kDroppedBySandboxes, newly_dropped);
+  if (newly_dropped >= kHalf) return 0;
+  totals_.engine.Add(EngineCounter::kDroppedBySandboxes, newly_dropped);
+  return newly_dropped;
+}
+
+// Once in a while: the counters are many, and a limit is hit seldom.
+void Pipeline::NoteLimits(Session& session, int64_t now_ns) {
+  uint64_t hit = 0;
+  for (size_t i = 0; i < kStateCounterRows.size(); ++i) {
+    if (kStateCounterRows[i].severity != Severity::kDataLoss) continue;
+    hit += session.sandbox->counters()[static_cast<StateCounter>(i)];
   }
+  session.losses.Note(LossKind::kLimit, hit - session.limits_hit, now_ns);
+  session.limits_hit = hit;
+}
+
+void Pipeline::RaiseLoss(const Session& session, const LossReport& report) {
+  RaiseBuiltin(Builtin::kEventsLost, report.until_ns, DescribeLoss(report, session.name));
+}
+
+void Pipeline::RaiseBuiltin(Builtin builtin, int64_t time_ns, std::vector<AlertField> fields) {
+  if (!options_.builtins.enabled(builtin)) return;
+  Raise(MakeBuiltinAlert(builtin, options_.builtins.priority(builtin), time_ns, std::move(fields)));
+}
+
+void Pipeline::Raise(Alert alert) {
+  totals_.engine.Add(EngineCounter::kAlerts);
+  if (!alerts_.OnAlert(std::move(alert))) totals_.engine.Add(EngineCounter::kAlertsLost);
+}
+
+void Pipeline::OnSignal(const Signal& signal) {
+  if (signal.kind == SignalKind::kExecLost) speaking_->losses.NoteExecTooLarge();
+  const auto builtin = BuiltinOf(signal.kind);
+  if (!builtin) return;
+  RaiseBuiltin(*builtin, signal.time_ns, DescribeSignal(signal, speaking_->name));
 }
 
 void Pipeline::TakeUpFrame(Session& session, const Record& record) {
+  speaking_ = &session;
   totals_.engine.Add(EngineCounter::kMessages);
   const auto message = ReadMessage(record.frame.bytes());
   if (!message) {
     totals_.engine.Add(EngineCounter::kBadFraming);
     return;
   }
-  CountDrops(session, message->dropped_count);
+  const uint32_t dropped = CountDrops(session, message->dropped_count);
   if (record.truncated) {
     totals_.engine.Add(EngineCounter::kTruncated);
+    session.losses.Note(LossKind::kTruncated, 1, record.receive_time_ns);
     return;
   }
   if (!session.identified) {
@@ -128,13 +172,24 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   if (!session.sandbox) {
     // It speaks although its state has moved: so it was another sandbox, and begins anew.
     session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
+    session.limits_hit = 0;
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
   if (const auto decoded = Decode(message->type, message->payload, event_); !decoded) {
     totals_.decode.Add(decoded.error());
+    const bool known = decoded.error() != DecodeError::kUnknownType;
+    if (known) session.losses.Note(LossKind::kUndecodable, 1, record.receive_time_ns);
     return;
   }
+  const int64_t told_ns = event_.context().time_ns;
+  const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
+  session.losses.Note(LossKind::kDropped, dropped, now_ns);
+  if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);
+  constexpr uint64_t kLimitsEvery = 256;
+  if (++session.messages % kLimitsEvery == 0) NoteLimits(session, now_ns);
+  if (const auto due = session.losses.TakeDue(now_ns)) RaiseLoss(session, *due);
+  session.losses.NoteMessage(now_ns);
   if (!session.sandbox->has_new_containers()) return;
   for (const std::string& container : session.sandbox->TakeNewContainers()) {
     // The sandbox's own was asked for when the connection opened.
@@ -143,16 +198,26 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   }
 }
 
+namespace {
+
+uint64_t IdOf(const Rule& rule) {
+  return TextHash()(rule.name);
+}
+
+}  // namespace
+
 void Pipeline::OnHappening(const Happening& happening) {
   totals_.engine.Add(EngineCounter::kHappenings);
   scratch_.Reset();
   matches_.clear();
   rules_->Evaluate(happening, scratch_, matches_);
   for (const Rule* rule : matches_) {
-    totals_.engine.Add(EngineCounter::kAlerts);
-    if (!alerts_.OnAlert(MakeAlert(*rule, happening, scratch_))) {
-      totals_.engine.Add(EngineCounter::kAlertsLost);
+    if (happening.raised != nullptr) {
+      const uint64_t id = IdOf(*rule);
+      if (happening.raised->Has(id)) continue;
+      happening.raised->Note(id);
     }
+    Raise(MakeAlert(*rule, happening, scratch_));
   }
 }
 

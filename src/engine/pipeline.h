@@ -9,9 +9,11 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "alerts/alert.h"
+#include "alerts/builtin.h"
 #include "base/hash.h"
 #include "channels/dispatcher.h"
 #include "engine/counters.h"
+#include "engine/loss_ledger.h"
 #include "fields/scratch.h"
 #include "metadata/rootfs.h"
 #include "points/event.h"
@@ -23,6 +25,7 @@ namespace gyrfalcon {
 
 struct PipelineOptions {
   SandboxLimits limits;
+  BuiltinSettings builtins;
   Arch arch = kHostArch;
 };
 
@@ -79,7 +82,11 @@ class Pipeline final : private HappeningSink {
     std::string sandbox_key;           // from the peer's command line; "" when it has none
     SandboxPlace place;                // from the same
     bool identified = false;           // its first message has come
-    uint32_t dropped_count = 0;        // as the last header said
+    std::string name;                  // how alerts call the sandbox
+    LossLedger losses;
+    uint64_t messages = 0;
+    uint64_t limits_hit = 0;     // of the state, as far as told
+    uint32_t dropped_count = 0;  // as the last header said
     bool has_dropped_count = false;
   };
 
@@ -87,12 +94,18 @@ class Pipeline final : private HappeningSink {
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
   void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
-  void CountDrops(Session& session, uint32_t dropped_count);
+  // How many messages the sandbox has dropped since the last one.
+  uint32_t CountDrops(Session& session, uint32_t dropped_count);
+  void NoteLimits(Session& session, int64_t now_ns);
+  void RaiseLoss(const Session& session, const LossReport& report);
+  void RaiseBuiltin(Builtin builtin, int64_t time_ns, std::vector<AlertField> fields);
+  void Raise(Alert alert);
   // At a connection's first message: takes over the state of an older connection of the same
   // sandbox. Which that is comes from the peer, runsc: what a Sentry says of itself must not take
   // another sandbox's state, or silence it.
   void Identify(uint64_t connection, Session& session, bool begins);
   void OnHappening(const Happening& happening) override;
+  void OnSignal(const Signal& signal) override;
 
   std::shared_ptr<const RuleSet> rules_;
   const PipelineOptions options_;
@@ -101,6 +114,7 @@ class Pipeline final : private HappeningSink {
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
+  Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;
   Scratch scratch_;
   std::vector<const Rule*> matches_;

@@ -9,7 +9,7 @@ namespace {
 std::vector<FieldDef> Merge() {
   std::vector<FieldDef> rows;
   for (const std::span<const FieldDef> part :
-       {EventFields(), ProcessFields(), FdFields(), ContainerFields(), UserFields()}) {
+       {EventFields(), ProcessFields(), FdFields(), ContainerFields(), UserFields(), PathFields()}) {
     rows.insert(rows.end(), part.begin(), part.end());
   }
   std::ranges::sort(rows, {}, &FieldDef::name);

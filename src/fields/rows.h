@@ -44,5 +44,6 @@ std::span<const FieldDef> ProcessFields();    // proc.*, thread.*
 std::span<const FieldDef> FdFields();         // fd.*, fs.path.*
 std::span<const FieldDef> ContainerFields();  // container.*, k8s.*
 std::span<const FieldDef> UserFields();       // user.*, group.*
+std::span<const FieldDef> PathFields();       // gyrfalcon.path.*
 
 }  // namespace gyrfalcon

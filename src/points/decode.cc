@@ -121,6 +121,7 @@ class Decoder {
  public:
   Decoder(std::string_view payload, const MessageSpec& spec, Event& event)
       : payload_(payload), spec_(spec), event_(event) {
+    event_.payload_ = std::as_bytes(std::span(payload));
     event_.has_exit_ = false;
     event_.result_ = 0;
     event_.error_number_ = 0;
@@ -228,6 +229,7 @@ TextList Event::list(Slot slot) const {
 
 Event Event::CopyOfRaw() const {
   Event copy = *this;
+  copy.payload_ = {};
   copy.context_.container_id = copy.context_.cwd = copy.context_.process_name = {};
   return copy;
 }

@@ -87,6 +87,8 @@ class TextList {
 class Event {
  public:
   MessageType type() const { return type_; }
+  // The bytes that Decode was given.
+  std::span<const std::byte> payload() const { return payload_; }
   const Context& context() const { return context_; }
   // An exit message has both; an enter message, and one that is no syscall, has neither.
   bool is_exit() const { return has_exit_; }
@@ -128,6 +130,7 @@ class Event {
   const Cell& at(Slot slot) const { return cells_[static_cast<size_t>(slot)]; }
 
   MessageType type_ = MessageType::kUnknown;
+  std::span<const std::byte> payload_;
   bool has_exit_ = false;
   int64_t result_ = 0;
   int64_t error_number_ = 0;

@@ -8,9 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include <fcntl.h>
+
 #include "base/ip_address.h"
 #include "base/ref.h"
 #include "state/arena.h"
+#include "state/raised_rules.h"
 
 namespace gyrfalcon {
 
@@ -49,23 +52,47 @@ struct Endpoint {
 
 enum class SocketRole : uint8_t { kUnknown, kClient, kServer };
 
+// How a file was opened, kept until its true path is known.
+struct OpenRecord : ArenaObject<OpenRecord> {
+  explicit OpenRecord(Arena& owner) : ArenaObject(owner), payload(owner.resource()) {}
+
+  std::pmr::string payload;  // of the open's exit message
+  uint64_t number = 0;
+  int64_t time_ns = 0;
+  int32_t tgid = 0;  // who opened it
+  bool raced = false;
+  RaisedRules raised;
+};
+
 // An open file description: shared by dup and fork.
 struct File : ArenaObject<File> {
   File(Arena& owner, FileType file_type)
-      : ArenaObject(owner), type(file_type), name(owner.resource()), name_raw(owner.resource()) {}
+      : ArenaObject(owner),
+        type(file_type),
+        name(owner.resource()),
+        claimed(owner.resource()),
+        name_raw(owner.resource()) {}
 
   FileType type;
   Transport transport = Transport::kUnknown;
   SocketRole role = SocketRole::kUnknown;
   bool connected = false;
   bool listening = false;
-  uint32_t open_flags = 0;        // O_*; 0 when not known
-  uint64_t inode = 0;             // 0: not known
-  std::pmr::string name;          // absolute path, or the path of a Unix socket; "" when none
+  uint32_t open_flags = 0;  // O_*; 0 when not known
+  uint64_t inode = 0;       // 0: not known
+  // Absolute path, or the path of a Unix socket; "" when none. Of a file that was opened by path it
+  // is the path as passed, until a message tells the open file's own.
+  std::pmr::string name;
+  std::pmr::string claimed;       // the path as passed, made absolute, where `name` is another
   std::pmr::string name_raw;      // as the program passed it
+  bool true_name = false;         // `name` is the open file's own path
+  bool raced = false;             // it was opened by a path that changed during the call
+  Ref<OpenRecord> opened;         // empty: not opened by path, or `name` is true
   std::optional<Endpoint> local;  // absent: not known (gVisor does not tell it for connect)
   std::optional<Endpoint> remote;
 
+  // Says nothing of files that were not seen being opened.
+  bool for_writing() const { return (open_flags & O_ACCMODE) != O_RDONLY; }
   bool is_ip_socket() const { return type == FileType::kIpv4 || type == FileType::kIpv6; }
 };
 

@@ -8,6 +8,8 @@
 #include "points/event.h"
 #include "points/event_types.h"
 #include "state/process.h"
+#include "state/raised_rules.h"
+#include "state/signal.h"
 
 namespace gyrfalcon {
 
@@ -34,6 +36,12 @@ struct Happening {
   bool name_changed = false;  // this event changed the fd's name (connect)
   bool is_exec = false;       // a program started
   bool synthetic = false;     // concluded, not told
+  bool raced =
+      false;  // the path or address was another one at the syscall's exit than at its enter
+  // An open told again, because the open file's own path has turned out to be another than the
+  // program passed: `path` and `file` now have the true one.
+  bool second_chance = false;
+  RaisedRules* raised = nullptr;  // of opens; nullptr: nothing is to be noted
 };
 
 // Where a sandbox's state sends what happened. Called between two changes of the state: what the
@@ -42,6 +50,7 @@ class HappeningSink {
  public:
   virtual ~HappeningSink() = default;
   virtual void OnHappening(const Happening& happening) = 0;
+  virtual void OnSignal(const Signal& /*signal*/) {}
 };
 
 }  // namespace gyrfalcon

@@ -26,6 +26,10 @@ const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCo
      "Processes first seen without a start: exec sessions, attached late, or a lost message."},
     {"ids_recycled", Severity::kInfo,
      "Thread ids that came back with another start time before their exit was seen."},
+    {"paths_changed", Severity::kInfo,
+     "System calls whose path or address was another one at the exit than at the enter."},
+    {"paths_corrected", Severity::kInfo,
+     "Opened files whose own path turned out to be another than the one passed."},
 }};
 
 }  // namespace gyrfalcon

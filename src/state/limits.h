@@ -18,6 +18,7 @@ struct SandboxLimits {
   size_t ancestors_max = 128;            // length of a line of ancestors that is kept
   size_t text_bytes_max = 4096;          // a path, a cwd, an id
   size_t argv_bytes_max = 256 * 1024;    // gVisor can't send more than about 213 kB
+  size_t unjudged_raws_max = 32;         // raw messages of which it is not known what they mean
   size_t written_files_max = 16 * 1024;  // paths remembered as opened for writing
   // All of a sandbox's state but its tables of ids, which the numbers above bound. From three
   // quarters on, arguments, environments and fds are not kept; at the whole, the state is forgotten
@@ -39,6 +40,8 @@ enum class StateCounter : uint8_t {
   kUnknownThreadExits,
   kProcessesFirstSeen,
   kIdsRecycled,
+  kPathsChanged,
+  kPathsCorrected,
   kCount,
 };
 

@@ -111,6 +111,7 @@ struct Process : ArenaObject<Process> {
   uint32_t tty = 0;        // controlling terminal's device number; 0: none known
   int64_t fd_limit = -1;   // RLIMIT_NOFILE; -1: not known
   uint32_t live_threads = 0;
+  uint32_t losses = 0;  // what the sandbox's count of losses was when the process was made
   bool is_exec_session = false;
   bool exited = false;
   // First seen without an exec: one is made up as soon as its name is known.

@@ -16,9 +16,9 @@ const Sandbox::HandlerRow Sandbox::kHandlers[] = {
     {MessageType::kSentryExec, &Sandbox::OnSentryExec, nullptr},
     {MessageType::kSentryExitNotifyParent, &Sandbox::OnExitNotifyParent, nullptr},
     {MessageType::kSentryTaskExit, &Sandbox::OnTaskExit, nullptr},
-    {MessageType::kRaw, nullptr, &Sandbox::OnRaw},
+    {MessageType::kRaw, &Sandbox::OnRaw, &Sandbox::OnRaw},
     {MessageType::kOpen, nullptr, &Sandbox::OnOpen},
-    {MessageType::kClose, &Sandbox::OnCloseEnter, &Sandbox::OnClose},
+    {MessageType::kClose, nullptr, &Sandbox::OnClose},
     {MessageType::kRead, nullptr, &Sandbox::OnFdUse},
     {MessageType::kConnect, nullptr, &Sandbox::OnConnect},
     {MessageType::kExecve, &Sandbox::OnExecve, &Sandbox::OnExecve},
@@ -69,7 +69,6 @@ Ref<Process> Sandbox::FindProcessRef(int32_t tgid) const {
 
 void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink) {
   ++messages_;
-  SettleRaw(&event, sink);
   acting_tid_ = event.context().thread_id;
   // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
   if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||
@@ -87,10 +86,6 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   if (!moment.point.event_type && event.type() != MessageType::kSentryExitNotifyParent) {
     counters_.Add(StateCounter::kUnknownSyscall);
   }
-  if (moment.point.point != nullptr && moment.point.point->is_syscall() &&
-      event.sysno() < schematised_.size()) {
-    schematised_.set(event.sysno());
-  }
   if (event.type() == MessageType::kContainerStart) {
     OnContainerStart(moment);
     return;
@@ -107,26 +102,52 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
     counters_.Add(StateCounter::kUnknownThreadExits);
     moment.process->owes_synthetic_exec = false;  // it ends: nothing begins
   }
+  SettleRaw(context.thread_id, *moment.thread, &event, sink);
+  NoteSchematised(moment);
   SettlePendingExec(moment);
+  if (std::exchange(exec_lost_, false)) {
+    sink.OnSignal({.kind = SignalKind::kExecLost,
+                   .syscall = *FindEventType("execve"),
+                   .time_ns = moment.time_ns,
+                   .tid = context.thread_id,
+                   .process = moment.process.get(),
+                   .container = moment.container.get(),
+                   .before = {},
+                   .after = {}});
+  }
   if (moment.process->owes_synthetic_exec && event.type() != MessageType::kSentryExec) {
     TellSyntheticExec(moment);
   }
   Dispatch(moment);
 }
 
+void Sandbox::BeginConnection() {
+  has_sentry_exec_ = has_sentry_clone_ = has_task_exit_ = false;
+  has_close_ = tells_true_paths_ = false;
+  for (auto& seen : schematised_) seen.reset();
+  unjudged_raws_.clear();
+  for (auto& [tid, thread] : threads_) {
+    thread.last_enter = {};
+    thread.pending_raw.reset();
+  }
+}
+
 void Sandbox::Finish(HappeningSink& sink) {
-  SettleRaw(nullptr, sink);
+  for (auto& [tid, thread] : threads_) SettleRaw(tid, thread, nullptr, sink);
 }
 
 void Sandbox::Dispatch(Moment& moment) {
   const HandlerRow& row = kHandlers[static_cast<size_t>(moment.event.type())];
   const bool is_enter = !moment.event.is_exit();
   const Handler handler = is_enter ? row.on_enter : row.on_exit;
+  const bool is_syscall = moment.point.point != nullptr && moment.point.point->is_syscall();
+  if (is_syscall) LearnTruePath(moment);
+  if (is_syscall && !is_enter) CheckExitText(moment);
   if (handler != nullptr) (this->*handler)(moment);
   // A handler may forget the thread (task_exit).
-  if (is_enter && moment.thread != nullptr && moment.point.point != nullptr &&
-      moment.point.point->is_syscall()) {
+  if (is_enter && moment.thread != nullptr && is_syscall) {
     moment.thread->last_enter = moment.point;
+    NoteEnterText(moment);
   }
 }
 
@@ -224,6 +245,7 @@ Process* Sandbox::NewProcess(int32_t tgid) {
   }
   auto* process = arena_.New<Process>();
   process->tgid = tgid;
+  process->losses = losses_;
   process->image = Ref(arena_.New<Image>());
   process->fds = Ref(arena_.New<FdTable>());
   Ref<Process>& slot = processes_[tgid];
@@ -276,6 +298,12 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
       context.has(ContextField::kProcessName) &&
       (process.name.empty() || (context.thread_id == process.tgid && !TellsOldName(event)));
   if (names_process && process.name.view() != context.process_name) {
+    // A clone, a loss, and then another name: its exec was lost.
+    const bool as_cloned = process.parent && process.image == process.parent->image;
+    if (as_cloned && process.losses != losses_ && !process.name.empty()) {
+      exec_lost_ = true;
+      process.owes_synthetic_exec = true;
+    }
     process.name.Set(context.process_name);
     if (process.started_as_guess) process.started_as = process.name;
     process.ForgetCommandLine();
@@ -337,6 +365,7 @@ void Sandbox::ForgetEverything() {
   threads_.clear();
   processes_.clear();
   containers_.clear();
+  unjudged_raws_.clear();
   written_files_.clear();
   written_order_.clear();
   arena_.Release();
@@ -379,6 +408,7 @@ Happening Sandbox::Describe(const Moment& moment) const {
   happening.process = moment.process.get();
   happening.container = moment.container.get();
   happening.tid = moment.event.context().thread_id;
+  happening.raced = moment.raced;
   return happening;
 }
 
@@ -413,50 +443,6 @@ void Sandbox::TellFd(Moment& moment, int64_t fd, const File* file) {
   happening.fd = fd;
   happening.file = file;
   moment.sink.OnHappening(happening);
-}
-
-namespace {
-
-// System calls whose success sentry/ messages tell, and tell better.
-bool IsToldBySentry(const PointRef& point, bool has_sentry_clone) {
-  const std::string_view name = gyrfalcon::Describe(*point.event_type).name;
-  if (name == "execve" || name == "execveat") return true;
-  return has_sentry_clone &&
-         (name == "clone" || name == "clone3" || name == "fork" || name == "vfork");
-}
-
-}  // namespace
-
-void Sandbox::OnRaw(Moment& moment) {
-  if (!moment.point.event_type) return;
-  if (moment.event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_)) return;
-  const uint64_t sysno = moment.event.sysno();
-  if (SchematisedPoint(sysno, arch_) == nullptr) {
-    TellRaw(moment);
-    return;
-  }
-  if (sysno < schematised_.size() && schematised_.test(sysno)) return;  // a tripwire
-  pending_raw_ = std::make_unique<Event>(moment.event.CopyOfRaw());
-  pending_raw_time_ns_ = moment.time_ns;
-}
-
-void Sandbox::SettleRaw(const Event* next, HappeningSink& sink) {
-  if (!pending_raw_) return;
-  const std::unique_ptr<Event> raw = std::move(pending_raw_);
-  const bool twin_follows = next != nullptr && next->type() != MessageType::kRaw &&
-                            next->sysno() == raw->sysno() &&
-                            next->context().thread_id == raw->context().thread_id;
-  if (twin_follows) return;
-  const auto thread = threads_.find(raw->context().thread_id);
-  if (thread == threads_.end()) return;
-  Moment moment{.event = *raw,
-                .point = ResolvePoint(MessageType::kRaw, raw->sysno(), arch_),
-                .time_ns = pending_raw_time_ns_,
-                .thread = &thread->second,
-                .process = thread->second.process,
-                .container = thread->second.process->container,
-                .sink = sink};
-  TellRaw(moment);
 }
 
 void Sandbox::TellSyntheticExec(Moment& moment) {

@@ -2,6 +2,7 @@
 // gives at most one happening.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <deque>
@@ -39,6 +40,13 @@ class Sandbox {
   // the call returns, once or, where the message also settles what an earlier one left open, twice.
   void Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink);
 
+  // Messages of this connection were lost just before the next one: what did not come then proves
+  // nothing.
+  void NoteLoss() { ++losses_; }
+
+  // The next message is another connection's, whose session may ask for other points.
+  void BeginConnection();
+
   // The connection has ended: settles what was still open.
   void Finish(HappeningSink& sink);
 
@@ -67,12 +75,38 @@ class Sandbox {
     int64_t time_ns = 0;
   };
 
+  // A raw message that waits for its thread's next one: a schematised twin follows at once, or the
+  // twin was hidden, or this session has none.
+  struct PendingRaw {
+    uint64_t sysno = 0;
+    bool is_exit = false;
+    bool twin_expected = false;  // this connection has sent the schematised one before
+    bool twin_hidden = false;    // the enter's was: the exit of the same call is no second sign
+    int64_t time_ns = 0;
+    uint32_t losses = 0;
+    std::unique_ptr<Event> event;  // an exit that is told itself if no twin follows
+  };
+
+  static constexpr uint64_t kNoSyscall = ~uint64_t{0};
+
+  // A raw enter without a twin, while it was not known whether this session has the twin.
+  struct UnjudgedRaw {
+    PendingRaw raw;
+    int32_t tid;
+    Ref<Process> process;
+  };
+
   struct Thread {
-    explicit Thread(Arena& arena) : last_exec_path(arena.resource()) {}
+    explicit Thread(Arena& arena)
+        : entered_with(arena.resource()), last_exec_path(arena.resource()) {}
 
     Ref<Process> process;
-    int64_t start_time_ns = 0;        // 0: not known
-    PointRef last_enter;              // the last enter message of the thread; no point: none
+    int64_t start_time_ns = 0;      // 0: not known
+    PointRef last_enter;            // the last enter message of the thread; no point: none
+    std::pmr::string entered_with;  // the path or address that it had
+    uint32_t entered_losses = 0;    // what losses_ was then
+    std::optional<PendingRaw> pending_raw;
+    uint64_t hidden_enter = kNoSyscall;  // the call whose enter's twin was hidden
     bool clone_told = false;          // sentry/clone was made a happening: the exit of it is none
     std::pmr::string last_exec_path;  // of the last syscall/execve*/enter
     std::unique_ptr<PendingExec> pending_exec;
@@ -87,6 +121,7 @@ class Sandbox {
     Ref<Process> process;
     Ref<Container> container;
     HappeningSink& sink;
+    bool raced = false;  // exits: the path or address was another one at the enter
   };
 
   // sandbox.cc: who acts
@@ -117,9 +152,21 @@ class Sandbox {
   void Tell(Moment& moment);
   void TellReturn(Moment& moment);
   void TellFd(Moment& moment, int64_t fd, const File* file);
-  void OnRaw(Moment& moment);
-  void SettleRaw(const Event* next, HappeningSink& sink);
   void TellSyntheticExec(Moment& moment);
+
+  // sandbox_raw.cc
+  void OnRaw(Moment& moment);
+  void SettleRaw(int32_t tid, Thread& thread, const Event* next, HappeningSink& sink);
+  void TellHidden(int32_t tid, const Process& process, const PendingRaw& raw, HappeningSink& sink);
+  void JudgeEarlierRaws(uint64_t sysno, HappeningSink& sink);
+  void NoteSchematised(const Moment& moment);
+
+  // sandbox_paths.cc
+  void NoteEnterText(Moment& moment);
+  void CheckExitText(Moment& moment);
+  void LearnTruePath(Moment& moment);
+  void KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised);
+  void TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord& record);
 
   // sandbox_process.cc
   void OnContainerStart(Moment& moment);
@@ -147,7 +194,6 @@ class Sandbox {
   // sandbox_files.cc
   void TellRaw(Moment& moment);
   void OnOpen(Moment& moment);
-  void OnCloseEnter(Moment& moment);
   void OnClose(Moment& moment);
   void RememberWritten(const Process& process, std::string_view path);
   bool WasWritten(const Process& process, std::string_view path) const;
@@ -191,18 +237,19 @@ class Sandbox {
   // Hashes of container and path of files opened for writing.
   absl::flat_hash_set<uint64_t> written_files_;
   std::deque<uint64_t> written_order_;  // the same, oldest first
+  bool exec_lost_ = false;              // the message at hand shows it
   int32_t acting_tid_ = 0;              // of the message at hand
   uint64_t messages_ = 0;
   int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point
   bool has_sentry_clone_ = false;
   bool has_task_exit_ = false;
-  std::bitset<512>
-      schematised_;  // syscall numbers whose schematised point this connection has sent
-  // A raw exit whose schematised twin may follow: judged by the connection's next message.
-  std::unique_ptr<Event> pending_raw_;
-  int64_t pending_raw_time_ns_ = 0;
-  int32_t pending_raw_tid_ = 0;
+  uint32_t losses_ = 0;            // how often messages of this connection were lost
+  bool tells_true_paths_ = false;  // this connection's session has fd_path somewhere
+  bool has_close_ = false;
+  // Syscall numbers whose schematised enter ([0]) or exit ([1]) this connection has sent.
+  std::array<std::bitset<512>, 2> schematised_;
+  std::vector<UnjudgedRaw> unjudged_raws_;
   // Scratch for paths, kept to save allocations.
   std::string path_;
 };

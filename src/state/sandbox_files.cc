@@ -132,14 +132,6 @@ bool Sandbox::WasWritten(const Process& process, std::string_view path) const {
   return !path.empty() && written_files_.contains(FileHash(process, path));
 }
 
-namespace {
-
-bool IsForWriting(const File& file) {
-  return (file.open_flags & O_ACCMODE) != O_RDONLY;
-}
-
-}  // namespace
-
 void Sandbox::OnOpen(Moment& moment) {
   const Event& event = moment.event;
   const Context& context = event.context();
@@ -164,10 +156,12 @@ void Sandbox::OnOpen(Moment& moment) {
         moment.point.point != nullptr && moment.point.point->event_type == "creat";
     file->open_flags = is_creat ? O_CREAT | O_WRONLY | O_TRUNC : flags;
     Assign(file->name, Cut(path_));
+    file->raced = moment.raced;
     Assign(file->name_raw, Cut(raw));
     SetFd(process, result, file, (flags & O_CLOEXEC) != 0);
-    if (IsForWriting(*file)) RememberWritten(process, path_);
+    if (file->for_writing()) RememberWritten(process, path_);
   }
+  RaisedRules raised;
   Happening happening = Describe(moment);
   happening.has_return = true;
   happening.return_value = result;
@@ -176,17 +170,9 @@ void Sandbox::OnOpen(Moment& moment) {
   happening.file = file.get();
   happening.path = path_;
   happening.path_raw = raw;
+  happening.raised = &raised;
   moment.sink.OnHappening(happening);
-}
-
-// The open file's own path has no symbolic links, as a program's has none: /bin/x is run as
-// /usr/bin/x.
-void Sandbox::OnCloseEnter(Moment& moment) {
-  const File* file = moment.process->fds->Find(moment.event.number(Slot::kFd));
-  const std::string_view path = moment.event.text(Slot::kFdPath);
-  if (file != nullptr && IsForWriting(*file) && path.starts_with('/') && path != file->name) {
-    RememberWritten(*moment.process, path);
-  }
+  if (file) KeepOpenRecord(moment, *file, raised);
 }
 
 void Sandbox::OnClose(Moment& moment) {

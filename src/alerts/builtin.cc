@@ -1,0 +1,88 @@
+#include "alerts/builtin.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace gyrfalcon {
+namespace {
+
+constexpr std::string_view kPrefix = "gyrfalcon: ";
+
+// In the order of Builtin.
+constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
+    {"gyrfalcon: path changed during syscall", Priority::kCritical, "gyrfalcon sensor_evasion",
+     "A path or address changed while the system call that it was passed to was running",
+     "A second thread writes to the memory that a call's path lies in, between the moments at "
+     "which it is checked and used. Honest programs do not do that. Look at what the process "
+     "opened: the rules have been asked about the true path as well where the session tells it."},
+    {"gyrfalcon: event hidden by invalid UTF-8", Priority::kCritical, "gyrfalcon sensor_evasion",
+     "A system call was hidden: one of its strings is not UTF-8, so gVisor did not tell it",
+     "gVisor drops a message with such a string without counting it. Only the raw message of the "
+     "same call arrived: that it was made is known, its path and arguments are not."},
+    {"gyrfalcon: events lost", Priority::kError, "gyrfalcon sensor_loss",
+     "Events of a sandbox were lost",
+     "What happened between the two times is not known in full. With the cause \"queue full\": "
+     "fewer points in the session, more retries, or a larger net.core.wmem_default help. With "
+     "\"message too large\": a program was started with arguments that can't be sent, which hides "
+     "it."},
+}};
+
+void AppendText(const AlertField& field, std::string& out) {
+  struct Printer {
+    std::string& out;
+    void operator()(std::monostate) const { out += "<NA>"; }
+    void operator()(bool value) const { out += value ? "true" : "false"; }
+    void operator()(const std::string& value) const { out += value; }
+    void operator()(double value) const { out += std::to_string(value); }
+    void operator()(int64_t value) const { out += std::to_string(value); }
+    void operator()(uint64_t value) const { out += std::to_string(value); }
+  };
+  std::visit(Printer{out}, field.value);
+}
+
+}  // namespace
+
+const BuiltinDef& Describe(Builtin builtin) {
+  return kBuiltins[static_cast<size_t>(builtin)];
+}
+
+std::optional<Builtin> FindBuiltin(std::string_view name) {
+  for (size_t i = 0; i < kBuiltins.size(); ++i) {
+    const std::string_view rule = kBuiltins[i].rule;
+    if (name == rule || name == rule.substr(kPrefix.size())) return static_cast<Builtin>(i);
+  }
+  return std::nullopt;
+}
+
+BuiltinSettings::BuiltinSettings() {
+  enabled_.set();
+  for (size_t i = 0; i < kBuiltinCount; ++i) priorities_[i] = kBuiltins[i].priority;
+}
+
+Alert MakeBuiltinAlert(Builtin builtin, Priority priority, int64_t time_ns,
+                       std::vector<AlertField> fields) {
+  const BuiltinDef& def = Describe(builtin);
+  Alert alert{.rule = std::string(def.rule),
+              .priority = priority,
+              .source = "syscall",
+              .tags = {},
+              .time_ns = time_ns,
+              .message = std::string(def.headline),
+              .fields = {}};
+  for (const std::string_view tag : Split(def.tags, ' ')) alert.tags.emplace_back(tag);
+  alert.message += " |";
+  for (const AlertField& field : fields) {
+    std::string key = field.name;
+    std::ranges::replace(key, '.', '_');
+    alert.message += ' ';
+    alert.message += key;
+    alert.message += '=';
+    AppendText(field, alert.message);
+  }
+  alert.fields.push_back({"evt.time", time_ns});
+  std::ranges::move(fields, std::back_inserter(alert.fields));
+  return alert;
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,73 @@
+// What one connection has lost, added up until it is time to tell: an alert for each lost message
+// would be a flood of our own, and none would be silence.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace gyrfalcon {
+
+enum class LossKind : uint8_t {
+  kDropped,      // the Sentry's drop counter rose
+  kTruncated,    // larger than the receive buffer
+  kUndecodable,  // arrived, and makes no sense
+  kLimit,        // a limit of the state was hit
+  kCount,
+};
+
+struct LossReport {
+  uint64_t counts[static_cast<size_t>(LossKind::kCount)] = {};
+  int64_t since_ns = 0;  // the last message before the first loss
+  int64_t until_ns = 0;  // the message that showed the last one
+  bool exec_too_large = false;
+
+  uint64_t count(LossKind kind) const { return counts[static_cast<size_t>(kind)]; }
+};
+
+// All times are those of the connection's messages. Belongs to one worker.
+class LossLedger {
+ public:
+  static constexpr int64_t kQuietNs = 10'000'000'000;  // between two reports
+
+  void Note(LossKind kind, uint64_t count, int64_t now_ns) {
+    if (count == 0) return;
+    if (!open_) {
+      report_ = {};
+      report_.since_ns = last_good_ns_;
+      open_ = true;
+    }
+    report_.counts[static_cast<size_t>(kind)] += count;
+    report_.until_ns = now_ns;
+    fresh_ |= kind != LossKind::kLimit;
+  }
+  // Whether messages were lost since the last call.
+  bool TakeFresh() { return std::exchange(fresh_, false); }
+  void NoteExecTooLarge() { report_.exec_too_large = true; }
+  void NoteMessage(int64_t now_ns) { last_good_ns_ = now_ns; }
+
+  // The first loss is due at once, later ones when it has been quiet for long enough.
+  std::optional<LossReport> TakeDue(int64_t now_ns) {
+    const bool quiet = !told_ || now_ns - told_at_ns_ >= kQuietNs || now_ns < told_at_ns_;
+    return open_ && quiet ? Take(now_ns) : std::nullopt;
+  }
+  // The connection ends: what is left is told now.
+  std::optional<LossReport> TakeRest() { return open_ ? Take(report_.until_ns) : std::nullopt; }
+
+ private:
+  std::optional<LossReport> Take(int64_t now_ns) {
+    open_ = false;
+    told_ = true;
+    told_at_ns_ = now_ns;
+    return report_;
+  }
+
+  LossReport report_;
+  bool open_ = false;
+  bool told_ = false;
+  bool fresh_ = false;
+  int64_t told_at_ns_ = 0;
+  int64_t last_good_ns_ = 0;
+};
+
+}  // namespace gyrfalcon

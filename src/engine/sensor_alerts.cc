@@ -1,0 +1,61 @@
+#include "engine/sensor_alerts.h"
+
+namespace gyrfalcon {
+namespace {
+
+std::string_view CauseOf(const LossReport& report) {
+  if (report.exec_too_large) return "message too large";
+  if (report.count(LossKind::kDropped) != 0) return "queue full";
+  if (report.count(LossKind::kTruncated) != 0) return "larger than the receive buffer";
+  if (report.count(LossKind::kUndecodable) != 0) return "undecodable";
+  return "limit of the state";
+}
+
+}  // namespace
+
+std::optional<Builtin> BuiltinOf(SignalKind kind) {
+  switch (kind) {
+    case SignalKind::kPathChanged:
+      return Builtin::kPathChanged;
+    case SignalKind::kEventHidden:
+      return Builtin::kEventHidden;
+    case SignalKind::kExecLost:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::vector<AlertField> DescribeSignal(const Signal& signal, std::string_view sandbox) {
+  const Process& process = *signal.process;
+  std::vector<AlertField> fields;
+  fields.push_back({"evt.type", std::string(Describe(signal.syscall).name)});
+  if (signal.kind == SignalKind::kPathChanged) {
+    fields.push_back({"gyrfalcon.path.enter", std::string(signal.before)});
+    fields.push_back({"gyrfalcon.path.exit", std::string(signal.after)});
+  }
+  fields.push_back({"proc.name", std::string(process.name.view())});
+  fields.push_back({"proc.cmdline", std::string(process.CommandLine())});
+  fields.push_back({"proc.exepath", std::string(process.image->exe_path)});
+  fields.push_back({"proc.pid", int64_t{process.tgid}});
+  fields.push_back({"thread.tid", int64_t{signal.tid}});
+  AlertField container{"container.id", {}};
+  if (signal.container != nullptr) container.value = std::string(signal.container->short_id());
+  fields.push_back(std::move(container));
+  fields.push_back({"gyrfalcon.sandbox", std::string(sandbox)});
+  return fields;
+}
+
+std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox) {
+  return {
+      {"gyrfalcon.sandbox", std::string(sandbox)},
+      {"gyrfalcon.lost.cause", std::string(CauseOf(report))},
+      {"gyrfalcon.lost.dropped", report.count(LossKind::kDropped)},
+      {"gyrfalcon.lost.truncated", report.count(LossKind::kTruncated)},
+      {"gyrfalcon.lost.undecodable", report.count(LossKind::kUndecodable)},
+      {"gyrfalcon.lost.limits", report.count(LossKind::kLimit)},
+      {"gyrfalcon.lost.since", report.since_ns},
+      {"gyrfalcon.lost.until", report.until_ns},
+  };
+}
+
+}  // namespace gyrfalcon

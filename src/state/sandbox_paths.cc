@@ -1,0 +1,127 @@
+// What a call's paths really were. gVisor copies the path of a system call from the program's
+// memory at its enter, again at its exit, and a third time to act on it; a second thread can change
+// it in between. What a file descriptor refers to (fd_path) comes from the open file itself.
+#include "state/sandbox.h"
+
+namespace gyrfalcon {
+namespace {
+
+// The text that a second thread could change: enter and exit both have it.
+std::string_view ChangeableText(const Event& event) {
+  return event.has(Slot::kPathname) ? event.text(Slot::kPathname) : event.text(Slot::kAddress);
+}
+
+// The arguments of an exec are gone with the old memory. accept's address is a result.
+bool IsComparable(MessageType type) {
+  return type != MessageType::kExecve && type != MessageType::kAccept;
+}
+
+constexpr std::string_view kDeleted = " (deleted)";
+
+// A path that names a file: no pipe, socket or memfd.
+bool NamesFile(std::string_view told) {
+  return told.starts_with('/') && !told.starts_with("/memfd:");
+}
+
+}  // namespace
+
+void Sandbox::NoteEnterText(Moment& moment) {
+  if (!IsComparable(moment.event.type())) return;
+  Assign(moment.thread->entered_with, Cut(ChangeableText(moment.event)));
+  moment.thread->entered_losses = losses_;
+}
+
+void Sandbox::CheckExitText(Moment& moment) {
+  Thread& thread = *moment.thread;
+  const bool has_enter = thread.last_enter.point == moment.point.point &&
+                         thread.entered_losses == losses_ && IsComparable(moment.event.type());
+  if (!has_enter) return;
+  const std::string_view after = Cut(ChangeableText(moment.event));
+  moment.raced = thread.entered_with != after;
+  thread.last_enter = {};
+  if (!moment.raced) return;
+  counters_.Add(StateCounter::kPathsChanged);
+  moment.sink.OnSignal({.kind = SignalKind::kPathChanged,
+                        .syscall = moment.point.event_type.value_or(EventType{}),
+                        .time_ns = moment.time_ns,
+                        .tid = moment.event.context().thread_id,
+                        .process = moment.process.get(),
+                        .container = moment.container.get(),
+                        .before = thread.entered_with,
+                        .after = after});
+}
+
+void Sandbox::LearnTruePath(Moment& moment) {
+  const Event& event = moment.event;
+  if (event.type() == MessageType::kClose) has_close_ = true;
+  if (!event.has(Slot::kFdPath)) return;
+  tells_true_paths_ = true;
+  // Where closes are not told, a number may have become another file's unseen.
+  if (!has_close_) return;
+  std::string_view told = event.text(Slot::kFdPath);
+  if (!NamesFile(told)) return;
+  // An open's is its directory's; creat has none, and no number either.
+  if (event.type() == MessageType::kOpen && !event.has(Slot::kFd)) return;
+  const Slot slot = event.type() == MessageType::kDup ? Slot::kOldFd : Slot::kFd;
+  Ref<File> file(moment.process->fds->Find(event.number(slot)));
+  if (!file || (file->type != FileType::kFile && file->type != FileType::kDirectory)) return;
+  if (told.ends_with(kDeleted) && told.substr(0, told.size() - kDeleted.size()) == file->name) {
+    told = file->name;
+  }
+  file->true_name = true;
+  const Ref<OpenRecord> record = std::exchange(file->opened, {});
+  if (told == file->name) return;
+  if (file->claimed.empty()) file->claimed = file->name;
+  Assign(file->name, Cut(told));
+  // A program's path has no symbolic links either: /bin/x is run as /usr/bin/x.
+  if (file->for_writing()) RememberWritten(*moment.process, file->name);
+  if (record) TellSecondChance(moment, file, *record);
+}
+
+// Kept only where the truth can still come: a session with fd_path shows it early.
+void Sandbox::KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised) {
+  constexpr uint64_t kEarlyMessages = 10'000;
+  if (!tells_true_paths_ && messages_ > kEarlyMessages) return;
+  if (!MemoryLeft()) return;
+  file.opened = Ref(arena_.New<OpenRecord>());
+  OpenRecord& record = *file.opened;
+  const auto payload = moment.event.payload();
+  record.payload.assign(reinterpret_cast<const char*>(payload.data()), payload.size());
+  record.number = messages_;
+  record.time_ns = moment.time_ns;
+  record.tgid = moment.process->tgid;
+  record.raced = moment.raced;
+  record.raised = raised;
+}
+
+void Sandbox::TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord& record) {
+  counters_.Add(StateCounter::kPathsCorrected);
+  Event event;
+  const auto type = static_cast<uint16_t>(MessageType::kOpen);
+  const bool decoded = Decode(type, std::as_bytes(std::span(record.payload)), event).has_value();
+  if (!decoded) return;  // it was decoded once
+  Ref<Process> process = FindProcessRef(record.tgid);
+  if (!process) process = moment.process;
+  Moment then{.event = event,
+              .point = ResolvePoint(event.type(), event.sysno(), arch_),
+              .time_ns = record.time_ns,
+              .process = process,
+              .container = process->container,
+              .sink = moment.sink,
+              .raced = record.raced};
+  RaisedRules raised = record.raised;
+  Happening happening = Describe(then);
+  happening.number = record.number;
+  happening.has_return = true;
+  happening.return_value = event.return_value();
+  happening.has_fd = true;
+  happening.fd = event.return_value();
+  happening.file = file.get();
+  happening.path = file->name;
+  happening.path_raw = event.text(Slot::kPathname);
+  happening.second_chance = true;
+  happening.raised = &raised;
+  moment.sink.OnHappening(happening);
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,111 @@
+// Raw messages: system calls that have no schematised point, and tripwires beside those that have
+// one. gVisor sends a raw message just before its schematised twin of the same thread; the twin is
+// not sent, and not counted, when one of its strings is not UTF-8.
+#include "state/sandbox.h"
+
+namespace gyrfalcon {
+namespace {
+
+// System calls whose success sentry/ messages tell, and tell better.
+bool IsToldBySentry(const PointRef& point, bool has_sentry_clone) {
+  const std::string_view name = Describe(*point.event_type).name;
+  if (name == "execve" || name == "execveat") return true;
+  return has_sentry_clone &&
+         (name == "clone" || name == "clone3" || name == "fork" || name == "vfork");
+}
+
+}  // namespace
+
+void Sandbox::NoteSchematised(const Moment& moment) {
+  const uint64_t sysno = moment.event.sysno();
+  auto& seen = schematised_[moment.event.is_exit() ? 1 : 0];
+  if (moment.point.point == nullptr || !moment.point.point->is_syscall()) return;
+  if (sysno >= seen.size() || seen.test(sysno)) return;
+  seen.set(sysno);
+  if (!moment.event.is_exit()) JudgeEarlierRaws(sysno, moment.sink);
+}
+
+void Sandbox::JudgeEarlierRaws(uint64_t sysno, HappeningSink& sink) {
+  std::erase_if(unjudged_raws_, [&](const UnjudgedRaw& earlier) {
+    if (earlier.raw.sysno != sysno) return false;
+    TellHidden(earlier.tid, *earlier.process, earlier.raw, sink);
+    return true;
+  });
+}
+
+// Without an enter of its own the raw exit has the call's arguments, not its result's twin; both
+// are judged alike.
+void Sandbox::OnRaw(Moment& moment) {
+  if (!moment.point.event_type) return;
+  const Event& event = moment.event;
+  const uint64_t sysno = event.sysno();
+  Thread& thread = *moment.thread;
+  if (SchematisedPoint(sysno, arch_) == nullptr) {
+    const bool told = event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_);
+    if (event.is_exit() && !told) TellRaw(moment);
+    return;
+  }
+  const auto& seen = schematised_[event.is_exit() ? 1 : 0];
+  PendingRaw raw{.sysno = sysno,
+                 .is_exit = event.is_exit(),
+                 .twin_expected = sysno < seen.size() && seen.test(sysno),
+                 .twin_hidden = event.is_exit() && thread.hidden_enter == sysno,
+                 .time_ns = moment.time_ns,
+                 .losses = losses_,
+                 .event = {}};
+  thread.hidden_enter = kNoSyscall;
+  const bool told = event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_);
+  if (event.is_exit() && !raw.twin_expected && !told) {
+    raw.event = std::make_unique<Event>(event.CopyOfRaw());
+  }
+  thread.pending_raw = std::move(raw);
+}
+
+// `next`: the thread's next message; nullptr when there is none any more.
+void Sandbox::SettleRaw(int32_t tid, Thread& thread, const Event* next, HappeningSink& sink) {
+  if (!thread.pending_raw) return;
+  PendingRaw raw = std::move(*thread.pending_raw);
+  thread.pending_raw.reset();
+  const bool twin_follows = next != nullptr && next->type() != MessageType::kRaw &&
+                            next->sysno() == raw.sysno && next->is_exit() == raw.is_exit;
+  if (twin_follows) return;
+  if (raw.twin_expected) {
+    if (!raw.is_exit) thread.hidden_enter = raw.sysno;
+    // Without a next message the twin may still have been under way.
+    if (next != nullptr && raw.losses == losses_ && !raw.twin_hidden) {
+      TellHidden(tid, *thread.process, raw, sink);
+    }
+    return;
+  }
+  if (!raw.is_exit) {
+    const bool meaningful = next != nullptr && raw.losses == losses_;
+    if (meaningful && unjudged_raws_.size() < limits_.unjudged_raws_max) {
+      unjudged_raws_.push_back({std::move(raw), tid, thread.process});
+    }
+    return;
+  }
+  if (raw.event == nullptr) return;
+  Moment moment{.event = *raw.event,
+                .point = ResolvePoint(MessageType::kRaw, raw.sysno, arch_),
+                .time_ns = raw.time_ns,
+                .thread = &thread,
+                .process = thread.process,
+                .container = thread.process->container,
+                .sink = sink};
+  TellRaw(moment);
+}
+
+void Sandbox::TellHidden(int32_t tid, const Process& process, const PendingRaw& raw,
+                         HappeningSink& sink) {
+  const PointRef point = ResolvePoint(MessageType::kRaw, raw.sysno, arch_);
+  sink.OnSignal({.kind = SignalKind::kEventHidden,
+                 .syscall = point.event_type.value_or(EventType{}),
+                 .time_ns = raw.time_ns,
+                 .tid = tid,
+                 .process = &process,
+                 .container = process.container.get(),
+                 .before = {},
+                 .after = {}});
+}
+
+}  // namespace gyrfalcon
