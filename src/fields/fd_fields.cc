@@ -392,12 +392,13 @@ constexpr FieldDef kRows[] = {
      .type = kText,
      .availability = Availability::kPartial,
      .extract = Origin,
-     .help = "How the process came by the fd: open, socket (socketpair, too), accept, pipe, "
-             "anonymous (eventfd, timerfd and the like), dup, inherited (from its parent), exec (a "
-             "standard fd, first told when a program was started), passed, or unknown. passed: no "
-             "message gave it, though the process and all its fds were told from the container's "
-             "start on; it came through a Unix socket (SCM_RIGHTS) or from a call that was hidden, "
-             "and stays passed through dup and fork. Not in Falco."},
+     .help =
+         "How the process came by the fd: open, socket (socketpair, too), accept, pipe, "
+         "anonymous (eventfd, timerfd and the like), dup, inherited (from its parent), exec (a "
+         "standard fd, first told when a program was started), passed, or unknown. passed: a file "
+         "that no message gave, though the process and all its fds were told from the container's "
+         "start on; it came through a Unix socket (SCM_RIGHTS) or from a call that was hidden, "
+         "and stays passed through dup and fork. Not in Falco."},
     NeverField("fdlist.nums", kText, "fds of poll; gVisor does not send them."),
     NeverField("fdlist.names", kText, "fds of poll; gVisor does not send them."),
     NeverField("fdlist.cips", kText, "fds of poll; gVisor does not send them."),

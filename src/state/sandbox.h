@@ -214,7 +214,7 @@ class Sandbox {
   void OnCloseEnter(Moment& moment);
   void OnClose(Moment& moment);
   void SettleClose(Moment& moment);
-  FdOrigin OriginOfUntold(const Process& process, int64_t fd) const;
+  FdOrigin OriginOfUntold(const Process& process, int64_t fd, const File& file) const;
   void RememberWritten(const Process& process, std::string_view path);
   bool WasWritten(const Process& process, std::string_view path) const;
   void OnFdUse(Moment& moment);

@@ -91,8 +91,10 @@ void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_
   }
 }
 
-// A descriptor that no message gave. Those of a container's start are not told either.
-FdOrigin Sandbox::OriginOfUntold(const Process& process, int64_t fd) const {
+// Of a descriptor that no message gave. Those of a container's start are not told either, nor are
+// all calls that make something else than a file.
+FdOrigin Sandbox::OriginOfUntold(const Process& process, int64_t fd, const File& file) const {
+  if (file.type != FileType::kFile && file.type != FileType::kDirectory) return FdOrigin::kUnknown;
   const FdTable& fds = *process.fds;
   const bool would_know = fds.whole && fds.losses == losses_ && has_open_ && has_close_;
   return would_know && fd > STDERR_FILENO ? FdOrigin::kPassed : FdOrigin::kUnknown;
@@ -115,8 +117,9 @@ Ref<File> Sandbox::FileFromPath(std::string_view path) {
 File* Sandbox::KnownFile(Moment& moment, int64_t fd) {
   File* file = moment.process->fds->Find(fd);
   if (file != nullptr || !moment.event.has(Slot::kFdPath) || fd < 0) return file;
-  SetFd(*moment.process, fd, FileFromPath(moment.event.text(Slot::kFdPath)), false,
-        OriginOfUntold(*moment.process, fd));
+  Ref<File> untold = FileFromPath(moment.event.text(Slot::kFdPath));
+  const FdOrigin origin = OriginOfUntold(*moment.process, fd, *untold);
+  SetFd(*moment.process, fd, std::move(untold), false, origin);
   return moment.process->fds->Find(fd);
 }
 
@@ -301,8 +304,7 @@ void Sandbox::OnConnect(Moment& moment) {
   const int64_t fd = event.number(Slot::kFd);
   File* file = KnownFile(moment, fd);
   if (file == nullptr && fd >= 0) {
-    SetFd(*moment.process, fd, NewFile(FileType::kUnknown), false,
-          OriginOfUntold(*moment.process, fd));
+    SetFd(*moment.process, fd, NewFile(FileType::kUnknown), false, FdOrigin::kUnknown);
     file = moment.process->fds->Find(fd);
   }
   bool name_changed = false;

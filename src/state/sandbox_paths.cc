@@ -81,7 +81,9 @@ void Sandbox::LearnTruePath(Moment& moment) {
   Ref<File> file(moment.process->fds->Find(fd));
   if (!file) return;
   if (IsAnotherFile(*file, told)) {
-    SetFd(*moment.process, fd, FileFromPath(told), false, OriginOfUntold(*moment.process, fd));
+    Ref<File> untold = FileFromPath(told);
+    const FdOrigin origin = OriginOfUntold(*moment.process, fd, *untold);
+    SetFd(*moment.process, fd, std::move(untold), false, origin);
     return;
   }
   if (!IsPath(file->type) || !NamesFile(told)) return;
