@@ -89,7 +89,7 @@ TEST(SignalFields, TellMappedFiles) {
 }
 
 TEST(SignalFields, TellTheProtectionOfMmap) {
-  const Lines lines = Show(Attack("old/mmap-exec"), "evt.type = mmap and gyrfalcon.map.exec = true",
+  const Lines lines = Show(Attack("new/mmap-exec"), "evt.type = mmap and gyrfalcon.map.exec = true",
                            "%gyrfalcon.map.path %gyrfalcon.map.prot");
   EXPECT_TRUE(lines.contains("/tmp/plugin.bin PROT_READ|PROT_EXEC"))
       << ::testing::PrintToString(lines);
