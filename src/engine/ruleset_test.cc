@@ -42,6 +42,8 @@ constexpr const char* kAccounts = "Account or privilege file written";
 constexpr const char* kAgentSettings = "Agent settings or git hook written";
 constexpr const char* kEscape = "Escape attempt by a host interface";
 constexpr const char* kMiner = "Coin miner run";
+constexpr const char* kNewCode = "New code mapped";
+constexpr const char* kPassedFile = "Sensitive file used through a passed descriptor";
 
 constexpr int kOnNew = 1;
 constexpr int kOnOld = 2;
@@ -86,6 +88,13 @@ const std::vector<Recording>& Recordings() {
         {kAgentSettings, 2},
         {kEscape, 1},
         {kBinaryWritten, 1}}},
+      {"attacks/ld-so", {{kNewCode, 1, kOnNew}}},
+      {"attacks/ld-so-benign", {}},
+      {"attacks/mmap-exec", {{kNewCode, 1, kOnNew}}},
+      {"attacks/mmap-exec-benign", {}},
+      {"attacks/scm-rights", {{kPassedFile, 1}, {kSensitiveRead, 1}}},
+      {"attacks/scm-rights-benign", {}},
+      {"attacks/scm-rights.strict", {{kPassedFile, 1}, {kSensitiveRead, 1}}},
       {"write-etc",
        {{kSshKeys, 1},
         {kSchedule, 2},
@@ -119,12 +128,16 @@ const std::map<std::string, std::vector<const char*>>& NearMisses() {
       {kAgentSettings, {"benign"}},                     // pre-commit.sample
       {kEscape, {"benign"}},                            // a server's own unix socket
       {kMiner, {"benign", "drift"}},                    // a program called miner, without a pool
+      {kNewCode, {"attacks/ld-so-benign", "attacks/mmap-exec-benign"}},  // bash of the image
+      {kPassedFile, {"attacks/scm-rights-benign", "credentials"}},       // passwd; opened itself
   };
   return near_misses;
 }
 
+// "attacks/NAME" lies in attacks/RUNSC/NAME.
 std::string PathOf(const std::string& runsc, const std::string& name) {
-  return kCaptures / runsc / (name + ".trace");
+  const std::filesystem::path path(name);
+  return kCaptures / path.parent_path() / runsc / (path.filename().string() + ".trace");
 }
 
 struct Case {
@@ -146,7 +159,7 @@ std::vector<Case> AllCases() {
 
 std::string NameOfCase(const ::testing::TestParamInfo<Case>& info) {
   std::string name = info.param.runsc + "_" + info.param.recording->name;
-  std::ranges::replace(name, '-', '_');
+  std::ranges::replace_if(name, [](char c) { return c == '-' || c == '/' || c == '.'; }, '_');
   return name;
 }
 

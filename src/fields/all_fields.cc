@@ -9,7 +9,8 @@ namespace {
 std::vector<FieldDef> Merge() {
   std::vector<FieldDef> rows;
   for (const std::span<const FieldDef> part :
-       {EventFields(), ProcessFields(), FdFields(), ContainerFields(), UserFields(), PathFields()}) {
+       {EventFields(), ProcessFields(), FdFields(), ContainerFields(), UserFields(), PathFields(),
+        ExeFields(), MapFields(), PipeFields()}) {
     rows.insert(rows.end(), part.begin(), part.end());
   }
   std::ranges::sort(rows, {}, &FieldDef::name);

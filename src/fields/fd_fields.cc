@@ -48,6 +48,10 @@ Value Name(const BoundField&, const Happening& h, Scratch&) {
   return h.has_fd ? Value::Text(NameOf(h)) : Value();
 }
 
+Value Origin(const BoundField&, const Happening& h, Scratch&) {
+  return h.has_fd && h.fd >= 0 ? Value::Text(gyrfalcon::Name(h.fd_origin)) : Value();
+}
+
 bool NamesPath(const Happening& h) {
   if (h.file == nullptr) return IsOpen(h);
   return h.file->type == FileType::kFile || h.file->type == FileType::kDirectory;
@@ -384,6 +388,17 @@ constexpr FieldDef kRows[] = {
                "Target of rename, link, mount: gVisor sends no path for them."),
     NeverField("fs.path.targetraw", kText,
                "Target of rename, link, mount: gVisor sends no path for them."),
+    {.name = "gyrfalcon.fd.origin",
+     .type = kText,
+     .availability = Availability::kPartial,
+     .extract = Origin,
+     .help =
+         "How the process came by the fd: open, socket (socketpair, too), accept, pipe, "
+         "anonymous (eventfd, timerfd and the like), dup, inherited (from its parent), exec (a "
+         "standard fd, first told when a program was started), passed, or unknown. passed: a file "
+         "that no message gave, though the process and all its fds were told from the container's "
+         "start on; it came through a Unix socket (SCM_RIGHTS) or from a call that was hidden, "
+         "and stays passed through dup and fork. Not in Falco."},
     NeverField("fdlist.nums", kText, "fds of poll; gVisor does not send them."),
     NeverField("fdlist.names", kText, "fds of poll; gVisor does not send them."),
     NeverField("fdlist.cips", kText, "fds of poll; gVisor does not send them."),

@@ -437,5 +437,76 @@ TEST(FlagNames, AreJoinedInFalcosOrder) {
   EXPECT_EQ(out, "PTRACE_ATTACH");
 }
 
+Message ExecOf(std::string_view path, bool upper, bool lower) {
+  return Message()
+      .Nested(1, Message().Number(1, 5).Number(2, 1).Text(6, "c1"))
+      .Text(2, path)
+      .Text(3, "x")
+      .Number(5, 0100755)
+      .Number(9, upper ? 1 : 0)
+      .Number(15, lower ? 1 : 0);
+}
+
+TEST_F(FieldsTest, AnExecShowsWhetherItsFileIsTheImages) {
+  constexpr auto kExec = MessageType::kSentryExec;
+  Start(1, {"sh"});
+  const auto drift = [&](bool upper, bool lower) {
+    return Ask("gyrfalcon.exe.drift", {}, kExec, ExecOf("/x", upper, lower)) + " " +
+           Ask("gyrfalcon.exe.from_image", {}, kExec, ExecOf("/x", upper, lower));
+  };
+  EXPECT_EQ(drift(false, false), "unknown <NA>") << "nothing has shown that layers are told";
+  EXPECT_EQ(drift(true, false), "added false");
+  EXPECT_EQ(drift(true, true), "modified false");
+  EXPECT_EQ(drift(false, true), "none true");
+  EXPECT_EQ(drift(false, false), "unknown false") << "on a mount of its own";
+  EXPECT_EQ(Ask("gyrfalcon.exe.drift", {}, kExec, ExecOf("/memfd:x (deleted)", false, false)),
+            "added");
+}
+
+TEST_F(FieldsTest, AnExecShowsHashesOnlyWhenTheyAreWhole) {
+  constexpr auto kExec = MessageType::kSentryExec;
+  Start(1, {"sh"});
+  const Message message =
+      ExecOf("/x", false, true).Text(8, std::string(32, '\x0f')).Text(16, "short");
+  EXPECT_EQ(Ask("gyrfalcon.exe.sha1", {}, kExec, message), "<NA>");
+  std::string expected;
+  for (int i = 0; i < 32; ++i) expected += "0f";
+  EXPECT_EQ(Ask("gyrfalcon.exe.sha256", {}, kExec, message), expected);
+  EXPECT_EQ(Ask("gyrfalcon.exe.size", {}, kExec, message), "<NA>");
+  EXPECT_EQ(Ask("gyrfalcon.exe.mode", {}, kExec, message), "100755");
+}
+
+TEST_F(FieldsTest, AnExecShowsWhoIsAtTheOtherEndOfItsPipes) {
+  constexpr auto kExec = MessageType::kSentryExec;
+  Start(1, {"sh", "-c", "x"});
+  const Message peer = Message().Nested(1, Message().Number(2, 1).Number(4, 1));
+  const Message stranger = Message().Nested(1, Message().Number(4, 77).Text(9, "curl"));
+  const Message message = ExecOf("/x", false, true).Nested(21, stranger).Nested(22, peer);
+  EXPECT_EQ(Ask("gyrfalcon.pipe.in.name", {}, kExec, message), "curl");
+  EXPECT_EQ(Ask("gyrfalcon.pipe.in.pid", {}, kExec, message), "77");
+  EXPECT_EQ(Ask("gyrfalcon.pipe.in.cmdline", {}, kExec, message), "<NA>");
+  EXPECT_EQ(Ask("gyrfalcon.pipe.out.pid", {}, kExec, message), "1");
+  EXPECT_EQ(Ask("gyrfalcon.pipe.out.name", {}, kExec, ExecOf("/x", false, true)), "<NA>")
+      << "gone with the next program";
+}
+
+TEST_F(FieldsTest, AListenShowsASocketThatWasNotSeenBefore) {
+  Start(1, {"sh"});
+  const Message message = Message()
+                              .Nested(1, Context(1))
+                              .Nested(2, Message())
+                              .Number(3, 50)
+                              .Number(4, 3)
+                              .Text(5, "socket:[1]")
+                              .Number(6, 128)
+                              .Text(7, std::string("\x02\x00\x1f\x90\x7f\x00\x00\x01", 8))
+                              .Number(8, 2)
+                              .Number(9, 1);
+  EXPECT_EQ(Ask("evt.arg.backlog", {}, MessageType::kListen, message), "128");
+  EXPECT_EQ(Ask("fd.name", {}, MessageType::kListen, message), "127.0.0.1:8080");
+  EXPECT_EQ(Ask("fd.l4proto", {}, MessageType::kListen, message), "tcp");
+  EXPECT_EQ(Ask("fd.type", {}, MessageType::kListen, message), "ipv4");
+}
+
 }  // namespace
 }  // namespace gyrfalcon

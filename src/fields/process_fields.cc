@@ -504,9 +504,6 @@ constexpr FieldDef kRows[] = {
         "Whether the process belongs to a `docker exec`, `kubectl exec` or `runsc exec`. Not in "
         "Falco."),
     OwnField(
-        "gyrfalcon.exe.written", kBool, ImageFlag<&Image::written_before>,
-        "Whether the program's file was opened for writing in the sandbox before. Not in Falco."),
-    OwnField(
         "gyrfalcon.proc.previous_name", kText,
         [](const BoundField&, const Happening& h, Scratch&) {
           const TaskName& name = h.process->previous_name;

@@ -45,5 +45,8 @@ std::span<const FieldDef> FdFields();         // fd.*, fs.path.*
 std::span<const FieldDef> ContainerFields();  // container.*, k8s.*
 std::span<const FieldDef> UserFields();       // user.*, group.*
 std::span<const FieldDef> PathFields();       // gyrfalcon.path.*
+std::span<const FieldDef> ExeFields();        // gyrfalcon.exe.*
+std::span<const FieldDef> MapFields();        // gyrfalcon.map.*
+std::span<const FieldDef> PipeFields();       // gyrfalcon.pipe.*
 
 }  // namespace gyrfalcon

@@ -323,6 +323,18 @@ FdInfo DecodeFdInfo(std::string_view bytes) noexcept {
   return info;
 }
 
+Context DecodePipeProcInfo(std::string_view bytes) noexcept {
+  Context context;
+  Walk(bytes, [&context](uint32_t tag, pbf_reader& reader) {
+    if (tag == 1) {
+      ReadContext(AsText(reader.get_view()), context);
+    } else {
+      reader.skip();
+    }
+  });
+  return context;
+}
+
 int64_t DecodeTimespecNs(std::string_view bytes) noexcept {
   uint64_t seconds = 0;
   uint64_t nanoseconds = 0;

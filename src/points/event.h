@@ -177,6 +177,8 @@ std::expected<void, DecodeError> Decode(uint16_t type, std::span<const std::byte
 // The nested messages that Decode left as bytes. It has validated them, so these can't fail; given
 // anything else they return what they understood.
 FdInfo DecodeFdInfo(std::string_view bytes) noexcept;
+// The thread at the other end of a pipe (PipeProcInfo of sentry/execve).
+Context DecodePipeProcInfo(std::string_view bytes) noexcept;
 int64_t DecodeTimespecNs(std::string_view bytes) noexcept;
 
 struct Rlimit {

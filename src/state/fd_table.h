@@ -96,24 +96,54 @@ struct File : ArenaObject<File> {
   bool is_ip_socket() const { return type == FileType::kIpv4 || type == FileType::kIpv6; }
 };
 
+// How a process came by a descriptor.
+enum class FdOrigin : uint8_t {
+  kUnknown,
+  kOpen,
+  kSocket,  // socket, socketpair
+  kAccept,
+  kPipe,
+  kAnonymous,  // eventfd, signalfd, timerfd, inotify, epoll, memfd
+  kDup,
+  kInherited,  // from the process that made it
+  kExec,       // standard input, output or error, first told when a program was started
+  // No message gave it, though every one that could was told: it came through a Unix socket
+  // (SCM_RIGHTS), or from a call that was hidden. Stays so through dup and fork.
+  kPassed,
+  kCount,
+};
+std::string_view Name(FdOrigin origin);
+
 // Sorted by number. fork copies it; processes made with CLONE_FILES share one.
 class FdTable : public ArenaObject<FdTable> {
  public:
   explicit FdTable(Arena& owner) : ArenaObject(owner), entries_(owner.resource()) {}
   FdTable(Arena& owner, const FdTable& other)
-      : ArenaObject(owner), entries_(other.entries_, owner.resource()) {}
+      : ArenaObject(owner),
+        whole(other.whole),
+        losses(other.losses),
+        entries_(other.entries_, owner.resource()) {}
+
+  // A child's: the same files, inherited.
+  static Ref<FdTable> ForChild(Arena& arena, const FdTable& parent);
 
   File* Find(int64_t fd) const;
+  FdOrigin OriginOf(int64_t fd) const;
   // False when the table is full; the fd is then not remembered.
-  bool Set(int64_t fd, Ref<File> file, bool close_on_exec, size_t fds_max);
+  bool Set(int64_t fd, Ref<File> file, bool close_on_exec, FdOrigin origin, size_t fds_max);
   void Remove(int64_t fd);
   void SetCloseOnExec(int64_t fd, bool close_on_exec);
   void DropCloseOnExec();
   size_t size() const { return entries_.size(); }
 
+  // It is known from the start of its container on, and nothing of it was refused.
+  bool whole = false;
+  uint32_t losses = 0;  // what the sandbox's count of losses was at that start
+
   struct Entry {
     int32_t fd;
     bool close_on_exec;
+    FdOrigin origin;
     Ref<File> file;
   };
   const std::pmr::vector<Entry>& entries() const { return entries_; }

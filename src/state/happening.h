@@ -30,6 +30,7 @@ struct Happening {
   bool has_fd = false;         // the event works on a file descriptor
   int64_t fd = -1;             // the new one where the event makes one; -1 when that failed
   const File* file = nullptr;  // what fd refers to; nullptr when not known
+  FdOrigin fd_origin = FdOrigin::kUnknown;
   // For opens: absolute path and path as passed, also when the open failed.
   std::string_view path;
   std::string_view path_raw;

@@ -11,6 +11,7 @@
 #include "base/ref.h"
 #include "points/event.h"
 #include "state/arena.h"
+#include "state/drift.h"
 #include "state/fd_table.h"
 #include "state/text_vector.h"
 
@@ -28,6 +29,7 @@ struct Container : ArenaObject<Container> {
   std::pmr::string id;
   int64_t start_time_ns = 0;  // 0: container/start was not seen
   int32_t init_tgid = 0;      // 0: not known
+  bool overlay_seen = false;  // some file of it was told to be in the overlay's lower layer
   // The names that its own files give to users and groups; nullptr: not known (yet).
   std::shared_ptr<const UserTable> users;
 };
@@ -54,6 +56,14 @@ struct Image : ArenaObject<Image> {
   uint64_t inode = 0;
   int64_t change_time_ns = 0;
   int64_t exec_time_ns = 0;
+  uint64_t size = 0;   // of the binary, bytes; 0: not known
+  uint64_t links = 0;  // its hard links; 0: not known
+  // Of the binary's content, where the session asks for them.
+  std::array<uint8_t, 32> sha256{};
+  std::array<uint8_t, 20> sha1{};
+  bool has_sha256 = false;
+  bool has_sha1 = false;
+  FromImage from_image = FromImage::kUnknown;
   bool has_binary_info = false;  // mode … change_time_ns and the overlay flags are known
   bool in_upper_layer = false;
   bool in_lower_layer = false;
@@ -64,6 +74,10 @@ struct Image : ArenaObject<Image> {
   // The exec was concluded, not told: from syscall/execve/exit, or a process first seen without
   // one.
   bool synthetic = false;
+
+  FileLayers layers() const {
+    return {.upper = in_upper_layer, .lower = in_lower_layer, .memfd = in_memfd};
+  }
 };
 
 // A task's name: at most 15 bytes, as the kernel cuts it.
@@ -76,6 +90,22 @@ class TaskName {
  private:
   std::array<char, 15> bytes_{};
   uint8_t size_ = 0;
+};
+
+// Who is at the other end of a pipe that a program was started with, as it was at that moment.
+struct PipePeer {
+  int32_t tgid = 0;  // 0: no pipe, or not told
+  TaskName name;
+  TaskName started_as;  // with `image`; empty: not known
+  Ref<Image> image;     // empty: the process was not known
+};
+
+// Holds no process: two ends of a pipe would hold each other.
+struct PipePeers : ArenaObject<PipePeers> {
+  explicit PipePeers(Arena& owner) : ArenaObject(owner) {}
+
+  PipePeer input;   // writes to standard input
+  PipePeer output;  // reads standard output
 };
 
 struct Process : ArenaObject<Process> {
@@ -97,6 +127,7 @@ struct Process : ArenaObject<Process> {
   Ref<Process> parent;  // the process that made it; outlives its own exit while children live
   Ref<Container> container;
   Ref<Image> image;        // always set
+  Ref<PipePeers> pipes;    // empty: started without pipes, or not told
   Ref<FdTable> fds;        // always set; shared with a process made with CLONE_FILES
   TaskName name;           // now: prctl(PR_SET_NAME) changes it
   TaskName started_as;     // at its exec; empty: no exec was seen

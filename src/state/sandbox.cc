@@ -18,7 +18,7 @@ const Sandbox::HandlerRow Sandbox::kHandlers[] = {
     {MessageType::kSentryTaskExit, &Sandbox::OnTaskExit, nullptr},
     {MessageType::kRaw, &Sandbox::OnRaw, &Sandbox::OnRaw},
     {MessageType::kOpen, nullptr, &Sandbox::OnOpen},
-    {MessageType::kClose, nullptr, &Sandbox::OnClose},
+    {MessageType::kClose, &Sandbox::OnCloseEnter, &Sandbox::OnClose},
     {MessageType::kRead, nullptr, &Sandbox::OnFdUse},
     {MessageType::kConnect, nullptr, &Sandbox::OnConnect},
     {MessageType::kExecve, &Sandbox::OnExecve, &Sandbox::OnExecve},
@@ -45,7 +45,7 @@ const Sandbox::HandlerRow Sandbox::kHandlers[] = {
     {MessageType::kInotifyRmWatch, nullptr, &Sandbox::OnFdUse},
     {MessageType::kSocketPair, nullptr, &Sandbox::OnSocketPair},
     {MessageType::kWrite, nullptr, &Sandbox::OnFdUse},
-    {MessageType::kSentryMmap, &Sandbox::Tell, nullptr},
+    {MessageType::kSentryMmap, &Sandbox::OnSentryMmap, nullptr},
     {MessageType::kMmap, nullptr, &Sandbox::OnFdUse},
     {MessageType::kListen, nullptr, &Sandbox::OnListen},
     {MessageType::kPtrace, nullptr, &Sandbox::TellReturn},
@@ -105,6 +105,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   SettleRaw(context.thread_id, *moment.thread, &event, sink);
   NoteSchematised(moment);
   SettlePendingExec(moment);
+  SettleClose(moment);
   if (std::exchange(exec_lost_, false)) {
     sink.OnSignal({.kind = SignalKind::kExecLost,
                    .syscall = *FindEventType("execve"),
@@ -123,12 +124,13 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
 
 void Sandbox::BeginConnection() {
   has_sentry_exec_ = has_sentry_clone_ = has_task_exit_ = false;
-  has_close_ = tells_true_paths_ = false;
+  has_close_ = has_open_ = tells_true_paths_ = false;
   for (auto& seen : schematised_) seen.reset();
   unjudged_raws_.clear();
   for (auto& [tid, thread] : threads_) {
     thread.last_enter = {};
     thread.pending_raw.reset();
+    thread.closing.reset();
   }
 }
 
@@ -230,7 +232,8 @@ Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context) {
     process.image = parent->image;
     process.name = parent->name;
     process.started_as = parent->started_as;
-    process.fds = Ref(arena_.New<FdTable>(*parent->fds));
+    process.fds = FdTable::ForChild(arena_, *parent->fds);
+    process.fds->whole = false;  // of some time after the fork
   }
   process.owes_synthetic_exec = !looks_forked;
   if (parent) SetParent(process, std::move(parent));
@@ -436,12 +439,17 @@ void Sandbox::TellReturn(Moment& moment) {
 }
 
 void Sandbox::TellFd(Moment& moment, int64_t fd, const File* file) {
+  TellFd(moment, fd, file, moment.process->fds->OriginOf(fd));
+}
+
+void Sandbox::TellFd(Moment& moment, int64_t fd, const File* file, FdOrigin origin) {
   Happening happening = Describe(moment);
   happening.has_return = true;
   happening.return_value = moment.event.return_value();
   happening.has_fd = true;
   happening.fd = fd;
   happening.file = file;
+  happening.fd_origin = origin;
   moment.sink.OnHappening(happening);
 }
 

@@ -87,6 +87,17 @@ class Sandbox {
     std::unique_ptr<Event> event;  // an exit that is told itself if no twin follows
   };
 
+  // A close whose enter was told: its number is free from then on. Where the exit does not follow
+  // (a session with enters only), the thread's next message makes it the event.
+  struct PendingClose {
+    int64_t fd = -1;
+    Ref<File> file;
+    FdOrigin origin{};
+    EventType type{};
+    uint64_t number = 0;
+    int64_t time_ns = 0;
+  };
+
   static constexpr uint64_t kNoSyscall = ~uint64_t{0};
 
   // A raw enter without a twin, while it was not known whether this session has the twin.
@@ -110,6 +121,7 @@ class Sandbox {
     bool clone_told = false;          // sentry/clone was made a happening: the exit of it is none
     std::pmr::string last_exec_path;  // of the last syscall/execve*/enter
     std::unique_ptr<PendingExec> pending_exec;
+    std::optional<PendingClose> closing;
   };
 
   // The message at hand.
@@ -152,6 +164,7 @@ class Sandbox {
   void Tell(Moment& moment);
   void TellReturn(Moment& moment);
   void TellFd(Moment& moment, int64_t fd, const File* file);
+  void TellFd(Moment& moment, int64_t fd, const File* file, FdOrigin origin);
   void TellSyntheticExec(Moment& moment);
 
   // sandbox_raw.cc
@@ -190,11 +203,18 @@ class Sandbox {
   void DropFdsAtExec(Process& process);
   void TakeLeadersPlace(Moment& moment);
   void FillStandardFds(const Event& event, Process& process);
+  void FillBinaryInfo(const Event& event, const Process& process, Image& image);
+  Ref<PipePeers> PeersOf(const Event& event);
+  PipePeer PeerOf(std::string_view pipe_proc_info) const;
+  void OnSentryMmap(Moment& moment);
 
   // sandbox_files.cc
   void TellRaw(Moment& moment);
   void OnOpen(Moment& moment);
+  void OnCloseEnter(Moment& moment);
   void OnClose(Moment& moment);
+  void SettleClose(Moment& moment);
+  FdOrigin OriginOfUntold(const Process& process, int64_t fd, const File& file) const;
   void RememberWritten(const Process& process, std::string_view path);
   bool WasWritten(const Process& process, std::string_view path) const;
   void OnFdUse(Moment& moment);
@@ -208,7 +228,7 @@ class Sandbox {
   void OnFcntl(Moment& moment);
   void OnPipe(Moment& moment);
   void OnAnonymousFd(Moment& moment);
-  void SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec);
+  void SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec, FdOrigin origin);
   void CopyFd(Moment& moment, int64_t from, int64_t to, bool close_on_exec);
   File* KnownFile(Moment& moment, int64_t fd);
   Ref<File> NewFile(FileType type) { return Ref(arena_.New<File>(type)); }
@@ -247,6 +267,7 @@ class Sandbox {
   uint32_t losses_ = 0;            // how often messages of this connection were lost
   bool tells_true_paths_ = false;  // this connection's session has fd_path somewhere
   bool has_close_ = false;
+  bool has_open_ = false;
   // Syscall numbers whose schematised enter ([0]) or exit ([1]) this connection has sent.
   std::array<std::bitset<512>, 2> schematised_;
   std::vector<UnjudgedRaw> unjudged_raws_;

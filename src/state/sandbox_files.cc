@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "state/sandbox.h"
@@ -77,11 +78,26 @@ void AppendEndpoint(const std::optional<Endpoint>& end, FileType type, std::stri
 
 }  // namespace
 
-void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec) {
-  if (!MemoryLeft()) return;
-  if (!process.fds->Set(fd, std::move(file), close_on_exec, limits_.fds_per_process_max)) {
-    counters_.Add(StateCounter::kFdsRefused);
+void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec,
+                    FdOrigin origin) {
+  FdTable& fds = *process.fds;
+  if (!MemoryLeft()) {
+    fds.whole = false;
+    return;
   }
+  if (!fds.Set(fd, std::move(file), close_on_exec, origin, limits_.fds_per_process_max)) {
+    counters_.Add(StateCounter::kFdsRefused);
+    fds.whole = false;
+  }
+}
+
+// Of a descriptor that no message gave. Those of a container's start are not told either, nor are
+// all calls that make something else than a file.
+FdOrigin Sandbox::OriginOfUntold(const Process& process, int64_t fd, const File& file) const {
+  if (file.type != FileType::kFile && file.type != FileType::kDirectory) return FdOrigin::kUnknown;
+  const FdTable& fds = *process.fds;
+  const bool would_know = fds.whole && fds.losses == losses_ && has_open_ && has_close_;
+  return would_know && fd > STDERR_FILENO ? FdOrigin::kPassed : FdOrigin::kUnknown;
 }
 
 Ref<File> Sandbox::FileFromPath(std::string_view path) {
@@ -101,7 +117,9 @@ Ref<File> Sandbox::FileFromPath(std::string_view path) {
 File* Sandbox::KnownFile(Moment& moment, int64_t fd) {
   File* file = moment.process->fds->Find(fd);
   if (file != nullptr || !moment.event.has(Slot::kFdPath) || fd < 0) return file;
-  SetFd(*moment.process, fd, FileFromPath(moment.event.text(Slot::kFdPath)), false);
+  Ref<File> untold = FileFromPath(moment.event.text(Slot::kFdPath));
+  const FdOrigin origin = OriginOfUntold(*moment.process, fd, *untold);
+  SetFd(*moment.process, fd, std::move(untold), false, origin);
   return moment.process->fds->Find(fd);
 }
 
@@ -158,9 +176,10 @@ void Sandbox::OnOpen(Moment& moment) {
     Assign(file->name, Cut(path_));
     file->raced = moment.raced;
     Assign(file->name_raw, Cut(raw));
-    SetFd(process, result, file, (flags & O_CLOEXEC) != 0);
+    SetFd(process, result, file, (flags & O_CLOEXEC) != 0, FdOrigin::kOpen);
     if (file->for_writing()) RememberWritten(process, path_);
   }
+  has_open_ = true;
   RaisedRules raised;
   Happening happening = Describe(moment);
   happening.has_return = true;
@@ -168,6 +187,7 @@ void Sandbox::OnOpen(Moment& moment) {
   happening.has_fd = true;
   happening.fd = result >= 0 ? result : -1;
   happening.file = file.get();
+  happening.fd_origin = file ? FdOrigin::kOpen : FdOrigin::kUnknown;
   happening.path = path_;
   happening.path_raw = raw;
   happening.raised = &raised;
@@ -175,11 +195,53 @@ void Sandbox::OnOpen(Moment& moment) {
   if (file) KeepOpenRecord(moment, *file, raised);
 }
 
+// Linux frees the number before the call returns, also when it reports an error: another thread may
+// have it anew before this one's exit is told.
+void Sandbox::OnCloseEnter(Moment& moment) {
+  const int64_t fd = moment.event.number(Slot::kFd);
+  FdTable& fds = *moment.process->fds;
+  Ref<File> file(KnownFile(moment, fd));
+  moment.thread->closing = PendingClose{.fd = fd,
+                                        .file = std::move(file),
+                                        .origin = fds.OriginOf(fd),
+                                        .type = moment.point.event_type.value_or(EventType{}),
+                                        .number = messages_,
+                                        .time_ns = moment.time_ns};
+  fds.Remove(fd);
+}
+
 void Sandbox::OnClose(Moment& moment) {
   const int64_t fd = moment.event.number(Slot::kFd);
+  const auto closing = std::exchange(moment.thread->closing, std::nullopt);
+  if (closing && closing->fd == fd) {
+    TellFd(moment, fd, closing->file.get(), closing->origin);
+    return;
+  }
   TellFd(moment, fd, moment.process->fds->Find(fd));
-  // Linux frees the number also when close reports an error, but for a number that was never open.
+  // A number that was never open stays what it was.
   if (moment.event.error_number() != EBADF) moment.process->fds->Remove(fd);
+}
+
+void Sandbox::SettleClose(Moment& moment) {
+  if (!moment.thread->closing) return;
+  if (moment.event.type() == MessageType::kClose && moment.event.is_exit()) return;
+  // The close's own tripwire comes before its exit.
+  if (moment.event.type() == MessageType::kRaw && moment.point.event_type &&
+      moment.point.event_type->index == moment.thread->closing->type.index) {
+    return;
+  }
+  const PendingClose closing = *std::exchange(moment.thread->closing, std::nullopt);
+  Happening happening = Describe(moment);
+  happening.type = closing.type;
+  happening.number = closing.number;
+  happening.time_ns = closing.time_ns;
+  happening.event = nullptr;
+  happening.point = nullptr;
+  happening.has_fd = true;
+  happening.fd = closing.fd;
+  happening.file = closing.file.get();
+  happening.fd_origin = closing.origin;
+  moment.sink.OnHappening(happening);
 }
 
 void Sandbox::OnSocket(Moment& moment) {
@@ -191,7 +253,7 @@ void Sandbox::OnSocket(Moment& moment) {
     const int64_t type = event.number(Slot::kType);
     file = NewFile(SocketType(domain));
     file->transport = SocketTransport(domain, type, event.number(Slot::kProtocol));
-    SetFd(*moment.process, fd, file, (type & SOCK_CLOEXEC) != 0);
+    SetFd(*moment.process, fd, file, (type & SOCK_CLOEXEC) != 0, FdOrigin::kSocket);
   }
   TellFd(moment, fd >= 0 ? fd : -1, file.get());
 }
@@ -203,7 +265,7 @@ void Sandbox::OnSocketPair(Moment& moment) {
     for (const Slot slot : {Slot::kSocket1, Slot::kSocket2}) {
       Ref<File> file = NewFile(FileType::kUnix);
       file->connected = true;
-      SetFd(*moment.process, event.number(slot), std::move(file), close_on_exec);
+      SetFd(*moment.process, event.number(slot), std::move(file), close_on_exec, FdOrigin::kSocket);
     }
   }
   TellReturn(moment);
@@ -242,7 +304,7 @@ void Sandbox::OnConnect(Moment& moment) {
   const int64_t fd = event.number(Slot::kFd);
   File* file = KnownFile(moment, fd);
   if (file == nullptr && fd >= 0) {
-    SetFd(*moment.process, fd, NewFile(FileType::kUnknown), false);
+    SetFd(*moment.process, fd, NewFile(FileType::kUnknown), false, FdOrigin::kUnknown);
     file = moment.process->fds->Find(fd);
   }
   bool name_changed = false;
@@ -261,6 +323,7 @@ void Sandbox::OnConnect(Moment& moment) {
   happening.has_fd = true;
   happening.fd = fd;
   happening.file = file;
+  happening.fd_origin = moment.process->fds->OriginOf(fd);
   happening.name_changed = name_changed;
   moment.sink.OnHappening(happening);
 }
@@ -282,6 +345,10 @@ void Sandbox::OnListen(Moment& moment) {
   if (file != nullptr && moment.event.error_number() == 0) {
     file->role = SocketRole::kServer;
     file->listening = true;
+    if (file->transport == Transport::kUnknown) {
+      file->transport = SocketTransport(moment.event.number(Slot::kSocketFamily),
+                                        moment.event.number(Slot::kSocketType), 0);
+    }
     if (const auto address = ParseSockaddr(moment.event.text(Slot::kAddress))) {
       SetEndpoint(*file, *address, file->local);
     }
@@ -307,14 +374,17 @@ void Sandbox::OnAccept(Moment& moment) {
     if (const auto address = ParseSockaddr(event.text(Slot::kAddress))) {
       SetEndpoint(*file, *address, file->remote);
     }
-    SetFd(*moment.process, fd, file, (event.number(Slot::kFlags) & SOCK_CLOEXEC) != 0);
+    SetFd(*moment.process, fd, file, (event.number(Slot::kFlags) & SOCK_CLOEXEC) != 0,
+          FdOrigin::kAccept);
   }
   TellFd(moment, fd >= 0 ? fd : -1, file.get());
 }
 
 void Sandbox::CopyFd(Moment& moment, int64_t from, int64_t to, bool close_on_exec) {
   if (File* file = KnownFile(moment, from); file != nullptr) {
-    SetFd(*moment.process, to, Ref(file), close_on_exec);
+    const bool passed = moment.process->fds->OriginOf(from) == FdOrigin::kPassed;
+    SetFd(*moment.process, to, Ref(file), close_on_exec,
+          passed ? FdOrigin::kPassed : FdOrigin::kDup);
   } else {
     moment.process->fds->Remove(to);  // what it was before is gone, what it is now not known
   }
@@ -367,7 +437,7 @@ void Sandbox::TellRaw(Moment& moment) {
             NewFile(is_memfd   ? FileType::kMemfd
                     : is_epoll ? FileType::kEpoll
                                : FileType::kUnknown),
-            false);
+            false, FdOrigin::kAnonymous);
     }
     TellFd(moment, result, moment.process->fds->Find(result));
   }
@@ -378,7 +448,8 @@ void Sandbox::OnPipe(Moment& moment) {
   if (event.error_number() == 0) {
     const bool close_on_exec = (event.number(Slot::kFlags) & O_CLOEXEC) != 0;
     for (const Slot slot : {Slot::kReader, Slot::kWriter}) {
-      SetFd(*moment.process, event.number(slot), NewFile(FileType::kPipe), close_on_exec);
+      SetFd(*moment.process, event.number(slot), NewFile(FileType::kPipe), close_on_exec,
+            FdOrigin::kPipe);
     }
     // Of the two, Falco's fd.* fields are about the last.
     const int64_t writer = event.number(Slot::kWriter);
@@ -400,7 +471,8 @@ void Sandbox::OnAnonymousFd(Moment& moment) {
   if (fd >= 0) {
     file = NewFile(type);
     // EFD_CLOEXEC, SFD_CLOEXEC, TFD_CLOEXEC and IN_CLOEXEC all are O_CLOEXEC.
-    SetFd(*moment.process, fd, file, (event.number(Slot::kFlags) & O_CLOEXEC) != 0);
+    SetFd(*moment.process, fd, file, (event.number(Slot::kFlags) & O_CLOEXEC) != 0,
+          FdOrigin::kAnonymous);
   }
   TellFd(moment, fd >= 0 ? fd : -1, file.get());
 }

@@ -23,6 +23,21 @@ bool NamesFile(std::string_view told) {
   return told.starts_with('/') && !told.starts_with("/memfd:");
 }
 
+bool IsPath(FileType type) {
+  return type == FileType::kFile || type == FileType::kDirectory;
+}
+
+// What has no path and can't be opened by one.
+bool NamesNoFile(std::string_view told) {
+  return told.starts_with("socket:[") || told.starts_with("anon_inode:");
+}
+
+// The number is another file's by now: what gave it (recvmsg, close_range) sends no message.
+bool IsAnotherFile(const File& known, std::string_view told) {
+  if (IsPath(known.type)) return NamesNoFile(told);
+  return NamesFile(told) && known.type != FileType::kMemfd && known.name != told;
+}
+
 }  // namespace
 
 void Sandbox::NoteEnterText(Moment& moment) {
@@ -59,12 +74,19 @@ void Sandbox::LearnTruePath(Moment& moment) {
   // Where closes are not told, a number may have become another file's unseen.
   if (!has_close_) return;
   std::string_view told = event.text(Slot::kFdPath);
-  if (!NamesFile(told)) return;
   // An open's is its directory's; creat has none, and no number either.
   if (event.type() == MessageType::kOpen && !event.has(Slot::kFd)) return;
   const Slot slot = event.type() == MessageType::kDup ? Slot::kOldFd : Slot::kFd;
-  Ref<File> file(moment.process->fds->Find(event.number(slot)));
-  if (!file || (file->type != FileType::kFile && file->type != FileType::kDirectory)) return;
+  const int64_t fd = event.number(slot);
+  Ref<File> file(moment.process->fds->Find(fd));
+  if (!file) return;
+  if (IsAnotherFile(*file, told)) {
+    Ref<File> untold = FileFromPath(told);
+    const FdOrigin origin = OriginOfUntold(*moment.process, fd, *untold);
+    SetFd(*moment.process, fd, std::move(untold), false, origin);
+    return;
+  }
+  if (!IsPath(file->type) || !NamesFile(told)) return;
   if (told.ends_with(kDeleted) && told.substr(0, told.size() - kDeleted.size()) == file->name) {
     told = file->name;
   }

@@ -1,4 +1,7 @@
 // Processes: how they begin, become other programs, change who they are, and end.
+#include <algorithm>
+#include <array>
+
 #include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,6 +33,14 @@ uint32_t TerminalOf(const FdInfo& standard_input) {
   constexpr uint32_t kOpenToAll = 0666;
   const bool from_outside = standard_input.path.starts_with("host:[");
   return from_outside && (standard_input.mode & 0777) != kOpenToAll ? TerminalDevice(0) : 0;
+}
+
+// False where none was sent, or none of this kind.
+template <size_t size>
+bool CopyHash(std::string_view bytes, std::array<uint8_t, size>& hash) {
+  if (bytes.size() != size) return false;
+  std::ranges::transform(bytes, hash.begin(), [](char c) { return static_cast<uint8_t>(c); });
+  return true;
 }
 
 bool IsExec(const PointRef& point) {
@@ -64,6 +75,8 @@ void Sandbox::OnContainerStart(Moment& moment) {
   Assign(process.cwd, Cut(event.has(Slot::kCwd) ? event.text(Slot::kCwd) : context.cwd));
   process.session_id = tgid;
   process.group_id = tgid;
+  process.fds->whole = true;
+  process.fds->losses = losses_;
   if (event.number(Slot::kTerminal) != 0) process.tty = TerminalDevice(0);
   // The spec's arguments: may be empty.
   const TextList argv = event.list(Slot::kArgv);
@@ -145,7 +158,8 @@ void Sandbox::MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start
     process->fd_limit = parent.fd_limit;
     process->is_exec_session = parent.is_exec_session;
     process->owes_synthetic_exec = parent.owes_synthetic_exec;
-    process->fds = (flags & CLONE_FILES) != 0 ? parent.fds : Ref(arena_.New<FdTable>(*parent.fds));
+    process->fds = (flags & CLONE_FILES) != 0 ? parent.fds : FdTable::ForChild(arena_, *parent.fds);
+    process->pipes = parent.pipes;
     SetParent(*process, moment.process);
   }
   PutThread(tid, std::move(process), start_time_ns);
@@ -198,21 +212,12 @@ void Sandbox::OnSentryExec(Moment& moment) {
       NewImage(argv.empty() ? path : argv.front(), argv, event.list(Slot::kEnv), moment.time_ns);
   Assign(image->exe_path, Cut(binary));
   Assign(image->exec_name, Cut(exec_name));
-  // binary_info comes whole or not at all; every file has a mode.
-  image->has_binary_info = event.has(Slot::kBinaryMode);
-  image->mode = static_cast<uint32_t>(event.number(Slot::kBinaryMode));
-  image->owner_uid = static_cast<uint32_t>(event.number(Slot::kBinaryUid));
-  image->owner_gid = static_cast<uint32_t>(event.number(Slot::kBinaryGid));
-  image->inode = static_cast<uint64_t>(event.number(Slot::kBinaryIno));
-  image->change_time_ns = DecodeTimespecNs(event.text(Slot::kBinaryCtime));
-  image->in_upper_layer = event.number(Slot::kBinaryOverlayfsUpper) != 0;
-  image->in_lower_layer = event.number(Slot::kBinaryOverlayfsLower) != 0;
-  image->in_memfd = event.number(Slot::kBinaryInMemfd) != 0 || binary.starts_with("/memfd:") ||
-                    binary.starts_with("memfd:");
+  FillBinaryInfo(event, process, *image);
   image->written_before = WasWritten(process, image->exe_path) || WasWritten(process, exec_name);
   // The kernel names a task after the path given to execve, which only newer runsc tell here.
   InstallImage(process, std::move(image), PathBasename(path));
   process.started_as_guess = exec_name.empty();
+  process.pipes = PeersOf(event);
   const bool was_execveat = IsExec(moment.thread->last_enter) &&
                             moment.thread->last_enter.point->event_type == "execveat";
   moment.thread->last_enter = {};
@@ -226,6 +231,61 @@ void Sandbox::OnSentryExec(Moment& moment) {
   happening.return_value = 0;
   happening.is_exec = true;
   moment.sink.OnHappening(happening);
+}
+
+void Sandbox::FillBinaryInfo(const Event& event, const Process& process, Image& image) {
+  const std::string_view binary = event.text(Slot::kBinaryPath);
+  // binary_info comes whole or not at all; every file has a mode.
+  image.has_binary_info = event.has(Slot::kBinaryMode);
+  image.mode = static_cast<uint32_t>(event.number(Slot::kBinaryMode));
+  image.owner_uid = static_cast<uint32_t>(event.number(Slot::kBinaryUid));
+  image.owner_gid = static_cast<uint32_t>(event.number(Slot::kBinaryGid));
+  image.inode = static_cast<uint64_t>(event.number(Slot::kBinaryIno));
+  image.change_time_ns = DecodeTimespecNs(event.text(Slot::kBinaryCtime));
+  image.size = static_cast<uint64_t>(event.number(Slot::kBinarySize));
+  image.links = static_cast<uint64_t>(event.number(Slot::kBinaryNlink));
+  image.has_sha256 = CopyHash(event.text(Slot::kBinarySha256), image.sha256);
+  image.has_sha1 = CopyHash(event.text(Slot::kBinarySha1), image.sha1);
+  image.in_upper_layer = event.number(Slot::kBinaryOverlayfsUpper) != 0;
+  image.in_lower_layer = event.number(Slot::kBinaryOverlayfsLower) != 0;
+  image.in_memfd = event.number(Slot::kBinaryInMemfd) != 0 || binary.starts_with("/memfd:") ||
+                   binary.starts_with("memfd:");
+  Container* container = process.container.get();
+  if (container != nullptr && image.in_lower_layer) container->overlay_seen = true;
+  image.from_image = IsFromImage(image.layers(), container != nullptr && container->overlay_seen);
+}
+
+PipePeer Sandbox::PeerOf(std::string_view pipe_proc_info) const {
+  const Context context = DecodePipeProcInfo(pipe_proc_info);
+  PipePeer peer;
+  peer.tgid = context.thread_group_id;
+  const Ref<Process> process = FindProcessRef(peer.tgid);
+  const bool same =
+      process && (context.thread_group_start_time_ns == 0 || process->start_time_ns == 0 ||
+                  context.thread_group_start_time_ns == process->start_time_ns);
+  if (same) {
+    peer.name = process->name;
+    peer.started_as = process->started_as;
+    peer.image = process->image;
+  }
+  if (context.has(ContextField::kProcessName)) peer.name.Set(context.process_name);
+  return peer;
+}
+
+Ref<PipePeers> Sandbox::PeersOf(const Event& event) {
+  if (!event.has(Slot::kPipeInputProc) && !event.has(Slot::kPipeOutputProc)) return {};
+  if (!MemoryLeft()) return {};
+  Ref<PipePeers> peers(arena_.New<PipePeers>());
+  peers->input = PeerOf(event.text(Slot::kPipeInputProc));
+  peers->output = PeerOf(event.text(Slot::kPipeOutputProc));
+  return peers;
+}
+
+void Sandbox::OnSentryMmap(Moment& moment) {
+  if (moment.container && moment.event.number(Slot::kOverlayfsLower) != 0) {
+    moment.container->overlay_seen = true;
+  }
+  Tell(moment);
 }
 
 // An exec from another thread than the leader: the others are killed, which they tell later, and
@@ -285,9 +345,14 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
       file = FileFromPath(info.path);
       if (S_ISDIR(info.mode)) file->type = FileType::kDirectory;
       if (S_ISFIFO(info.mode)) file->type = FileType::kPipe;
+      // What was given from outside has no path: "host:[N]".
+      if (file->type == FileType::kUnknown && (S_ISREG(info.mode) || S_ISCHR(info.mode))) {
+        file->type = FileType::kFile;
+        Assign(file->name, Cut(info.path));
+      }
     }
     file->inode = info.inode;
-    SetFd(process, fd, std::move(file), false);
+    SetFd(process, fd, std::move(file), false, FdOrigin::kExec);
   }
 }
 

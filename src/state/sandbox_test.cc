@@ -550,11 +550,13 @@ TEST_F(SandboxTest, AFileWrittenThroughALinkWasWrittenByItsOwnPathToo) {
   Open(Thin(1), "/bin/x", O_WRONLY | O_CREAT, 3);
   Send(MessageType::kClose,
        Message().Nested(1, Thin(1)).Number(3, 3).Number(4, 3).Text(5, "/usr/bin/x"));
+  Close(Thin(1), 3);
   Exec(Thin(1), "/usr/bin/x", {"x"});
   EXPECT_TRUE(Only().written_before);
   Open(Thin(1), "/bin/y", O_RDONLY, 3);
   Send(MessageType::kClose,
        Message().Nested(1, Thin(1)).Number(3, 3).Number(4, 3).Text(5, "/usr/bin/y"));
+  Close(Thin(1), 3);
   Exec(Thin(1), "/usr/bin/y", {"y"});
   EXPECT_FALSE(Only().written_before);
 }
