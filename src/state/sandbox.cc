@@ -453,6 +453,7 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   image->synthetic = true;
   image->exec_time_ns = moment.time_ns;
   process.image = std::move(image);
+  process.started_as = process.name;
   process.ForgetCommandLine();
   Happening happening = DescribeConcludedExec(moment, *FindEventType("execve"));
   moment.sink.OnHappening(happening);

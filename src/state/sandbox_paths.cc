@@ -1,6 +1,8 @@
 // What a call's paths really were. gVisor copies the path of a system call from the program's
 // memory at its enter, again at its exit, and a third time to act on it; a second thread can change
 // it in between. What a file descriptor refers to (fd_path) comes from the open file itself.
+#include <charconv>
+
 #include "state/sandbox.h"
 
 namespace gyrfalcon {
@@ -21,6 +23,34 @@ constexpr std::string_view kDeleted = " (deleted)";
 // A path that names a file: no pipe, socket or memfd.
 bool NamesFile(std::string_view told) {
   return told.starts_with('/') && !told.starts_with("/memfd:");
+}
+
+// The number at the beginning of `text`, which is cut off; nullopt: none.
+std::optional<int64_t> TakeNumber(std::string_view& text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return number;
+}
+
+bool TakePrefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+// /proc/self and /proc/thread-self as the file tells them: a process that reads of itself. In a
+// container with a PID namespace of its own the number is not one that gVisor tells elsewhere.
+bool IsOwnProc(std::string_view claimed, std::string_view told, const Process& process) {
+  if (!TakePrefix(told, "/proc/")) return false;
+  const auto pid = TakeNumber(told);
+  const bool own_numbers = process.container && process.container->init_tgid != 1;
+  if (!pid || (*pid != process.tgid && !own_numbers)) return false;
+  if (TakePrefix(claimed, "/proc/thread-self")) {
+    return TakePrefix(told, "/task/") && TakeNumber(told) && claimed == told;
+  }
+  return TakePrefix(claimed, "/proc/self") && claimed == told;
 }
 
 }  // namespace
@@ -70,7 +100,7 @@ void Sandbox::LearnTruePath(Moment& moment) {
   }
   file->true_name = true;
   const Ref<OpenRecord> record = std::exchange(file->opened, {});
-  if (told == file->name) return;
+  if (told == file->name || IsOwnProc(file->name, told, *moment.process)) return;
   if (file->claimed.empty()) file->claimed = file->name;
   Assign(file->name, Cut(told));
   // A program's path has no symbolic links either: /bin/x is run as /usr/bin/x.
