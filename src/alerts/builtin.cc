@@ -55,6 +55,14 @@ std::optional<Builtin> FindBuiltin(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<std::string_view> NearestBuiltin(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const BuiltinDef& def : kBuiltins) {
+    names.push_back(name.starts_with(kPrefix) ? def.rule : def.rule.substr(kPrefix.size()));
+  }
+  return NearestWord(name, names);
+}
+
 BuiltinSettings::BuiltinSettings() {
   enabled_.set();
   for (size_t i = 0; i < kBuiltinCount; ++i) priorities_[i] = kBuiltins[i].priority;

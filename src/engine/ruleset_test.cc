@@ -41,6 +41,7 @@ constexpr const char* kPreload = "Library preload file written";
 constexpr const char* kAccounts = "Account or privilege file written";
 constexpr const char* kAgentSettings = "Agent settings or git hook written";
 constexpr const char* kEscape = "Escape attempt by a host interface";
+constexpr const char* kLoader = "Program started through the dynamic loader";
 constexpr const char* kMiner = "Coin miner run";
 
 constexpr int kOnNew = 1;
@@ -77,6 +78,8 @@ const std::vector<Recording>& Recordings() {
       {"credentials", {{kCredentials, 4}, {kSensitiveRead, 1}}},
       {"docker-exec", {{kSession, 3}, {kSensitiveRead, 1}}},
       {"priv", {{kPtrace, 2, kOnNew}, {kNewExecutable, 1}}},
+      {"attacks/ld-so", {{kLoader, 1}}},
+      {"attacks/ld-so-benign", {}},
       {"persistence",
        {{kSshKeys, 1},
         {kSchedule, 2},
@@ -113,6 +116,7 @@ const std::map<std::string, std::vector<const char*>>& NearMisses() {
       {kStartUp, {"benign"}},                     // /tmp/bashrc
       {kCredentials, {"benign", "persistence"}},  // .aws/config, /proc/self/environ
       {kSession, {"benign", "hello", "docker-hello"}},  // shells of the container itself
+      {kLoader, {"attacks/ld-so-benign"}},              // the loader with a program of the image
       {kPtrace, {"benign"}},                            // PTRACE_TRACEME
       {kPreload, {"benign", "fds"}},                    // other files below /etc
       {kAccounts, {"benign", "fds"}},                   // read only; /etc/new-file
@@ -124,6 +128,10 @@ const std::map<std::string, std::vector<const char*>>& NearMisses() {
 }
 
 std::string PathOf(const std::string& runsc, const std::string& name) {
+  const std::string_view folder = "attacks/";
+  if (name.starts_with(folder)) {
+    return kCaptures / folder / runsc / (name.substr(folder.size()) + ".trace");
+  }
   return kCaptures / runsc / (name + ".trace");
 }
 
@@ -146,7 +154,7 @@ std::vector<Case> AllCases() {
 
 std::string NameOfCase(const ::testing::TestParamInfo<Case>& info) {
   std::string name = info.param.runsc + "_" + info.param.recording->name;
-  std::ranges::replace(name, '-', '_');
+  std::ranges::replace_if(name, [](char c) { return c == '-' || c == '/'; }, '_');
   return name;
 }
 

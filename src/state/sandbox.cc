@@ -18,7 +18,7 @@ const Sandbox::HandlerRow Sandbox::kHandlers[] = {
     {MessageType::kSentryTaskExit, &Sandbox::OnTaskExit, nullptr},
     {MessageType::kRaw, &Sandbox::OnRaw, &Sandbox::OnRaw},
     {MessageType::kOpen, nullptr, &Sandbox::OnOpen},
-    {MessageType::kClose, nullptr, &Sandbox::OnClose},
+    {MessageType::kClose, &Sandbox::OnCloseEnter, &Sandbox::OnClose},
     {MessageType::kRead, nullptr, &Sandbox::OnFdUse},
     {MessageType::kConnect, nullptr, &Sandbox::OnConnect},
     {MessageType::kExecve, &Sandbox::OnExecve, &Sandbox::OnExecve},
@@ -104,7 +104,10 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   }
   SettleRaw(context.thread_id, *moment.thread, &event, sink);
   NoteSchematised(moment);
+  constexpr uint64_t kTwinPatience = 1'000;
+  if (messages_ > kTwinPatience) JudgeUnpairedRaws(messages_ - kTwinPatience, sink);
   SettlePendingExec(moment);
+  FinishClose(moment);
   if (std::exchange(exec_lost_, false)) {
     sink.OnSignal({.kind = SignalKind::kExecLost,
                    .syscall = *FindEventType("execve"),
@@ -126,14 +129,17 @@ void Sandbox::BeginConnection() {
   has_close_ = tells_true_paths_ = false;
   for (auto& seen : schematised_) seen.reset();
   unjudged_raws_.clear();
+  has_tripwires_ = false;
   for (auto& [tid, thread] : threads_) {
     thread.last_enter = {};
+    thread.heard = false;
     thread.pending_raw.reset();
   }
 }
 
 void Sandbox::Finish(HappeningSink& sink) {
   for (auto& [tid, thread] : threads_) SettleRaw(tid, thread, nullptr, sink);
+  JudgeUnpairedRaws(messages_, sink);
 }
 
 void Sandbox::Dispatch(Moment& moment) {
@@ -142,13 +148,18 @@ void Sandbox::Dispatch(Moment& moment) {
   const Handler handler = is_enter ? row.on_enter : row.on_exit;
   const bool is_syscall = moment.point.point != nullptr && moment.point.point->is_syscall();
   if (is_syscall) LearnTruePath(moment);
-  if (is_syscall && !is_enter) CheckExitText(moment);
+  if (is_syscall && !is_enter) {
+    CheckEnterCame(moment);
+    CheckExitText(moment);
+  }
   if (handler != nullptr) (this->*handler)(moment);
   // A handler may forget the thread (task_exit).
-  if (is_enter && moment.thread != nullptr && is_syscall) {
-    moment.thread->last_enter = moment.point;
-    NoteEnterText(moment);
-  }
+  if (moment.thread == nullptr) return;
+  moment.thread->heard = true;
+  moment.thread->heard_losses = losses_;
+  if (!is_enter || !is_syscall) return;
+  moment.thread->last_enter = moment.point;
+  NoteEnterText(moment);
 }
 
 // ---- who acts

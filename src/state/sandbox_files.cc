@@ -182,6 +182,22 @@ void Sandbox::OnClose(Moment& moment) {
   if (moment.event.error_number() != EBADF) moment.process->fds->Remove(fd);
 }
 
+void Sandbox::OnCloseEnter(Moment& moment) {
+  moment.thread->closing_fd = moment.event.number(Slot::kFd);
+  moment.thread->closing = Ref(moment.process->fds->Find(moment.thread->closing_fd));
+}
+
+// A session that asks for the enter of close only: the thread's next message says that it is over.
+// Another thread may have got the number for something else meanwhile.
+void Sandbox::FinishClose(Moment& moment) {
+  const int64_t fd = std::exchange(moment.thread->closing_fd, -1);
+  const Ref<File> file = std::exchange(moment.thread->closing, {});
+  const bool is_exit = moment.event.type() == MessageType::kClose && moment.event.is_exit();
+  if (file && !is_exit && moment.process->fds->Find(fd) == file.get()) {
+    moment.process->fds->Remove(fd);
+  }
+}
+
 void Sandbox::OnSocket(Moment& moment) {
   const Event& event = moment.event;
   const int64_t fd = event.return_value();

@@ -61,6 +61,28 @@ void Sandbox::NoteEnterText(Moment& moment) {
   moment.thread->entered_losses = losses_;
 }
 
+// An exit without its enter, where this connection sends the enters of that call: something that
+// only the enter has (its fd_path, cwd, process_name) was no UTF-8. A thread's first message may be
+// the exit of a call from before the connection.
+void Sandbox::CheckEnterCame(Moment& moment) {
+  Thread& thread = *moment.thread;
+  const uint64_t sysno = moment.event.sysno();
+  const auto& enters = schematised_[0];
+  const bool expected = sysno < enters.size() && enters.test(sysno);
+  const bool came = thread.last_enter.point == moment.point.point;
+  const bool told = std::exchange(thread.told_hidden, false);
+  if (!thread.heard || thread.heard_losses != losses_ || !expected || came || told) return;
+  if (!IsComparable(moment.event.type())) return;
+  moment.sink.OnSignal({.kind = SignalKind::kEventHidden,
+                        .syscall = moment.point.event_type.value_or(EventType{}),
+                        .time_ns = moment.time_ns,
+                        .tid = moment.event.context().thread_id,
+                        .process = moment.process.get(),
+                        .container = moment.container.get(),
+                        .before = {},
+                        .after = {}});
+}
+
 void Sandbox::CheckExitText(Moment& moment) {
   Thread& thread = *moment.thread;
   const bool has_enter = thread.last_enter.point == moment.point.point &&
