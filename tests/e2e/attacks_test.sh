@@ -12,6 +12,7 @@ echo sandbox >"$scratch/rootfs/etc/hostname"
 
 # run NAME attack|benign: the alerts of one sandbox are in $alerts afterwards.
 run() {
+  : >"$log" # of the run before: it says already that it listens
   start_gyrfalcon -g "$session"
   run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$session" "/bin/attack $1 $2; true" \
     >"$scratch/runsc.log" 2>&1 || fail "$1 $2: the sandbox ended with $?"
