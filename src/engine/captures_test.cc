@@ -196,11 +196,8 @@ TEST_P(SharedCapture, GivesTheSameAlertsStrippedToFalcosSession) {
   }
 }
 
-// The sessions that are generated for these rules. What each can't see of a full recording:
-// lean has no fd_path that knows an open's file (close/exit has none), so no second chances; its
-// exec session's first message may be of a call that it does not ask for.
-// standard has fd_path at close: only the second chances of files that are never closed are
-// missing.
+// The sessions that are generated for these rules. lean has no fd_path that knows an open's file,
+// for that of close/exit is empty: no second chances. standard has what a full recording tells.
 void ExpectSameAlerts(const Counts& thin, const Counts& full) {
   for (const auto& [rule, count] : full) {
     const auto found = thin.find(rule);
