@@ -19,7 +19,7 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
     {"gyrfalcon: event hidden by invalid UTF-8", Priority::kCritical, "gyrfalcon sensor_evasion",
      "A system call was hidden: one of its strings is not UTF-8, so gVisor did not tell it",
      "gVisor drops a message with such a string without counting it. Only the raw message of the "
-     "same call arrived: that it was made is known, its path and arguments are not."},
+     "same call, or its exit message, arrived: that it was made is known, what was hidden is not."},
     {"gyrfalcon: events lost", Priority::kError, "gyrfalcon sensor_loss",
      "Events of a sandbox were lost",
      "What happened between the two times is not known in full. With the cause \"queue full\": "
@@ -53,6 +53,14 @@ std::optional<Builtin> FindBuiltin(std::string_view name) {
     if (name == rule || name == rule.substr(kPrefix.size())) return static_cast<Builtin>(i);
   }
   return std::nullopt;
+}
+
+std::optional<std::string_view> NearestBuiltin(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const BuiltinDef& def : kBuiltins) {
+    names.push_back(name.starts_with(kPrefix) ? def.rule : def.rule.substr(kPrefix.size()));
+  }
+  return NearestWord(name, names);
 }
 
 BuiltinSettings::BuiltinSettings() {

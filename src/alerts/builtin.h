@@ -34,6 +34,9 @@ const BuiltinDef& Describe(Builtin builtin);
 // By rule name, with or without "gyrfalcon: ".
 std::optional<Builtin> FindBuiltin(std::string_view name);
 
+// The name that is most like this one, for a message about a wrong one.
+std::optional<std::string_view> NearestBuiltin(std::string_view name);
+
 // Which are raised, and how loud. Immutable while in use.
 class BuiltinSettings {
  public:

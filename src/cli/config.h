@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alerts/alert_format.h"
+#include "alerts/builtin.h"
 #include "base/result.h"
 #include "rules/rule_loader.h"
 
@@ -16,6 +17,7 @@ struct Config {
   std::vector<std::string> rules_files;  // files and folders; empty: the embedded rules
   LoadOptions rules;
   AlertFormatOptions format;
+  BuiltinSettings builtins;
   bool buffered_outputs = false;
   bool stdout_enabled = true;
   bool file_enabled = false;

@@ -81,6 +81,31 @@ void SetAppendOutput(const YamlNode& node, Config& config) {
   }
 }
 
+void SetBuiltinAlerts(const YamlNode& node, Config& config) {
+  config.builtins = BuiltinSettings();
+  for (const YamlNode& item : node.items) {
+    const auto builtin = FindBuiltin(TextAt(item, "name"));
+    if (!builtin) continue;
+    bool enabled = true;
+    if (ParseYamlBool(TextAt(item, "enabled"), enabled)) config.builtins.Enable(*builtin, enabled);
+    if (const auto priority = ParsePriority(TextAt(item, "priority"))) {
+      config.builtins.SetPriority(*builtin, *priority);
+    }
+  }
+}
+
+std::string CheckBuiltinAlerts(const YamlNode& node) {
+  for (const YamlNode& item : node.items) {
+    const std::string name = TextAt(item, "name");
+    if (name.empty()) return "each item needs `name`: that of a built-in alert";
+    if (FindBuiltin(name)) continue;
+    const auto nearest = NearestBuiltin(name);
+    return fmt::format("no built-in alert is called `{}`: docs/sensor.md lists them{}", name,
+                       nearest ? fmt::format("; did you mean `{}`?", *nearest) : "");
+  }
+  return "";
+}
+
 std::string CheckPriority(const YamlNode& node) {
   if (ParsePriority(node.scalar)) return "";
   const auto nearest = NearestPriority(node.scalar);

@@ -10,10 +10,12 @@ void SetRulesFiles(const YamlNode& node, Config& config);
 void SetPriority(const YamlNode& node, Config& config);
 void SetMatching(const YamlNode& node, Config& config);
 void SetSelection(const YamlNode& node, Config& config);
+void SetBuiltinAlerts(const YamlNode& node, Config& config);
 void SetAppendOutput(const YamlNode& node, Config& config);
 
 // What the type alone does not tell; each gives what is wrong, or "".
 std::string CheckPriority(const YamlNode& node);
+std::string CheckBuiltinAlerts(const YamlNode& node);
 std::string CheckSelection(const YamlNode& node);
 std::string CheckIpAddress(const YamlNode& node);
 std::string CheckDropActions(const YamlNode& node);

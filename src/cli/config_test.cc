@@ -123,6 +123,27 @@ TEST(Config, AValueOfAnotherTypeIsAnErrorWithItsPlace) {
   EXPECT_THAT(Wrong("json_output: maybe\nworkers: -1"), HasSubstr("\nc.yaml:2:10: `workers`"));
 }
 
+TEST(Config, BuiltinAlertsAreSwitchedAndMadeLouderByName) {
+  const auto loaded =
+      ReadConfig("c.yaml",
+                 "builtin_alerts:\n"
+                 "  - {name: events lost, enabled: false}\n"
+                 "  - {name: 'gyrfalcon: path changed during syscall', priority: notice}\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const BuiltinSettings& builtins = loaded->config.builtins;
+  EXPECT_FALSE(builtins.enabled(Builtin::kEventsLost));
+  EXPECT_TRUE(builtins.enabled(Builtin::kPathChanged));
+  EXPECT_EQ(builtins.priority(Builtin::kPathChanged), Priority::kNotice);
+  EXPECT_EQ(builtins.priority(Builtin::kEventHidden), Priority::kCritical);
+  EXPECT_EQ(
+      Wrong("builtin_alerts:\n  - name: event lost"),
+      "c.yaml:2:3: `builtin_alerts`: no built-in alert is called `event lost`: docs/sensor.md "
+      "lists them; did you mean `events lost`?");
+  EXPECT_THAT(Wrong("builtin_alerts:\n  - {name: events lost, priority: lowd}"),
+              HasSubstr("unknown priority `lowd`"));
+  EXPECT_THAT(Wrong("builtin_alerts: [{enabled: false}]"), HasSubstr("each item needs `name`"));
+}
+
 TEST(Config, KeysWithoutEffectAreNamedInOneWarning) {
   const auto loaded =
       ReadConfig("c.yaml",

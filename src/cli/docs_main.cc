@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "alerts/builtin.h"
 #include "cli/config_schema.h"
 #include "cli/falco_flags.h"
 #include "cli/file.h"
@@ -74,7 +75,18 @@ Result<std::string> AlertDeviations(const std::string& root) {
   return out;
 }
 
+Result<std::string> BuiltinAlerts(const std::string& /*root*/) {
+  std::string out = "| name | priority | what it means, and what to do |\n|---|---|---|\n";
+  for (size_t i = 0; i < kBuiltinCount; ++i) {
+    const BuiltinDef& def = Describe(static_cast<Builtin>(i));
+    out += fmt::format("| `{}` | {} | {}. {} |\n", def.rule, PriorityName(def.priority),
+                       MarkdownCell(def.headline), MarkdownCell(def.help));
+  }
+  return out;
+}
+
 constexpr Part kParts[] = {
+    {"docs/sensor.md", "built-in alerts", BuiltinAlerts},
     {"config/gyrfalcon.yaml", "",
      [](const std::string&) { return Result<std::string>(DefaultConfigYaml()); }},
     {"docs/operating.md", "config keys",

@@ -70,6 +70,7 @@ int Replay(std::vector<std::string> args) {
     return Report(required.error());
   }
   const Config& config = applied->config;
+  options.builtins = config.builtins;
   for (const std::string& warning : applied->warnings) PrintWarning(config, warning);
   auto loaded = LoadRules(config.rules_files, config.rules);
   if (!loaded) return Report(loaded.error());

@@ -214,6 +214,7 @@ class Daemon {
                                               Dispatcher& dispatcher) {
     EngineOptions options;
     options.socket_path = socket_path_;
+    options.pipeline.builtins = config_.builtins;
     options.workers =
         config_.workers != 0 ? config_.workers : std::max(1u, std::thread::hardware_concurrency());
     return Engine::Start(std::move(options), rules, dispatcher,

@@ -13,10 +13,15 @@ int GenerateSessionCommand(std::vector<std::string> args) {
   RunFlags flags;
   std::string socket;
   std::string on_failure = "open";
+  std::string profile = "standard";
   bool all = false;
   app->add_option("-r,--rules", flags.rules_files, "Rules to serve (default: the embedded ones)")
       ->allow_extra_args(false);
   app->add_flag("--all", all, "Every point and field, not only what the rules need");
+  app->add_option("--profile", profile,
+                  "How much a sandbox tells: `lean` believes what programs say of themselves, "
+                  "`standard` checks it, `strict` also shows opens and connects that are hidden")
+      ->check(CLI::IsMember({"lean", "standard", "strict"}));
   app->add_option("--socket", socket, "Where gyrfalcon listens");
   app->add_option("--on-failure", on_failure,
                   "What a sandbox does when nobody answers: `open` starts unwatched, `closed` does "
@@ -29,6 +34,7 @@ int GenerateSessionCommand(std::vector<std::string> args) {
   options.socket_path =
       socket.empty() ? DefaultSocketPath() : std::filesystem::absolute(socket).string();
   options.on_failure = on_failure == "closed" ? OnFailure::kClosed : OnFailure::kOpen;
+  options.profile = ParseSessionProfile(profile).value_or(SessionProfile::kStandard);
   if (all) {
     fmt::print("{}", GenerateFullSession(options));
     return kExitOk;

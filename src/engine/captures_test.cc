@@ -4,10 +4,12 @@
 #include <fstream>
 #include <map>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/test_replay.h"
+#include "runsc/session.h"
 
 namespace gyrfalcon {
 namespace {
@@ -44,9 +46,29 @@ std::string ReadText(const std::string& path) {
 
 using Counts = std::map<std::string, int>;
 
+bool IsBuiltin(const Alert& alert) {
+  return alert.rule.starts_with("gyrfalcon: ");
+}
+
+// By a path that nothing but the open file (fd_path) told.
+bool IsSecondChance(const Alert& alert) {
+  return std::ranges::any_of(
+      alert.fields, [](const AlertField& field) { return field.name == "gyrfalcon.path.true"; });
+}
+
 Counts CountRules(const ReplayResult& result) {
   Counts counts;
   for (const Alert& alert : result.alerts) ++counts[alert.rule];
+  return counts;
+}
+
+// What is found without fd_path and tripwires: they are all that second chances and alerts about
+// hidden events go by.
+Counts CountRulesOnClaims(const ReplayResult& result) {
+  Counts counts;
+  for (const Alert& alert : result.alerts) {
+    if (!IsBuiltin(alert) && !IsSecondChance(alert)) ++counts[alert.rule];
+  }
   return counts;
 }
 
@@ -138,6 +160,7 @@ TEST_P(SharedCapture, TellsEachExecCloneAndExitOnce) {
   std::string last_exec;
   for (const Alert& alert : result.alerts) {
     const std::string container = "@" + testing::FieldText(alert, "container.id");
+    if (IsBuiltin(alert)) continue;
     if (alert.rule == "clone") {
       const std::string child = std::to_string(Number(alert, "evt.rawres")) + container;
       const bool one_container = name_ != "pod-multi";  // where exits tell other ids than clones
@@ -160,16 +183,86 @@ bool NeedsMoreThan97Points(std::string_view rule) {
   return std::ranges::find(kRules, rule) != std::end(kRules);
 }
 
+// Falco's session has no fd_path and no tripwires, so no second chances and no hidden events.
 TEST_P(SharedCapture, GivesTheSameAlertsStrippedToFalcosSession) {
   const auto strip = testing::StripToSession(ReadText(SharedPath("spec/falco-session-97.json")));
   const ReplayResult thin = ReplayForTest(path_, StableRules(), strip);
   EXPECT_EQ(thin.totals.undecodable(), 0u);
   Counts counts = CountRules(thin);
-  for (const auto& [rule, count] : CountRules(ReplayForTest(path_, StableRules()))) {
+  for (const auto& [rule, count] : CountRulesOnClaims(ReplayForTest(path_, StableRules()))) {
     if (NeedsMoreThan97Points(rule)) continue;
     EXPECT_EQ(counts[rule], count) << rule;
     counts.erase(rule);
   }
+}
+
+// The sessions that are generated for these rules. lean has no fd_path that knows an open's file,
+// for that of close/exit is empty: no second chances. standard has what a full recording tells.
+void ExpectSameAlerts(const Counts& thin, const Counts& full) {
+  for (const auto& [rule, count] : full) {
+    const auto found = thin.find(rule);
+    EXPECT_EQ(found == thin.end() ? 0 : found->second, count) << rule;
+  }
+}
+
+Counts WithoutBuiltins(Counts counts) {
+  std::erase_if(counts, [](const auto& entry) { return entry.first.starts_with("gyrfalcon: "); });
+  return counts;
+}
+
+TEST_P(SharedCapture, GivesTheSameAlertsStrippedToTheLeanSession) {
+  const auto strip = testing::StripToSession(
+      GenerateSession({.socket_path = "/s", .profile = SessionProfile::kLean}, *StableRules()));
+  ExpectSameAlerts(CountRules(ReplayForTest(path_, StableRules(), strip)),
+                   CountRulesOnClaims(ReplayForTest(path_, StableRules())));
+}
+
+TEST_P(SharedCapture, GivesTheSameAlertsStrippedToTheStandardSession) {
+  const auto strip = testing::StripToSession(
+      GenerateSession({.socket_path = "/s", .profile = SessionProfile::kStandard}, *StableRules()));
+  ExpectSameAlerts(CountRules(ReplayForTest(path_, StableRules(), strip)),
+                   WithoutBuiltins(CountRules(ReplayForTest(path_, StableRules()))));
+}
+
+// Work without attacks, but for these, which are made to hide or to lose something.
+bool HasSomethingToHide(std::string_view capture) {
+  return capture == "bigargv" || capture.starts_with("nonutf8");
+}
+
+Counts CountBuiltins(const ReplayResult& result) {
+  Counts counts;
+  for (const Alert& alert : result.alerts) {
+    if (IsBuiltin(alert)) ++counts[alert.rule];
+  }
+  return counts;
+}
+
+TEST_P(SharedCapture, RaisesBuiltinAlertsOnlyWhereSomethingIsHidden) {
+  const Counts builtins = CountBuiltins(ReplayForTest(path_, testing::RulesFromText("[]")));
+  if (!HasSomethingToHide(name_)) {
+    EXPECT_THAT(builtins, ::testing::IsEmpty());
+  } else if (name_ == "bigargv") {
+    EXPECT_THAT(builtins, ::testing::ElementsAre(::testing::Pair("gyrfalcon: events lost", 2)));
+  } else if (name_ == "nonutf8-tripwire") {
+    EXPECT_THAT(builtins, ::testing::ElementsAre(
+                              ::testing::Pair("gyrfalcon: event hidden by invalid UTF-8", 77)));
+  } else {
+    // Without tripwires only one close/exit shows that its enter is missing.
+    EXPECT_THAT(builtins, ::testing::ElementsAre(
+                              ::testing::Pair("gyrfalcon: event hidden by invalid UTF-8", 1)));
+  }
+}
+
+// Compressing, copying and importing by several processes at once: 338,026 messages, packed.
+TEST(HeavyCapture, RaisesNoBuiltinAlert) {
+  const std::string packed = SharedPath("captures/new/heavy.trace.zst");
+  if (packed.empty()) GTEST_SKIP() << "no ../shared/captures/new/heavy.trace.zst";
+  const std::string path = ::testing::TempDir() + "gyrfalcon-heavy.trace";
+  const std::string unpack = "zstd -dqf -o '" + path + "' '" + packed + "' 2>/dev/null";
+  if (std::system(unpack.c_str()) != 0) GTEST_SKIP() << "zstd can't unpack " << packed;
+  const Counts builtins = CountBuiltins(ReplayForTest(path, testing::RulesFromText("[]")));
+  EXPECT_THAT(builtins, ::testing::IsEmpty());
+  std::filesystem::remove(path);
 }
 
 TEST(ShippedRules, LoadBesideFalcosInEitherOrder) {

@@ -81,8 +81,9 @@ TEST_F(PipelineTest, ABadMessageIsCountedAndTheConnectionLivesOn) {
   Send(1, kOpenType, Message().Raw("\x32\x7f"));  // length beyond the end
   Send(1, 999, Message());                        // a later gVisor's
   Send(1, kOpenType, OpenMessage(1, "c"));
-  ASSERT_EQ(alerts_.size(), 1u);
+  ASSERT_EQ(alerts_.size(), 2u);
   EXPECT_EQ(alerts_[0].message, "sh /etc/x");
+  EXPECT_EQ(alerts_[1].rule, "gyrfalcon: events lost");
   const Totals totals = pipeline_.totals();
   EXPECT_EQ(totals.undecodable(), 3u);
   EXPECT_EQ(totals.engine[EngineCounter::kBadFraming], 1u);
@@ -90,7 +91,7 @@ TEST_F(PipelineTest, ABadMessageIsCountedAndTheConnectionLivesOn) {
   EXPECT_EQ(totals.decode[DecodeError::kMalformed], 1u);
   EXPECT_EQ(totals.decode[DecodeError::kUnknownType], 1u);
   EXPECT_EQ(totals.SummaryJson(),
-            R"({"messages":6,"undecodable":3,"unknown_types":1,"dropped":0,"alerts":1})");
+            R"({"messages":6,"undecodable":3,"unknown_types":1,"dropped":0,"alerts":2})");
 }
 
 TEST_F(PipelineTest, TheReceiveTimeStandsInForAMissingOne) {

@@ -41,6 +41,7 @@ constexpr const char* kPreload = "Library preload file written";
 constexpr const char* kAccounts = "Account or privilege file written";
 constexpr const char* kAgentSettings = "Agent settings or git hook written";
 constexpr const char* kEscape = "Escape attempt by a host interface";
+constexpr const char* kLoader = "Program started through the dynamic loader";
 constexpr const char* kMiner = "Coin miner run";
 constexpr const char* kNewCode = "New code mapped";
 constexpr const char* kPassedFile = "Sensitive file used through a passed descriptor";
@@ -88,7 +89,7 @@ const std::vector<Recording>& Recordings() {
         {kAgentSettings, 2},
         {kEscape, 1},
         {kBinaryWritten, 1}}},
-      {"attacks/ld-so", {{kNewCode, 1, kOnNew}}},
+      {"attacks/ld-so", {{kLoader, 1}, {kNewCode, 1, kOnNew}}},
       {"attacks/ld-so-benign", {}},
       {"attacks/mmap-exec", {{kNewCode, 1, kOnNew}}},
       {"attacks/mmap-exec-benign", {}},
@@ -122,6 +123,7 @@ const std::map<std::string, std::vector<const char*>>& NearMisses() {
       {kStartUp, {"benign"}},                     // /tmp/bashrc
       {kCredentials, {"benign", "persistence"}},  // .aws/config, /proc/self/environ
       {kSession, {"benign", "hello", "docker-hello"}},  // shells of the container itself
+      {kLoader, {"attacks/ld-so-benign"}},              // the loader with a program of the image
       {kPtrace, {"benign"}},                            // PTRACE_TRACEME
       {kPreload, {"benign", "fds"}},                    // other files below /etc
       {kAccounts, {"benign", "fds"}},                   // read only; /etc/new-file

@@ -246,6 +246,41 @@ TEST_F(SensorTest, ATripwireBeforeTheFirstTwinIsJudgedWhenOneComes) {
   EXPECT_EQ(Rules(), Names{kHidden});
 }
 
+// A hard link whose name is no UTF-8, opened by a program that opens nothing else.
+TEST_F(SensorTest, ACallOfWhichNoTwinEverCameIsJudgedAtTheEndByTheTwinsOfOthers) {
+  RawEnter(kSysOpenat);
+  RawExit(kSysOpenat, 4);
+  RawEnter(kSysClose);
+  Close(4, "/etc/hosts");
+  EXPECT_EQ(Rules(), Names{});
+  End();
+  EXPECT_EQ(Rules(), Names{kHidden});
+}
+
+TEST_F(SensorTest, AnExitWithoutItsEnterIsAHiddenOne) {
+  Open("/etc/hosts", 3);
+  OpenExit("/etc/hosts", 4);
+  ASSERT_EQ(Rules(), Names{kHidden});
+  EXPECT_EQ(testing::FieldText(alerts_.front(), "evt.type"), "openat");
+}
+
+TEST_F(SensorTest, AnExitIsNoSignWhereItsEnterMayBeLostOrOlderThanTheConnection) {
+  Open("/etc/hosts", 3);
+  OpenExit("/etc/hosts", 4, 7);  // the thread's first message: it was in the call already
+  EXPECT_EQ(Rules(), Names{});
+  dropped_ += 1;
+  OpenExit("/etc/hosts", 5);
+  EXPECT_EQ(Rules(), Names{kLost});
+}
+
+TEST_F(SensorTest, ACallThatItsTripwireHasToldIsNotToldAgainByItsExit) {
+  Open("/etc/hosts", 3);
+  RawEnter(kSysOpenat);
+  RawExit(kSysOpenat, 4);
+  OpenExit("/etc/hosts", 4);
+  EXPECT_EQ(Rules(), Names{kHidden});
+}
+
 TEST_F(SensorTest, LossesAreToldAtOnceThenTogetherAndNeverNot) {
   Open("/etc/hosts", 3);
   dropped_ += 5;

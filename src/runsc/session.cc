@@ -59,10 +59,52 @@ bool IsCostly(std::string_view optional_field) {
   return optional_field.starts_with("binary_sha");
 }
 
-Json MakeTailoredPoint(const PointDef& point, Side side) {
+// A message with one string that is not UTF-8 is not sent. So what the program can fill with such
+// bytes is asked for only where its loss does no harm, or shows: `cwd` and `process_name`, which
+// are in every message, at container/start and at the enters of opens. An exit without its enter
+// tells of those; with the enters come the folder and the name of a process that nothing
+// introduced.
+bool CanBlind(std::string_view context_field) {
+  return context_field == "cwd" || context_field == "process_name";
+}
+
+bool MayCarryNames(const PointDef& point, Side side) {
+  return point.message == MessageType::kContainerStart ||
+         (point.message == MessageType::kOpen && side == Side::kEnter);
+}
+
+std::vector<std::string_view> WithoutNames(std::span<const std::string_view> context_fields) {
+  std::vector<std::string_view> out(context_fields.begin(), context_fields.end());
+  std::erase_if(out, CanBlind);
+  return out;
+}
+
+Json MakeTailoredPoint(const PointDef& point, Side side, SessionProfile profile) {
   std::vector<std::string_view> optional_fields = Split(point.optional_fields, '|');
   std::erase_if(optional_fields, IsCostly);
-  return MakePoint(PointName(point, side), std::move(optional_fields), ContextFields(point));
+  if (profile == SessionProfile::kLean) {
+    return MakePoint(PointName(point, side), std::move(optional_fields), ContextFields(point));
+  }
+  const bool wants_env = profile == SessionProfile::kStrict && side == Side::kEnter;
+  if (!wants_env) std::erase(optional_fields, "envv");
+  const auto context_fields = MayCarryNames(point, side) ? std::vector(ContextFields(point).begin(),
+                                                                       ContextFields(point).end())
+                                                         : WithoutNames(ContextFields(point));
+  return MakePoint(PointName(point, side), std::move(optional_fields), context_fields);
+}
+
+// Calls whose raw messages stand beside the schematised ones.
+constexpr std::string_view kStandardTripwires[] = {"execve", "execveat"};
+constexpr std::string_view kStrictTripwires[] = {"execve", "execveat", "open", "openat", "connect"};
+
+std::span<const std::string_view> Tripwires(SessionProfile profile) {
+  if (profile == SessionProfile::kStrict) return kStrictTripwires;
+  if (profile == SessionProfile::kStandard) return kStandardTripwires;
+  return {};
+}
+
+bool IsTripwire(std::string_view syscall, SessionProfile profile) {
+  return std::ranges::find(Tripwires(profile), syscall) != Tripwires(profile).end();
 }
 
 std::string Finish(const SessionOptions& options, Json points) {
@@ -91,13 +133,14 @@ EventTypeSet TypesOf(const RuleSet& rules) {
   return types;
 }
 
+constexpr uint64_t kSysnoEnd = 512;
+
 // A rule without any evt.type fits every event, but raw system calls cost the sandbox dearly and
 // tell little: only those that a rule names are asked for.
 std::set<uint64_t> RawSysnos(const RuleSet& rules) {
   std::set<uint64_t> numbers;
   for (const Rule& rule : rules.rules()) {
     if (!rule.enabled || rule.event_types.all()) continue;
-    constexpr uint64_t kSysnoEnd = 512;
     for (uint64_t sysno = 0; sysno < kSysnoEnd; ++sysno) {
       if (SchematisedPoint(sysno, kHostArch) != nullptr) continue;
       const auto type = FindEventType(SyscallName(kHostArch, sysno));
@@ -122,32 +165,82 @@ std::string GenerateFullSession(const SessionOptions& options) {
   return Finish(options, std::move(points));
 }
 
+namespace {
+
+// Which messages of a call are asked for.
+struct Sides {
+  bool enter = false;
+  bool exit = false;
+};
+
+// Where the state believes what is told.
+Sides LeanSides(const PointDef& point, bool wanted) {
+  // sentry/execve tells execs; the enter has the path as passed, which older runsc tell nowhere
+  // else.
+  if (point.message == MessageType::kExecve) return {.enter = true, .exit = false};
+  const bool is_clone = point.message == MessageType::kClone || point.message == MessageType::kFork;
+  if (is_clone) return {};  // sentry/clone tells
+  return {.enter = false, .exit = wanted || KeepsState(point.message)};
+}
+
+Sides WantedSides(const PointDef& point, bool wanted, SessionProfile profile) {
+  Sides sides = LeanSides(point, wanted);
+  if (profile == SessionProfile::kLean) return sides;
+  switch (point.message) {
+    case MessageType::kExecve:  // the twins of the tripwires; a failed exec is told by its exit
+    case MessageType::kOpen:
+    case MessageType::kConnect:
+      return {.enter = true, .exit = true};
+    case MessageType::kClose:  // the enter knows the file
+      return {.enter = true, .exit = wanted};
+    default:
+      return sides;
+  }
+}
+
+// A raw exit takes its context fields from the enter's entry, so both are there and alike.
+void AddRawPoint(uint64_t sysno, std::span<const std::string_view> context_fields, Json& points) {
+  for (const std::string_view side : {"enter", "exit"}) {
+    points.push_back(MakePoint("syscall/sysno/" + std::to_string(sysno) + "/" + std::string(side),
+                               {}, context_fields));
+  }
+}
+
+constexpr std::string_view kTripwireContext[] = {"time", "thread_id", "container_id"};
+
+}  // namespace
+
+std::optional<SessionProfile> ParseSessionProfile(std::string_view name) {
+  if (name == "lean") return SessionProfile::kLean;
+  if (name == "standard") return SessionProfile::kStandard;
+  if (name == "strict") return SessionProfile::kStrict;
+  return std::nullopt;
+}
+
 std::string GenerateSession(const SessionOptions& options, const RuleSet& rules) {
   const EventTypeSet types = TypesOf(rules);
   Json points = Json::array();
   for (const PointDef& point : Points()) {
     const auto type = FindEventType(point.event_type);
     const bool wanted = type && types.test(type->index);
-    const bool is_exec_call = point.message == MessageType::kExecve;
-    const bool is_clone_call =
-        point.message == MessageType::kClone || point.message == MessageType::kFork;
-    if (is_exec_call) {
-      // sentry/execve tells execs; the enter has the path as passed, which older runsc tell nowhere
-      // else.
-      points.push_back(MakeTailoredPoint(point, Side::kEnter));
-    } else if (is_clone_call || (!wanted && !KeepsState(point.message))) {
-      continue;  // sentry/clone tells
-    } else {
-      points.push_back(MakeTailoredPoint(point, point.is_syscall() ? Side::kExit : Side::kOnly));
+    if (!point.is_syscall()) {
+      if (!wanted && !KeepsState(point.message)) continue;
+      points.push_back(MakeTailoredPoint(point, Side::kOnly, options.profile));
+      continue;
+    }
+    const Sides sides = WantedSides(point, wanted, options.profile);
+    if (sides.enter) points.push_back(MakeTailoredPoint(point, Side::kEnter, options.profile));
+    if (sides.exit) points.push_back(MakeTailoredPoint(point, Side::kExit, options.profile));
+  }
+  for (uint64_t sysno = 0; sysno < kSysnoEnd; ++sysno) {
+    if (IsTripwire(SyscallName(kHostArch, sysno), options.profile)) {
+      AddRawPoint(sysno, kTripwireContext, points);
     }
   }
-  for (const uint64_t sysno : RawSysnos(rules)) {
-    // A raw exit takes its context fields from the enter's entry, so both are there and alike.
-    for (const std::string_view side : {"enter", "exit"}) {
-      points.push_back(MakePoint("syscall/sysno/" + std::to_string(sysno) + "/" + std::string(side),
-                                 {}, AllContextFields()));
-    }
-  }
+  const bool lean = options.profile == SessionProfile::kLean;
+  const auto all = AllContextFields();
+  const auto raw_context = lean ? std::vector(all.begin(), all.end()) : WithoutNames(all);
+  for (const uint64_t sysno : RawSysnos(rules)) AddRawPoint(sysno, raw_context, points);
   return Finish(options, std::move(points));
 }
 

@@ -1,7 +1,10 @@
 // The session config that tells runsc which points to send and where (its --pod-init-config).
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "rules/rule_set.h"
@@ -14,8 +17,17 @@ enum class OnFailure : uint8_t {
   kClosed,  // it does not start
 };
 
+// How much a sandbox tells: what each profile sees and costs is in docs/sensor.md.
+enum class SessionProfile : uint8_t {
+  kLean,      // what the rules and the state need, believed as the program says it
+  kStandard,  // and what shows whether it is true: enters, fd_path at close; tripwires of execs
+  kStrict,    // and tripwires of opens and connects; the environment at an exec's enter
+};
+std::optional<SessionProfile> ParseSessionProfile(std::string_view name);
+
 struct SessionOptions {
   std::string socket_path;
+  SessionProfile profile = SessionProfile::kStandard;
   OnFailure on_failure = OnFailure::kOpen;
   int retries = 3;  // of a full queue, each a sleep in the sandbox's task
   std::string backoff = "25us";

@@ -1,5 +1,6 @@
 #include "runsc/session.h"
 
+#include <algorithm>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -39,7 +40,8 @@ TEST(Session, TheFullOneHasEveryPointBothSides) {
 
 TEST(Session, ATailoredOneHasStateAndWhatTheRulesAskFor) {
   const std::set<std::string> names =
-      PointNames(GenerateSession({.socket_path = "/s"}, *Rules("evt.type in (ptrace, unlink)")));
+      PointNames(GenerateSession({.socket_path = "/s", .profile = SessionProfile::kLean},
+                                 *Rules("evt.type in (ptrace, unlink)")));
   for (const char* wanted : {"container/start", "sentry/clone", "sentry/execve", "sentry/task_exit",
                              "syscall/openat/exit", "syscall/ptrace/exit", "syscall/sysno/87/enter",
                              "syscall/sysno/87/exit"}) {
@@ -51,6 +53,63 @@ TEST(Session, ATailoredOneHasStateAndWhatTheRulesAskFor) {
   }
   EXPECT_TRUE(PointNames(GenerateSession({.socket_path = "/s"}, *Rules("evt.type = read")))
                   .contains("syscall/read/exit"));
+}
+
+nlohmann::json FindPoint(const std::string& session, std::string_view name) {
+  const auto json = nlohmann::json::parse(session);
+  for (const auto& point : json["trace_session"]["points"]) {
+    if (point["name"] == name) return point;
+  }
+  return {};
+}
+
+bool Has(const nlohmann::json& list, std::string_view text) {
+  return std::ranges::any_of(list, [text](const auto& item) { return item == text; });
+}
+
+TEST(Session, StandardHasWhatTellsTheTruthAndTripwiresOfExecs) {
+  const std::string session = GenerateSession({.socket_path = "/s"}, *Rules("evt.type = open"));
+  const std::set<std::string> names = PointNames(session);
+  for (const char* wanted : {"syscall/openat/enter", "syscall/openat/exit", "syscall/connect/enter",
+                             "syscall/connect/exit", "syscall/close/enter", "syscall/execve/enter",
+                             "syscall/execve/exit", "syscall/sysno/59/enter",
+                             "syscall/sysno/59/exit", "syscall/sysno/322/enter"}) {
+    EXPECT_TRUE(names.contains(wanted)) << wanted;
+  }
+  for (const char* unwanted : {"syscall/close/exit", "syscall/read/enter", "syscall/read/exit",
+                               "syscall/write/exit", "syscall/sysno/257/enter"}) {
+    EXPECT_FALSE(names.contains(unwanted)) << unwanted;
+  }
+  EXPECT_TRUE(Has(FindPoint(session, "syscall/close/enter")["optional_fields"], "fd_path"));
+  EXPECT_FALSE(Has(FindPoint(session, "syscall/execve/enter")["optional_fields"], "envv"));
+}
+
+TEST(Session, StrictAddsTripwiresOfOpensAndConnectsAndTheEnvironmentAtTheEnter) {
+  const std::string session = GenerateSession(
+      {.socket_path = "/s", .profile = SessionProfile::kStrict}, *Rules("evt.type = open"));
+  const std::set<std::string> names = PointNames(session);
+  for (const char* sysno : {"2", "42", "59", "257", "322"}) {
+    EXPECT_TRUE(names.contains(std::string("syscall/sysno/") + sysno + "/enter")) << sysno;
+    EXPECT_TRUE(names.contains(std::string("syscall/sysno/") + sysno + "/exit")) << sysno;
+  }
+  EXPECT_TRUE(Has(FindPoint(session, "syscall/execve/enter")["optional_fields"], "envv"));
+  EXPECT_FALSE(Has(FindPoint(session, "syscall/execve/exit")["optional_fields"], "envv"));
+}
+
+// A byte that is no UTF-8 in one of these hides each message that carries it.
+TEST(Session, NamesThatAProgramChoosesAreInMessagesOnlyWhoseLossShows) {
+  for (const SessionProfile profile : {SessionProfile::kStandard, SessionProfile::kStrict}) {
+    const auto json = nlohmann::json::parse(GenerateSession(
+        {.socket_path = "/s", .profile = profile}, *Rules("evt.type in (read, unlink)")));
+    for (const auto& point : json["trace_session"]["points"]) {
+      const auto name = point["name"].get<std::string>();
+      const bool may = name == "container/start" || name == "syscall/open/enter" ||
+                       name == "syscall/openat/enter" || name == "syscall/creat/enter";
+      for (const char* field : {"cwd", "process_name"}) {
+        EXPECT_FALSE(Has(point["context_fields"], field) && !may) << name;
+      }
+    }
+  }
 }
 
 TEST(Session, TheSinkIsOursAndFailsOpenUnlessAskedOtherwise) {

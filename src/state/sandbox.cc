@@ -104,6 +104,8 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   }
   SettleRaw(context.thread_id, *moment.thread, &event, sink);
   NoteSchematised(moment);
+  constexpr uint64_t kTwinPatience = 1'000;
+  if (messages_ > kTwinPatience) JudgeUnpairedRaws(messages_ - kTwinPatience, sink);
   SettlePendingExec(moment);
   SettleClose(moment);
   if (std::exchange(exec_lost_, false)) {
@@ -127,8 +129,10 @@ void Sandbox::BeginConnection() {
   has_close_ = has_open_ = tells_true_paths_ = false;
   for (auto& seen : schematised_) seen.reset();
   unjudged_raws_.clear();
+  has_tripwires_ = false;
   for (auto& [tid, thread] : threads_) {
     thread.last_enter = {};
+    thread.heard = false;
     thread.pending_raw.reset();
     thread.closing.reset();
   }
@@ -136,6 +140,7 @@ void Sandbox::BeginConnection() {
 
 void Sandbox::Finish(HappeningSink& sink) {
   for (auto& [tid, thread] : threads_) SettleRaw(tid, thread, nullptr, sink);
+  JudgeUnpairedRaws(messages_, sink);
 }
 
 void Sandbox::Dispatch(Moment& moment) {
@@ -144,13 +149,18 @@ void Sandbox::Dispatch(Moment& moment) {
   const Handler handler = is_enter ? row.on_enter : row.on_exit;
   const bool is_syscall = moment.point.point != nullptr && moment.point.point->is_syscall();
   if (is_syscall) LearnTruePath(moment);
-  if (is_syscall && !is_enter) CheckExitText(moment);
+  if (is_syscall && !is_enter) {
+    CheckEnterCame(moment);
+    CheckExitText(moment);
+  }
   if (handler != nullptr) (this->*handler)(moment);
   // A handler may forget the thread (task_exit).
-  if (is_enter && moment.thread != nullptr && is_syscall) {
-    moment.thread->last_enter = moment.point;
-    NoteEnterText(moment);
-  }
+  if (moment.thread == nullptr) return;
+  moment.thread->heard = true;
+  moment.thread->heard_losses = losses_;
+  if (!is_enter || !is_syscall) return;
+  moment.thread->last_enter = moment.point;
+  NoteEnterText(moment);
 }
 
 // ---- who acts
@@ -461,6 +471,7 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   image->synthetic = true;
   image->exec_time_ns = moment.time_ns;
   process.image = std::move(image);
+  process.started_as = process.name;
   process.ForgetCommandLine();
   Happening happening = DescribeConcludedExec(moment, *FindEventType("execve"));
   moment.sink.OnHappening(happening);

@@ -105,6 +105,7 @@ class Sandbox {
     PendingRaw raw;
     int32_t tid;
     Ref<Process> process;
+    uint64_t message;  // its successor's number
   };
 
   struct Thread {
@@ -116,6 +117,9 @@ class Sandbox {
     PointRef last_enter;            // the last enter message of the thread; no point: none
     std::pmr::string entered_with;  // the path or address that it had
     uint32_t entered_losses = 0;    // what losses_ was then
+    bool heard = false;             // this connection has had a message of it
+    uint32_t heard_losses = 0;      // what losses_ was at the last one
+    bool told_hidden = false;       // the enter of the call at hand was
     std::optional<PendingRaw> pending_raw;
     uint64_t hidden_enter = kNoSyscall;  // the call whose enter's twin was hidden
     bool clone_told = false;          // sentry/clone was made a happening: the exit of it is none
@@ -172,11 +176,13 @@ class Sandbox {
   void SettleRaw(int32_t tid, Thread& thread, const Event* next, HappeningSink& sink);
   void TellHidden(int32_t tid, const Process& process, const PendingRaw& raw, HappeningSink& sink);
   void JudgeEarlierRaws(uint64_t sysno, HappeningSink& sink);
+  void JudgeUnpairedRaws(uint64_t until_message, HappeningSink& sink);
   void NoteSchematised(const Moment& moment);
 
   // sandbox_paths.cc
   void NoteEnterText(Moment& moment);
   void CheckExitText(Moment& moment);
+  void CheckEnterCame(Moment& moment);
   void LearnTruePath(Moment& moment);
   void KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised);
   void TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord& record);
@@ -271,6 +277,7 @@ class Sandbox {
   // Syscall numbers whose schematised enter ([0]) or exit ([1]) this connection has sent.
   std::array<std::bitset<512>, 2> schematised_;
   std::vector<UnjudgedRaw> unjudged_raws_;
+  bool has_tripwires_ = false;  // a raw message and its twin have come: this session has pairs
   // Scratch for paths, kept to save allocations.
   std::string path_;
 };

@@ -1,6 +1,8 @@
 // What a call's paths really were. gVisor copies the path of a system call from the program's
 // memory at its enter, again at its exit, and a third time to act on it; a second thread can change
 // it in between. What a file descriptor refers to (fd_path) comes from the open file itself.
+#include <charconv>
+
 #include "state/sandbox.h"
 
 namespace gyrfalcon {
@@ -36,6 +38,32 @@ bool NamesNoFile(std::string_view told) {
 bool IsAnotherFile(const File& known, std::string_view told) {
   if (IsPath(known.type)) return NamesNoFile(told);
   return NamesFile(told) && known.type != FileType::kMemfd && known.name != told;
+// The number at the beginning of `text`, which is cut off; nullopt: none.
+std::optional<int64_t> TakeNumber(std::string_view& text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return number;
+}
+
+bool TakePrefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+// /proc/self and /proc/thread-self as the file tells them: a process that reads of itself. In a
+// container with a PID namespace of its own the number is not one that gVisor tells elsewhere.
+bool IsOwnProc(std::string_view claimed, std::string_view told, const Process& process) {
+  if (!TakePrefix(told, "/proc/")) return false;
+  const auto pid = TakeNumber(told);
+  const bool own_numbers = process.container && process.container->init_tgid != 1;
+  if (!pid || (*pid != process.tgid && !own_numbers)) return false;
+  if (TakePrefix(claimed, "/proc/thread-self")) {
+    return TakePrefix(told, "/task/") && TakeNumber(told) && claimed == told;
+  }
+  return TakePrefix(claimed, "/proc/self") && claimed == told;
 }
 
 }  // namespace
@@ -44,6 +72,28 @@ void Sandbox::NoteEnterText(Moment& moment) {
   if (!IsComparable(moment.event.type())) return;
   Assign(moment.thread->entered_with, Cut(ChangeableText(moment.event)));
   moment.thread->entered_losses = losses_;
+}
+
+// An exit without its enter, where this connection sends the enters of that call: something that
+// only the enter has (its fd_path, cwd, process_name) was no UTF-8. A thread's first message may be
+// the exit of a call from before the connection.
+void Sandbox::CheckEnterCame(Moment& moment) {
+  Thread& thread = *moment.thread;
+  const uint64_t sysno = moment.event.sysno();
+  const auto& enters = schematised_[0];
+  const bool expected = sysno < enters.size() && enters.test(sysno);
+  const bool came = thread.last_enter.point == moment.point.point;
+  const bool told = std::exchange(thread.told_hidden, false);
+  if (!thread.heard || thread.heard_losses != losses_ || !expected || came || told) return;
+  if (!IsComparable(moment.event.type())) return;
+  moment.sink.OnSignal({.kind = SignalKind::kEventHidden,
+                        .syscall = moment.point.event_type.value_or(EventType{}),
+                        .time_ns = moment.time_ns,
+                        .tid = moment.event.context().thread_id,
+                        .process = moment.process.get(),
+                        .container = moment.container.get(),
+                        .before = {},
+                        .after = {}});
 }
 
 void Sandbox::CheckExitText(Moment& moment) {
@@ -92,7 +142,7 @@ void Sandbox::LearnTruePath(Moment& moment) {
   }
   file->true_name = true;
   const Ref<OpenRecord> record = std::exchange(file->opened, {});
-  if (told == file->name) return;
+  if (told == file->name || IsOwnProc(file->name, told, *moment.process)) return;
   if (file->claimed.empty()) file->claimed = file->name;
   Assign(file->name, Cut(told));
   // A program's path has no symbolic links either: /bin/x is run as /usr/bin/x.

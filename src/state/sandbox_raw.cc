@@ -33,6 +33,17 @@ void Sandbox::JudgeEarlierRaws(uint64_t sysno, HappeningSink& sink) {
   });
 }
 
+// Where a call's twin never comes, either the session does not have it, or each one was hidden. A
+// session that pairs other calls pairs this one too.
+void Sandbox::JudgeUnpairedRaws(uint64_t until_message, HappeningSink& sink) {
+  if (!has_tripwires_) return;
+  while (!unjudged_raws_.empty() && unjudged_raws_.front().message <= until_message) {
+    const UnjudgedRaw earlier = std::move(unjudged_raws_.front());
+    unjudged_raws_.erase(unjudged_raws_.begin());
+    TellHidden(earlier.tid, *earlier.process, earlier.raw, sink);
+  }
+}
+
 // Without an enter of its own the raw exit has the call's arguments, not its result's twin; both
 // are judged alike.
 void Sandbox::OnRaw(Moment& moment) {
@@ -68,7 +79,11 @@ void Sandbox::SettleRaw(int32_t tid, Thread& thread, const Event* next, Happenin
   thread.pending_raw.reset();
   const bool twin_follows = next != nullptr && next->type() != MessageType::kRaw &&
                             next->sysno() == raw.sysno && next->is_exit() == raw.is_exit;
-  if (twin_follows) return;
+  if (twin_follows) {
+    has_tripwires_ = true;
+    thread.told_hidden = raw.twin_hidden;
+    return;
+  }
   if (raw.twin_expected) {
     if (!raw.is_exit) thread.hidden_enter = raw.sysno;
     // Without a next message the twin may still have been under way.
@@ -80,7 +95,7 @@ void Sandbox::SettleRaw(int32_t tid, Thread& thread, const Event* next, Happenin
   if (!raw.is_exit) {
     const bool meaningful = next != nullptr && raw.losses == losses_;
     if (meaningful && unjudged_raws_.size() < limits_.unjudged_raws_max) {
-      unjudged_raws_.push_back({std::move(raw), tid, thread.process});
+      unjudged_raws_.push_back({std::move(raw), tid, thread.process, messages_});
     }
     return;
   }
