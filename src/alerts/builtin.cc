@@ -26,6 +26,11 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "fewer points in the session, more retries, or a larger net.core.wmem_default help. With "
      "\"message too large\": a program was started with arguments that can't be sent, which hides "
      "it."},
+    {"gyrfalcon: identity of another sandbox claimed", Priority::kCritical,
+     "gyrfalcon sensor_evasion",
+     "A sandbox sent events in the name of a container that belongs to another sandbox",
+     "Honest sandboxes know their own containers only: take this one for compromised, Sentry "
+     "included. Its events are kept, without that container's identity."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

@@ -18,6 +18,7 @@ enum class Builtin : uint8_t {
   kPathChanged,
   kEventHidden,
   kEventsLost,
+  kIdentityClaimed,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

@@ -90,7 +90,9 @@ void Engine::Worker::Publish() {
 }
 
 Engine::Engine(EngineOptions options, Listener listener)
-    : options_(std::move(options)), listener_(std::move(listener)) {}
+    : options_(std::move(options)), listener_(std::move(listener)) {
+  options_.pipeline.containers = &containers_;
+}
 
 Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
                                               const std::shared_ptr<const RuleSet>& rules,

@@ -53,8 +53,9 @@ class Engine {
   Engine(EngineOptions options, Listener listener);
   Worker& WorkerFor(const AcceptedConnection& connection);
 
-  const EngineOptions options_;
+  EngineOptions options_;
   Listener listener_;
+  ContainerRegistry containers_;
   UserLookupThread user_lookup_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HandshakeService> handshakes_;

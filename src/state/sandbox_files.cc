@@ -78,6 +78,10 @@ void AppendEndpoint(const std::optional<Endpoint>& end, FileType type, std::stri
 }  // namespace
 
 void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec) {
+  if (fd < 0) {
+    counters_.Add(StateCounter::kImpossible);
+    return;
+  }
   if (!MemoryLeft()) return;
   if (!process.fds->Set(fd, std::move(file), close_on_exec, limits_.fds_per_process_max)) {
     counters_.Add(StateCounter::kFdsRefused);
