@@ -19,6 +19,10 @@ enum class Builtin : uint8_t {
   kEventHidden,
   kEventsLost,
   kIdentityClaimed,
+  kSandboxSilent,
+  kSandboxUntraced,
+  kConnectionEnded,
+  kSessionTaken,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

@@ -53,6 +53,10 @@ void Pipeline::Open(const Record& record) {
     options_.containers->Join(session.identity);
     if (session.named) options_.containers->Assign(session.identity, id);
   }
+  if (options_.observer != nullptr) {
+    const bool from_start = record.peer && BeginsSandbox(record.peer->command_line);
+    options_.observer->OnOpened(record.connection.value, session.place, from_start);
+  }
   if (!record.peer) return;
   // Before the sandbox's own container has said a word, so that its first event has names already.
   AskForUsers(record.connection.value, session, session.place.sandbox_id);
@@ -94,6 +98,7 @@ void Pipeline::Close(const Record& record) {
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
     connection_by_sandbox_.erase(named);
   }
+  if (options_.observer != nullptr) options_.observer->OnEnded(record.connection.value);
   if (options_.containers != nullptr) options_.containers->Leave(session.identity);
   sessions_.erase(found);
 }
@@ -173,13 +178,14 @@ void Pipeline::ClampTime(int64_t receive_time_ns) {
   event_.SetTime(believed_ns);
 }
 
-void Pipeline::CheckContainers(Session& session, int64_t now_ns) {
+void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t now_ns) {
   const std::string_view started = event_.text(Slot::kStartId);
   for (const std::string_view container : {event_.context().container_id, started}) {
     if (container.empty()) continue;
     if (!session.named && container.size() <= options_.limits.text_bytes_max) {
       session.named = true;
       session.name = container;
+      if (options_.observer != nullptr) options_.observer->OnNamed(connection, container);
     }
     if (options_.containers == nullptr || IsOwnContainer(session, container, now_ns)) continue;
     totals_.engine.Add(EngineCounter::kContainersDisowned);
@@ -221,6 +227,9 @@ bool Pipeline::ClaimContainer(Session& session, std::string_view container, int6
 void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   speaking_ = &session;
   totals_.engine.Add(EngineCounter::kMessages);
+  if (!std::exchange(session.spoke, true) && options_.observer != nullptr) {
+    options_.observer->OnSpoke(record.connection.value);
+  }
   const auto message = ReadMessage(record.frame.bytes());
   if (!message) {
     totals_.engine.Add(EngineCounter::kBadFraming);
@@ -251,7 +260,7 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   ClampTime(record.receive_time_ns);
   const int64_t told_ns = event_.context().time_ns;
   const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
-  CheckContainers(session, now_ns);
+  CheckContainers(record.connection.value, session, now_ns);
   session.losses.Note(LossKind::kDropped, dropped, now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);

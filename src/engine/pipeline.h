@@ -13,6 +13,7 @@
 #include "alerts/builtin.h"
 #include "base/hash.h"
 #include "channels/dispatcher.h"
+#include "engine/connection_observer.h"
 #include "engine/counters.h"
 #include "engine/identity.h"
 #include "engine/loss_ledger.h"
@@ -32,6 +33,8 @@ struct PipelineOptions {
   // Whose container is whose, over all workers; must outlive the pipeline. nullptr in replay, where
   // captures of one sandbox may well overlap: every sandbox is believed.
   ContainerRegistry* containers = nullptr;
+  // Who hears of connections that come and go; nullptr: nobody. Must outlive the pipeline.
+  ConnectionObserver* observer = nullptr;
   // How far a message's time may lie from the time at which it was received; it is moved to that
   // bound. Not in replay. 0: any time is believed.
   int64_t clock_skew_ns = 5'000'000'000;
@@ -89,6 +92,7 @@ class Pipeline final : private HappeningSink {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
     std::string sandbox_key;           // from the peer's command line; "" when it has none
     SandboxPlace place;                // from the same
+    bool spoke = false;                // anything has come
     bool identified = false;           // its first message has come
     std::string name;                  // how alerts call the sandbox
     bool named = false;                // `name` is an id, and stays
@@ -112,7 +116,7 @@ class Pipeline final : private HappeningSink {
   void TakeUpFrame(Session& session, const Record& record);
   void ClampTime(int64_t receive_time_ns);
   // Takes a container that is another sandbox's out of the message at hand.
-  void CheckContainers(Session& session, int64_t now_ns);
+  void CheckContainers(uint64_t connection, Session& session, int64_t now_ns);
   bool IsOwnContainer(Session& session, std::string_view container, int64_t now_ns);
   bool ClaimContainer(Session& session, std::string_view container, int64_t now_ns);
   void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
