@@ -8,9 +8,11 @@
 namespace gyrfalcon {
 
 struct SandboxWatch::View {
-  bool heard = false;                   // some live connection speaks, or need not
-  std::optional<int64_t> silent_since;  // a live one that should
-  std::optional<int64_t> ended_at;      // the last that ended
+  bool heard = false;  // some live connection speaks, or need not
+  // One that should and never did. A runsc that refuses the session config keeps it open or, newer
+  // ones, closes it.
+  std::optional<int64_t> silent_since;
+  std::optional<int64_t> ended_at;  // the last that spoke and ended
 };
 
 void SandboxWatch::Note(const WatchedConnection& connection) {
@@ -55,9 +57,9 @@ SandboxWatch::View SandboxWatch::ViewOf(const std::string& root, const std::stri
   View view;
   for (const auto& [id, connection] : connections_) {
     if (!Speaks(connection, root, sandbox_id, listed)) continue;
-    if (connection.ended) {
+    if (connection.ended && connection.spoke) {
       view.ended_at = std::max(view.ended_at.value_or(connection.ended_ns), connection.ended_ns);
-    } else if (connection.spoke || !connection.from_start) {
+    } else if (!connection.ended && (connection.spoke || !connection.from_start)) {
       view.heard = true;
     } else {
       view.silent_since =
@@ -72,7 +74,7 @@ std::optional<Builtin> SandboxWatch::Wrong(const View& view, const Sandbox& sand
   if (view.heard) return std::nullopt;
   Builtin builtin = Builtin::kSandboxUntraced;
   int64_t since_ns = sandbox.running_since_ns;
-  if (view.silent_since) {
+  if (view.silent_since && view.silent_since >= view.ended_at) {
     builtin = Builtin::kSandboxSilent;
     since_ns = std::max(since_ns, *view.silent_since);
   } else if (view.ended_at) {

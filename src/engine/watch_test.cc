@@ -57,7 +57,7 @@ TEST_F(WatchTest, WhatIsSaidOfARunningSandboxAfterTheGraceTime) {
       {"attached, speaks", true, false, true, false, std::nullopt},
       {"spoke, ended", true, true, true, true, Builtin::kConnectionEnded},
       {"attached, spoke, ended", true, false, true, true, Builtin::kConnectionEnded},
-      {"begun, ended without a word", true, true, false, true, Builtin::kConnectionEnded},
+      {"begun, ended without a word", true, true, false, true, Builtin::kSandboxSilent},
       {"refused `trace create`, nothing else", true, false, false, true, Builtin::kSandboxUntraced},
   };
   for (const WatchCase& c : kCases) {
