@@ -1,11 +1,16 @@
 #!/bin/sh
 # Sandboxes that run and are not watched: one started without a session, one whose runsc refuses the session
-# config, one whose session is deleted. usage: watch_test.sh debian|current
+# config, one whose session is deleted, one whose session another listener takes. usage: watch_test.sh debian|current
 set -eu
+deleted=
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
-cleanup_more() { remove_sandboxes "$RUNSC" "$scratch/state"; }
+other=''
+cleanup_more() {
+  [ -z "$other" ] || kill -KILL "$other" 2>/dev/null || true
+  remove_sandboxes "$RUNSC" "$scratch/state"
+}
 
 socket=$scratch/run/gvisor.sock
 "$GYRFALCON" session generate -r tests/e2e/rules/below_bin.yaml --socket "$socket" >"$session" || fail "no session config"
@@ -34,6 +39,8 @@ start() {
 
 start "$session"
 watched=$id
+start "$session"
+taken=$id
 start ''
 wait_for_line "A sandbox runs that is not connected.* gyrfalcon_sandbox=$id .*trace create --force .*$id" "$alerts" 15 ||
   fail "no alert for a sandbox without a session"
@@ -45,7 +52,21 @@ wait_for_line "A sandbox runs and has sent nothing since it connected.* gyrfalco
 if "$RUNSC" --root="$scratch/state" trace delete --name Default "$watched" >"$scratch/delete.log" 2>&1; then
   wait_for_line "connection has ended.* gyrfalcon_sandbox=$watched " "$alerts" 15 ||
     fail "no alert for a connection that ended"
-  deleted='and a deleted session'
+  deleted=', a deleted session'
+fi
+mkdir "$scratch/other"
+"$GYRFALCON" session generate -r tests/e2e/rules/below_bin.yaml --socket "$scratch/other/gvisor.sock" >"$scratch/other.json"
+"$GYRFALCON" capture --listen "$scratch/other/gvisor.sock" --dir "$scratch/other/captures" >"$scratch/other.log" 2>&1 &
+other=$!
+tries=100
+until [ -S "$scratch/other/gvisor.sock" ] || [ $tries -eq 0 ]; do
+  tries=$((tries - 1))
+  sleep 0.05
+done
+if "$RUNSC" --root="$scratch/state" trace create --force --config "$scratch/other.json" "$taken" >"$scratch/taken.log" 2>&1; then
+  wait_for_line "sends its events to somebody else.* gyrfalcon_sandbox=$taken " "$alerts" 15 ||
+    fail "no alert for a session that was taken over"
+  deleted="$deleted, one taken over"
 fi
 stop_gyrfalcon
-echo "$flags: no session, a refused one ${deleted:-(the session could not be deleted)}"
+echo "$flags: no session, a refused one${deleted:-; sessions could not be deleted or taken}"
