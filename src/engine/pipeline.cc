@@ -178,6 +178,16 @@ void Pipeline::ClampTime(int64_t receive_time_ns) {
   event_.SetTime(believed_ns);
 }
 
+// Of whom no runsc tells, the first container is the identity: two such connections are one
+// sandbox, attached anew.
+void Pipeline::NameAnonymous(Session& session) {
+  if (options_.containers == nullptr) return;
+  SandboxIdentity named{.owner = "container " + session.name, .root = {}};
+  options_.containers->Join(named);
+  options_.containers->Leave(session.identity);
+  session.identity = std::move(named);
+}
+
 void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t now_ns) {
   const std::string_view started = event_.text(Slot::kStartId);
   for (const std::string_view container : {event_.context().container_id, started}) {
@@ -185,6 +195,7 @@ void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t no
     if (!session.named && container.size() <= options_.limits.text_bytes_max) {
       session.named = true;
       session.name = container;
+      NameAnonymous(session);
       if (options_.observer != nullptr) options_.observer->OnNamed(connection, container);
     }
     if (options_.containers == nullptr || IsOwnContainer(session, container, now_ns)) continue;

@@ -115,6 +115,7 @@ class Pipeline final : private HappeningSink {
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
   void ClampTime(int64_t receive_time_ns);
+  void NameAnonymous(Session& session);
   // Takes a container that is another sandbox's out of the message at hand.
   void CheckContainers(uint64_t connection, Session& session, int64_t now_ns);
   bool IsOwnContainer(Session& session, std::string_view container, int64_t now_ns);

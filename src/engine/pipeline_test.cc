@@ -279,6 +279,22 @@ TEST_F(IdentityTest, TwoConnectionsOfOneSandboxAndEqualIdsBelowOtherRootsAreNoLi
   EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 0u);
 }
 
+TEST_F(IdentityTest, ConnectionsOfWhomNoRunscTellsAreOneSandboxByTheirFirstContainer) {
+  Open(1);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  Send(1, kOpenType, OpenMessage(2, "other"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(1, "c"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c");
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 0u);
+  Open(3);
+  Send(3, kOpenType, OpenMessage(1, "d"));
+  Send(3, kOpenType, OpenMessage(2, "c"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+  Send(3, kOpenType, OpenMessage(2, "other"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+}
+
 TEST_F(PipelineTest, MoreContainersThanAreRememberedAreNobodys) {
   Open(1);
   for (int i = 0; i < 1100; ++i) Send(1, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
