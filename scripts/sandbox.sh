@@ -67,7 +67,7 @@ pick_flags() {
 }
 
 # run_sandbox RUNSC FLAGS STATE ROOTFS SESSION COMMAND [ID]: an OCI bundle of its own, `sh -c COMMAND`
-# in it as user and group ID (0), traced into SESSION. The root is an overlay in memory: ROOTFS stays as it is.
+# in it as user and group ID (0), traced into SESSION ('': not traced). The root is an overlay in memory: ROOTFS stays as it is.
 run_sandbox() {
   runsc=$1 flags=$2 state=$3 rootfs=$4 session=$5 command=$6 user=${7:-0}
   id=$(new_container_id)
@@ -91,7 +91,7 @@ run_sandbox() {
 EOF
   # shellcheck disable=SC2086 # words on purpose
   timeout 30 "$runsc" --root="$state" --network=none $flags --overlay2=root:memory \
-    --pod-init-config="$session" run --bundle="$bundle" "$id" </dev/null
+    ${session:+"--pod-init-config=$session"} run --bundle="$bundle" "$id" </dev/null
 }
 
 # Ends every sandbox that is still in state folder $2 of runsc $1.

@@ -26,6 +26,29 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "fewer points in the session, more retries, or a larger net.core.wmem_default help. With "
      "\"message too large\": a program was started with arguments that can't be sent, which hides "
      "it."},
+    {"gyrfalcon: identity of another sandbox claimed", Priority::kCritical,
+     "gyrfalcon sensor_evasion",
+     "A sandbox sent events in the name of a container that belongs to another sandbox",
+     "Honest sandboxes know their own containers only: take this one for compromised, Sentry "
+     "included. Its events are kept, without that container's identity."},
+    {"gyrfalcon: sandbox went silent", Priority::kError, "gyrfalcon sensor_loss",
+     "A sandbox runs and has sent nothing since it connected: most likely its runsc refused the "
+     "session config",
+     "A runsc that does not know a point or a field of the session config, or takes another of its "
+     "values for wrong, connects and then sends nothing. `runsc trace create` with the same file "
+     "says the reason."},
+    {"gyrfalcon: sandbox not traced", Priority::kError, "gyrfalcon sensor_loss",
+     "A sandbox runs that is not connected: nothing of it is seen",
+     "It was started without --pod-init-config, or while nobody listened. Attach it with "
+     "`runsc trace create`, and see that runsc has the session config."},
+    {"gyrfalcon: connection ended while sandbox runs", Priority::kError, "gyrfalcon sensor_loss",
+     "A sandbox's connection has ended, and the sandbox runs on: nothing of it is seen any more",
+     "Somebody has deleted its trace session (`runsc trace delete`), or its Sentry is compromised. "
+     "Attach it again with `runsc trace create`."},
+    {"gyrfalcon: session taken over", Priority::kError, "gyrfalcon sensor_loss",
+     "A sandbox sends its events to somebody else: its trace session was replaced",
+     "A sandbox has one session only, and `runsc trace create --force` gives it to whoever asks. "
+     "Find out who that was (`runsc trace list` has the sink), and take it back."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

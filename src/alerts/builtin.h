@@ -18,6 +18,11 @@ enum class Builtin : uint8_t {
   kPathChanged,
   kEventHidden,
   kEventsLost,
+  kIdentityClaimed,
+  kSandboxSilent,
+  kSandboxUntraced,
+  kConnectionEnded,
+  kSessionTaken,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

@@ -153,7 +153,7 @@ TEST(Config, KeysWithoutEffectAreNamedInOneWarning) {
   ASSERT_TRUE(loaded);
   EXPECT_THAT(loaded->warnings,
               ElementsAre("c.yaml: keys without a meaning here, ignored: engine.kind, engine.kmod, "
-                          "engine.gvisor.root, libs_logger, base_syscalls; not there yet in this "
+                          "libs_logger, base_syscalls; not there yet in this "
                           "release, ignored: grpc, http_output"));
   EXPECT_EQ(loaded->config.session_file, "x");
   const auto quiet = ReadConfig("c.yaml", "engine: {kind: gvisor}\nlog_syslog: false");

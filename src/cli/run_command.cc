@@ -92,10 +92,7 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
   if (config.session_file.empty() && config.socket_path.empty()) {
     config.session_file = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
   }
-  if (!flags.runsc_root.empty()) {
-    loaded->warnings.push_back(
-        "--gvisor-root is accepted, and not needed: sandboxes tell all that is used");
-  }
+  if (!flags.runsc_root.empty()) config.runsc_root = flags.runsc_root;
   if (flags.unbuffered) config.buffered_outputs = false;
   if (flags.verbose) config.log_level = "debug";
   return loaded;
@@ -118,6 +115,12 @@ constexpr struct {
      [](const Config& a, const Config& b) { return a.session_file == b.session_file; }},
     {"gvisor.socket",
      [](const Config& a, const Config& b) { return a.socket_path == b.socket_path; }},
+    {"gvisor.runsc, gvisor.root, gvisor.watch_*, gvisor.clock_skew_ms",
+     [](const Config& a, const Config& b) {
+       return a.runsc_path == b.runsc_path && a.runsc_root == b.runsc_root &&
+              a.watch_interval_ms == b.watch_interval_ms && a.watch_grace_ms == b.watch_grace_ms &&
+              a.clock_skew_ms == b.clock_skew_ms;
+     }},
     {"workers", [](const Config& a, const Config& b) { return a.workers == b.workers; }},
 };
 
@@ -217,12 +220,24 @@ class Daemon {
     options.pipeline.builtins = config_.builtins;
     options.workers =
         config_.workers != 0 ? config_.workers : std::max(1u, std::thread::hardware_concurrency());
-    return Engine::Start(std::move(options), rules, dispatcher,
-                         [](const HandshakeRejected& rejected) {
-                           if (rejected.reason == HandshakeRejection::kClosedEarly) return;
-                           spdlog::warn("connection of pid {} uid {} closed: {}", rejected.peer.pid,
-                                        rejected.peer.uid, HandshakeRejectionText(rejected.reason));
-                         });
+    constexpr int64_t kNsPerMs = 1'000'000;
+    options.pipeline.clock_skew_ns = static_cast<int64_t>(config_.clock_skew_ms) * kNsPerMs;
+    options.watch = {.runsc = config_.runsc_path,
+                     .root = config_.runsc_root,
+                     .session_file = config_.session_file,
+                     .interval_ms = static_cast<int>(config_.watch_interval_ms),
+                     .grace_ms = static_cast<int>(config_.watch_grace_ms),
+                     .builtins = options.pipeline.builtins};
+    return Engine::Start(
+        std::move(options), rules, dispatcher,
+        [](const HandshakeRejected& rejected) {
+          if (rejected.reason == HandshakeRejection::kClosedEarly) return;
+          spdlog::warn("connection of pid {} uid {} closed: {}", rejected.peer.pid,
+                       rejected.peer.uid, HandshakeRejectionText(rejected.reason));
+        },
+        [](const Error& error) {
+          spdlog::warn("which sandboxes run is not known: {}", error.message);
+        });
   }
 
   Result<std::unique_ptr<ControlServer>> StartControl(const Engine& engine) {
@@ -328,7 +343,8 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
   app.add_option(
       "-g,--gvisor-config", flags.session_file,
       "Session config that runsc has as --pod-init-config; its endpoint is where to listen");
-  app.add_option("--gvisor-root", flags.runsc_root, "runsc's root folder");
+  app.add_option("--gvisor-root", flags.runsc_root,
+                 "runsc's root folder: a sandbox that runs there and is not traced is told");
   app.add_option("--gvisor-generate-config", flags.generate_socket,
                  "Print a session config for this socket and exit")
       ->expected(0, 1);

@@ -27,6 +27,8 @@ enum class EngineCounter : uint8_t {
   kSandboxesSplit,
   kTruncated,
   kUserLookupsRefused,
+  kTimesClamped,
+  kContainersDisowned,
   kCount,
 };
 
@@ -49,6 +51,11 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "Messages left out because they were larger than the receive buffer."},
     {"user_lookups_refused", Severity::kInfo,
      "Containers whose users and groups show as numbers, for too many waited to be looked up."},
+    {"times_clamped", Severity::kInfo,
+     "Messages whose time was too far from the time they came at, and was moved to the bound."},
+    {"containers_disowned", Severity::kInfo,
+     "Messages that named a container of another sandbox, or more containers than are remembered; "
+     "taken up without it."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

@@ -89,15 +89,29 @@ void Engine::Worker::Publish() {
   published_sandboxes = pipeline.sandbox_count();
 }
 
-Engine::Engine(EngineOptions options, Listener listener)
-    : options_(std::move(options)), listener_(std::move(listener)) {}
+Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
+               OnProblem on_watch_problem)
+    : options_(std::move(options)),
+      listener_(std::move(listener)),
+      watch_(
+          options_.watch,
+          [this, &dispatcher](Alert alert) {
+            ++watch_alerts_;
+            if (!dispatcher.Put(std::move(alert))) ++watch_alerts_lost_;
+          },
+          std::move(on_watch_problem)) {
+  options_.pipeline.containers = &containers_;
+  options_.pipeline.observer = &watch_;
+}
 
 Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
                                               const std::shared_ptr<const RuleSet>& rules,
-                                              Dispatcher& dispatcher, OnRejected on_rejected) {
+                                              Dispatcher& dispatcher, OnRejected on_rejected,
+                                              OnProblem on_watch_problem) {
   auto listener = Listener::Open(options.socket_path);
   if (!listener) return std::unexpected(listener.error());
-  std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*listener)));
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*listener), dispatcher,
+                                            std::move(on_watch_problem)));
   for (size_t i = 0; i < std::max<size_t>(1, engine->options_.workers); ++i) {
     auto source = SocketSource::Create(engine->options_.source);
     if (!source) return std::unexpected(source.error());
@@ -128,6 +142,7 @@ void Engine::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (handshakes_) handshakes_->Stop();
   user_lookup_.Stop();
+  watch_.Stop();
   for (const auto& worker : workers_) worker->source->Stop();
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();
@@ -158,6 +173,8 @@ Totals Engine::totals() const {
     const std::scoped_lock lock(worker->mutex);
     sum.Add(worker->published);
   }
+  sum.engine.Add(EngineCounter::kAlerts, watch_alerts_);
+  sum.engine.Add(EngineCounter::kAlertsLost, watch_alerts_lost_);
   if (handshakes_) sum.wire.Add(handshakes_->counters().Snapshot());
   return sum;
 }

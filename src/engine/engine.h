@@ -13,6 +13,7 @@
 #include "channels/dispatcher.h"
 #include "engine/pipeline.h"
 #include "engine/user_lookup.h"
+#include "engine/watch_thread.h"
 #include "wire/handshake.h"
 #include "wire/listener.h"
 #include "wire/socket_source.h"
@@ -25,17 +26,20 @@ struct EngineOptions {
   PipelineOptions pipeline;
   HandshakeOptions handshake;
   SocketSourceOptions source;
+  WatchOptions watch;
 };
 
 class Engine {
  public:
   using OnRejected = HandshakeService::OnRejected;
 
+  using OnProblem = WatchThread::OnProblem;
+
   // Listens when this returns. `dispatcher` must outlive the engine; `on_rejected` runs on the
-  // handshake thread.
-  static Result<std::unique_ptr<Engine>> Start(EngineOptions options,
-                                               const std::shared_ptr<const RuleSet>& rules,
-                                               Dispatcher& dispatcher, OnRejected on_rejected);
+  // handshake thread, `on_watch_problem` on the watch's.
+  static Result<std::unique_ptr<Engine>> Start(
+      EngineOptions options, const std::shared_ptr<const RuleSet>& rules, Dispatcher& dispatcher,
+      OnRejected on_rejected, OnProblem on_watch_problem = [](const Error&) {});
   ~Engine();  // as Stop
 
   // Stops accepting, takes up what sandboxes have sent by now, joins all threads. Sandboxes go on.
@@ -50,11 +54,16 @@ class Engine {
  private:
   struct Worker;
 
-  Engine(EngineOptions options, Listener listener);
+  Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
+         OnProblem on_watch_problem);
   Worker& WorkerFor(const AcceptedConnection& connection);
 
-  const EngineOptions options_;
+  EngineOptions options_;
   Listener listener_;
+  ContainerRegistry containers_;
+  std::atomic<uint64_t> watch_alerts_ = 0;
+  std::atomic<uint64_t> watch_alerts_lost_ = 0;
+  WatchThread watch_;
   UserLookupThread user_lookup_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HandshakeService> handshakes_;

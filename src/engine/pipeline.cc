@@ -1,5 +1,7 @@
 #include "engine/pipeline.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "engine/sandbox_id.h"
 #include "engine/sensor_alerts.h"
@@ -39,11 +41,24 @@ void Pipeline::Open(const Record& record) {
   Session& session = sessions_[record.connection.value];
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
   session.name = "connection " + std::to_string(record.connection.value);
-  if (!record.peer) return;
-  session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
+  if (record.peer) {
+    session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
+    session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
+  }
   const std::string id = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
-  if (!id.empty()) session.name = id;
-  session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
+  session.named = !id.empty();
+  if (session.named) session.name = id;
+  session.identity = {.owner = session.named ? session.sandbox_key : session.name,
+                      .root = session.place.state_root};
+  if (options_.containers != nullptr) {
+    options_.containers->Join(session.identity);
+    if (session.named) options_.containers->Assign(session.identity, id);
+  }
+  if (options_.observer != nullptr) {
+    const bool from_start = record.peer && BeginsSandbox(record.peer->command_line);
+    options_.observer->OnOpened(record.connection.value, session.place, from_start);
+  }
+  if (!record.peer) return;
   // Before the sandbox's own container has said a word, so that its first event has names already.
   AskForUsers(record.connection.value, session, session.place.sandbox_id);
 }
@@ -84,6 +99,8 @@ void Pipeline::Close(const Record& record) {
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
     connection_by_sandbox_.erase(named);
   }
+  if (options_.observer != nullptr) options_.observer->OnEnded(record.connection.value);
+  if (options_.containers != nullptr) options_.containers->Leave(session.identity);
   sessions_.erase(found);
 }
 
@@ -151,9 +168,80 @@ void Pipeline::OnSignal(const Signal& signal) {
   RaiseBuiltin(*builtin, signal.time_ns, DescribeSignal(signal, speaking_->name));
 }
 
+// What comes late or early by more is a lie, or has waited in a queue for that long.
+void Pipeline::ClampTime(int64_t receive_time_ns) {
+  const int64_t told_ns = event_.context().time_ns;
+  if (receive_time_ns == 0 || told_ns == 0 || options_.clock_skew_ns == 0) return;
+  const int64_t believed_ns = std::clamp(told_ns, receive_time_ns - options_.clock_skew_ns,
+                                         receive_time_ns + options_.clock_skew_ns);
+  if (believed_ns == told_ns) return;
+  totals_.engine.Add(EngineCounter::kTimesClamped);
+  event_.SetTime(believed_ns);
+}
+
+// Of whom no runsc tells, the first container is the identity: two such connections are one
+// sandbox, attached anew.
+void Pipeline::NameAnonymous(Session& session) {
+  if (options_.containers == nullptr) return;
+  SandboxIdentity named{.owner = "container " + session.name, .root = {}};
+  options_.containers->Join(named);
+  options_.containers->Leave(session.identity);
+  session.identity = std::move(named);
+}
+
+void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t now_ns) {
+  const std::string_view started = event_.text(Slot::kStartId);
+  for (const std::string_view container : {event_.context().container_id, started}) {
+    if (container.empty()) continue;
+    if (!session.named && container.size() <= options_.limits.text_bytes_max) {
+      session.named = true;
+      session.name = container;
+      NameAnonymous(session);
+      if (options_.observer != nullptr) options_.observer->OnNamed(connection, container);
+    }
+    if (options_.containers == nullptr || IsOwnContainer(session, container, now_ns)) continue;
+    totals_.engine.Add(EngineCounter::kContainersDisowned);
+    event_.DisownContainer();
+    return;
+  }
+}
+
+bool Pipeline::IsOwnContainer(Session& session, std::string_view container, int64_t now_ns) {
+  const uint64_t generation = options_.containers->generation();
+  if (generation != session.containers_as_of) {
+    session.containers_as_of = generation;
+    session.containers.clear();
+  } else if (container == session.last_container) {
+    return session.last_is_own;
+  }
+  if (container.size() > options_.limits.text_bytes_max) return true;  // the state refuses it
+  const auto known = session.containers.find(container);
+  session.last_is_own = known != session.containers.end()
+                            ? known->second
+                            : ClaimContainer(session, container, now_ns);
+  session.last_container = container;
+  return session.last_is_own;
+}
+
+bool Pipeline::ClaimContainer(Session& session, std::string_view container, int64_t now_ns) {
+  // More than the state remembers: nobody knows whose they are.
+  if (session.containers.size() >= options_.limits.containers_max) return false;
+  std::string other;
+  const bool is_own = options_.containers->Claim(session.identity, container, other);
+  session.containers.emplace(container, is_own);
+  if (is_own || session.told_claims.size() >= options_.limits.containers_max) return is_own;
+  if (session.told_claims.emplace(container).second) {
+    RaiseBuiltin(Builtin::kIdentityClaimed, now_ns, DescribeClaim(container, session.name, other));
+  }
+  return is_own;
+}
+
 void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   speaking_ = &session;
   totals_.engine.Add(EngineCounter::kMessages);
+  if (!std::exchange(session.spoke, true) && options_.observer != nullptr) {
+    options_.observer->OnSpoke(record.connection.value);
+  }
   const auto message = ReadMessage(record.frame.bytes());
   if (!message) {
     totals_.engine.Add(EngineCounter::kBadFraming);
@@ -181,8 +269,10 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
     if (known) session.losses.Note(LossKind::kUndecodable, 1, record.receive_time_ns);
     return;
   }
+  ClampTime(record.receive_time_ns);
   const int64_t told_ns = event_.context().time_ns;
   const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
+  CheckContainers(record.connection.value, session, now_ns);
   session.losses.Note(LossKind::kDropped, dropped, now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);

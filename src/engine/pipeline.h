@@ -7,12 +7,15 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "alerts/alert.h"
 #include "alerts/builtin.h"
 #include "base/hash.h"
 #include "channels/dispatcher.h"
+#include "engine/connection_observer.h"
 #include "engine/counters.h"
+#include "engine/identity.h"
 #include "engine/loss_ledger.h"
 #include "fields/scratch.h"
 #include "metadata/rootfs.h"
@@ -27,6 +30,14 @@ struct PipelineOptions {
   SandboxLimits limits;
   BuiltinSettings builtins;
   Arch arch = kHostArch;
+  // Whose container is whose, over all workers; must outlive the pipeline. nullptr in replay, where
+  // captures of one sandbox may well overlap: every sandbox is believed.
+  ContainerRegistry* containers = nullptr;
+  // Who hears of connections that come and go; nullptr: nobody. Must outlive the pipeline.
+  ConnectionObserver* observer = nullptr;
+  // How far a message's time may lie from the time at which it was received; it is moved to that
+  // bound. Not in replay. 0: any time is believed.
+  int64_t clock_skew_ns = 5'000'000'000;
 };
 
 // Where alerts go. Called on the worker's thread, which must not wait for a channel.
@@ -81,8 +92,18 @@ class Pipeline final : private HappeningSink {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
     std::string sandbox_key;           // from the peer's command line; "" when it has none
     SandboxPlace place;                // from the same
+    bool spoke = false;                // anything has come
     bool identified = false;           // its first message has come
     std::string name;                  // how alerts call the sandbox
+    bool named = false;                // `name` is an id, and stays
+    SandboxIdentity identity;          // for the registry
+    // Containers that it has shown, and whether they are its own; the last one beside them, for
+    // most messages have the same.
+    absl::flat_hash_map<std::string, bool, TextHash, TextEqual> containers;
+    std::string last_container;
+    bool last_is_own = true;
+    uint64_t containers_as_of = 0;                 // the registry's generation
+    absl::flat_hash_set<std::string> told_claims;  // containers that an alert was raised about
     LossLedger losses;
     uint64_t messages = 0;
     uint64_t limits_hit = 0;     // of the state, as far as told
@@ -93,6 +114,12 @@ class Pipeline final : private HappeningSink {
   void Open(const Record& record);
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
+  void ClampTime(int64_t receive_time_ns);
+  void NameAnonymous(Session& session);
+  // Takes a container that is another sandbox's out of the message at hand.
+  void CheckContainers(uint64_t connection, Session& session, int64_t now_ns);
+  bool IsOwnContainer(Session& session, std::string_view container, int64_t now_ns);
+  bool ClaimContainer(Session& session, std::string_view container, int64_t now_ns);
   void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
   // How many messages the sandbox has dropped since the last one.
   uint32_t CountDrops(Session& session, uint32_t dropped_count);

@@ -37,7 +37,7 @@ class PipelineTest : public ::testing::Test, private AlertSink {
   void SendRaw(uint64_t connection, const std::string& datagram) {
     Record record;
     record.connection = ConnectionId{connection};
-    record.receive_time_ns = 1'000'000'007;
+    record.receive_time_ns = kReceivedNs;
     record.frame = FrameRef::Copy(testing::AsBytes(datagram));
     pipeline_.Process(record);
   }
@@ -59,9 +59,18 @@ class PipelineTest : public ::testing::Test, private AlertSink {
   }
   uint64_t Count(EngineCounter counter) const { return pipeline_.totals().engine[counter]; }
 
+  std::vector<std::string> Rules() const {
+    std::vector<std::string> rules;
+    for (const Alert& alert : alerts_) rules.push_back(alert.rule);
+    return rules;
+  }
+
+  static constexpr int64_t kReceivedNs = 1'000'000'007;
   bool accepts_alerts_ = true;
   std::vector<Alert> alerts_;
-  Pipeline pipeline_{testing::RulesFromText(std::string(kRule)), {}, *this};
+  ContainerRegistry containers_;
+  Pipeline pipeline_{
+      testing::RulesFromText(std::string(kRule)), {.containers = &containers_}, *this};
 
  private:
   bool OnAlert(Alert alert) override {
@@ -70,6 +79,7 @@ class PipelineTest : public ::testing::Test, private AlertSink {
   }
 };
 
+constexpr std::string_view kClaimed = "gyrfalcon: identity of another sandbox claimed";
 constexpr uint16_t kStartType = 1;
 constexpr uint16_t kOpenType = 7;
 
@@ -81,9 +91,8 @@ TEST_F(PipelineTest, ABadMessageIsCountedAndTheConnectionLivesOn) {
   Send(1, kOpenType, Message().Raw("\x32\x7f"));  // length beyond the end
   Send(1, 999, Message());                        // a later gVisor's
   Send(1, kOpenType, OpenMessage(1, "c"));
-  ASSERT_EQ(alerts_.size(), 2u);
-  EXPECT_EQ(alerts_[0].message, "sh /etc/x");
-  EXPECT_EQ(alerts_[1].rule, "gyrfalcon: events lost");
+  EXPECT_EQ(Rules(), (std::vector<std::string>{"opened", "gyrfalcon: events lost"}));
+  EXPECT_EQ(alerts_.front().message, "sh /etc/x");
   const Totals totals = pipeline_.totals();
   EXPECT_EQ(totals.undecodable(), 3u);
   EXPECT_EQ(totals.engine[EngineCounter::kBadFraming], 1u);
@@ -187,11 +196,154 @@ TEST_F(PipelineTest, AForgedContainerIdTakesNothingFromAnotherSandbox) {
   Open(2);
   Send(2, kOpenType, OpenMessage(1, "c9"));
   EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
-  ASSERT_EQ(alerts_.size(), 1u);
-  EXPECT_EQ(alerts_[0].message, "<NA> /etc/x")
+  EXPECT_EQ(Rules(), (std::vector<std::string>{std::string(kClaimed), "opened"}));
+  EXPECT_EQ(alerts_.back().message, "<NA> /etc/x")
       << "the other sandbox's processes are not shown to it";
   Send(1, kOpenType, OpenMessage(1, "c9"));
   EXPECT_EQ(alerts_.back().message, "sh /etc/x");
+}
+
+std::string ContainerOf(const Alert& alert) {
+  return testing::FieldText(alert, "container.id");
+}
+
+constexpr std::string_view kContainerRule = R"(
+- rule: opened
+  desc: any open
+  condition: evt.type = openat
+  output: "%container.id"
+  priority: INFO
+)";
+
+class IdentityTest : public PipelineTest {
+ protected:
+  IdentityTest() { pipeline_.SetRules(testing::RulesFromText(std::string(kContainerRule))); }
+};
+
+TEST_F(IdentityTest, AnEventInAnothersNameIsKeptWithoutTheNameAndToldOnce) {
+  Open(1, CommandLine("runsc --root=/r create pod1"));
+  Send(1, kStartType, StartMessage("pod1"));
+  Send(1, kOpenType, OpenMessage(7, "app1"));  // a second container of the pod
+  Open(2, CommandLine("runsc --root=/r create pod2"));
+  Send(2, kStartType, StartMessage("pod2"));
+  alerts_.clear();
+  for (int i = 0; i < 3; ++i) Send(2, kOpenType, OpenMessage(8, "app1"));
+  EXPECT_EQ(Rules(),
+            (std::vector<std::string>{std::string(kClaimed), "opened", "opened", "opened"}));
+  EXPECT_EQ(testing::FieldText(alerts_[0], "gyrfalcon.sandbox"), "pod2");
+  EXPECT_EQ(testing::FieldText(alerts_[0], "gyrfalcon.claimed.container"), "app1");
+  EXPECT_EQ(testing::FieldText(alerts_[0], "gyrfalcon.claimed.owner"), "pod1@/r");
+  EXPECT_EQ(ContainerOf(alerts_[1]), "");
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 3u);
+  Send(1, kOpenType, OpenMessage(7, "app1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "app1");
+  // A start of another's container is no start.
+  Send(2, kStartType, StartMessage("pod1"));
+  EXPECT_EQ(alerts_.back().rule, kClaimed);
+}
+
+TEST_F(IdentityTest, AContainerIsFreeAgainWhenItsSandboxIsGone) {
+  Open(1, CommandLine("runsc --root=/r create c1"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(8, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+  Close(1);
+  Send(2, kOpenType, OpenMessage(9, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+}
+
+TEST_F(IdentityTest, RunscsWordGoesBeforeWhatASentrySaidEarlier) {
+  Open(1);
+  Send(1, kOpenType, OpenMessage(8, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+  Open(2, CommandLine("runsc --root=/r create c1"));
+  Send(2, kStartType, StartMessage("c1"));
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+  Send(1, kOpenType, OpenMessage(9, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+  EXPECT_EQ(alerts_[alerts_.size() - 2].rule, kClaimed);
+}
+
+TEST_F(IdentityTest, TwoConnectionsOfOneSandboxAndEqualIdsBelowOtherRootsAreNoLies) {
+  Open(1, CommandLine("runsc --root=/r create c1"));
+  Send(1, kOpenType, OpenMessage(1, "c1"));
+  Open(2, CommandLine("runsc --root=/r trace create --force c1"));
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  Close(1);
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+  Open(3, CommandLine("runsc --root=/other create c1"));
+  Send(3, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 0u);
+}
+
+TEST_F(IdentityTest, ConnectionsOfWhomNoRunscTellsAreOneSandboxByTheirFirstContainer) {
+  Open(1);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  Send(1, kOpenType, OpenMessage(2, "other"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(1, "c"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c");
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 0u);
+  Open(3);
+  Send(3, kOpenType, OpenMessage(1, "d"));
+  Send(3, kOpenType, OpenMessage(2, "c"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+  Send(3, kOpenType, OpenMessage(2, "other"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+}
+
+TEST_F(PipelineTest, MoreContainersThanAreRememberedAreNobodys) {
+  Open(1);
+  for (int i = 0; i < 1100; ++i) Send(1, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 1100u - SandboxLimits().containers_max);
+}
+
+TEST_F(PipelineTest, ATimeFarFromTheReceivedOneIsMovedToTheBound) {
+  constexpr int64_t kSkewNs = 5'000'000'000;
+  const auto time_of = [&](int64_t told_ns) {
+    Send(1, kOpenType,
+         Message()
+             .Nested(1, Message().Number(1, told_ns).Number(2, 1).Text(6, "c"))
+             .Nested(2, Message().Number(1, 3))
+             .Number(3, 257)
+             .Text(6, "/etc/x"));
+    return alerts_.back().time_ns;
+  };
+  Open(1);
+  EXPECT_EQ(time_of(kReceivedNs + kSkewNs), kReceivedNs + kSkewNs);
+  EXPECT_EQ(time_of(kReceivedNs - kSkewNs), kReceivedNs - kSkewNs);
+  EXPECT_EQ(Count(EngineCounter::kTimesClamped), 0u);
+  EXPECT_EQ(time_of(kReceivedNs + kSkewNs + 1), kReceivedNs + kSkewNs);
+  EXPECT_EQ(time_of(INT64_MAX), kReceivedNs + kSkewNs);
+  EXPECT_EQ(time_of(INT64_MIN), kReceivedNs - kSkewNs);
+  EXPECT_EQ(Count(EngineCounter::kTimesClamped), 3u);
+}
+
+TEST_F(PipelineTest, WhatCannotBeIsToleratedAndCounted) {
+  constexpr uint16_t kCloneType = 2;
+  const auto clone = [&](int64_t tid, int64_t tgid, int64_t start_ns) {
+    Send(1, kCloneType,
+         Message()
+             .Nested(1, Message().Number(2, 1).Number(3, 500).Number(4, 1).Number(5, 500))
+             .Number(3, tid)
+             .Number(4, tgid)
+             .Number(5, start_ns));
+  };
+  const auto impossible = [&] { return pipeline_.totals().state[StateCounter::kImpossible]; };
+  Open(1);
+  clone(2, 2, 600);
+  EXPECT_EQ(impossible(), 0u);
+  clone(-3, 3, 600);  // no such thread id
+  clone(0, 0, 600);
+  clone(1, 1, 600);  // makes itself
+  clone(4, 4, 499);  // older than its parent
+  EXPECT_EQ(impossible(), 4u);
+  Send(1, kOpenType, OpenMessage(-5, "c"));
+  EXPECT_EQ(impossible(), 5u);
+  EXPECT_EQ(Rules(), std::vector<std::string>{"opened"});
 }
 
 TEST_F(PipelineTest, ASandboxThatIsGoneIsForgotten) {

@@ -15,10 +15,12 @@ namespace {
 struct RunscCommand {
   std::string_view name;
   bool names_sandbox;
+  bool begins_sandbox;
 };
 constexpr RunscCommand kCommands[] = {
-    {"create", true}, {"run", true},   {"restore", true}, {"trace", true},
-    {"do", false},    {"exec", false}, {"start", false},
+    {"create", true, true},  {"run", true, true}, {"restore", true, false},
+    {"trace", true, false},  {"do", false, true}, {"exec", false, false},
+    {"start", false, false},
 };
 
 const RunscCommand* FindCommand(std::string_view arg) {
@@ -64,6 +66,15 @@ CommandLine ParseCommandLine(std::string_view command_line) {
 }
 
 }  // namespace
+
+bool BeginsSandbox(std::string_view command_line) {
+  const std::vector<std::string_view> args = Split(command_line, '\0');
+  for (size_t at = 1; at < args.size(); ++at) {
+    if (const RunscCommand* command = FindCommand(args[at])) return command->begins_sandbox;
+    if (FlagValue(args, at, "root")) continue;
+  }
+  return false;
+}
 
 std::string SandboxKeyFromCommandLine(std::string_view command_line) {
   const CommandLine parsed = ParseCommandLine(command_line);

@@ -18,4 +18,8 @@ std::string SandboxKeyFromCommandLine(std::string_view command_line);
 // when there is no id or the state's folder is told by a relative path.
 SandboxPlace SandboxPlaceFromCommandLine(std::string_view command_line);
 
+// Whether the connection was made where its sandbox begins (`create`, `run`, `do`): such a one has
+// its start to tell. One that is attached or restored has not.
+bool BeginsSandbox(std::string_view command_line);
+
 }  // namespace gyrfalcon

@@ -45,6 +45,13 @@ std::vector<AlertField> DescribeSignal(const Signal& signal, std::string_view sa
   return fields;
 }
 
+std::vector<AlertField> DescribeClaim(std::string_view container, std::string_view sandbox,
+                                      std::string_view owner) {
+  return {{"gyrfalcon.sandbox", std::string(sandbox)},
+          {"gyrfalcon.claimed.container", std::string(container)},
+          {"gyrfalcon.claimed.owner", std::string(owner)}};
+}
+
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox) {
   return {
       {"gyrfalcon.sandbox", std::string(sandbox)},

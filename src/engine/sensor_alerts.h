@@ -14,6 +14,9 @@ std::optional<Builtin> BuiltinOf(SignalKind kind);
 
 // `sandbox`: how people know it (the id below its runsc root, or "connection N").
 std::vector<AlertField> DescribeSignal(const Signal& signal, std::string_view sandbox);
+// `owner`: the sandbox whose container it is.
+std::vector<AlertField> DescribeClaim(std::string_view container, std::string_view sandbox,
+                                      std::string_view owner);
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox);
 
 }  // namespace gyrfalcon

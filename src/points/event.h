@@ -112,6 +112,13 @@ class Event {
   // Empty when absent.
   TextList list(Slot slot) const;
 
+  // For those who know better than the sender: another time; no container at all.
+  void SetTime(int64_t time_ns) { context_.time_ns = time_ns; }
+  void DisownContainer() {
+    context_.container_id = {};
+    present_.reset(static_cast<size_t>(Slot::kStartId));
+  }
+
   // A copy of a raw message that may outlive its payload: such messages have no text but the
   // context's, which is left out.
   Event CopyOfRaw() const;

@@ -22,6 +22,10 @@ const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCo
     {"unknown_syscalls", Severity::kInfo,
      "Messages whose system call number means nothing on this architecture."},
     {"unknown_thread_exits", Severity::kInfo, "Exits of threads that were never seen."},
+    {"impossible", Severity::kInfo,
+     "Messages of what can't be, taken up without it: negative ids and descriptors, a child that "
+     "is "
+     "older than its parent or makes itself."},
     {"processes_first_seen", Severity::kInfo,
      "Processes first seen without a start: exec sessions, attached late, or a lost message."},
     {"ids_recycled", Severity::kInfo,

@@ -38,6 +38,7 @@ enum class StateCounter : uint8_t {
   kWrittenFilesForgotten,
   kUnknownSyscall,
   kUnknownThreadExits,
+  kImpossible,
   kProcessesFirstSeen,
   kIdsRecycled,
   kPathsChanged,

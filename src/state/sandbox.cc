@@ -83,6 +83,10 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
                 .container = {},
                 .sink = sink};
   if (messages_ == 1) first_time_ns_ = moment.time_ns;
+  // 0 is a context field that the session does not ask for.
+  if (context.thread_id < 0 || context.thread_group_id < 0) {
+    counters_.Add(StateCounter::kImpossible);
+  }
   if (!moment.point.event_type && event.type() != MessageType::kSentryExitNotifyParent) {
     counters_.Add(StateCounter::kUnknownSyscall);
   }

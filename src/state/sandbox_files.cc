@@ -80,6 +80,10 @@ void AppendEndpoint(const std::optional<Endpoint>& end, FileType type, std::stri
 
 void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec,
                     FdOrigin origin) {
+  if (fd < 0) {
+    counters_.Add(StateCounter::kImpossible);
+    return;
+  }
   FdTable& fds = *process.fds;
   if (!MemoryLeft()) {
     fds.whole = false;

@@ -135,7 +135,12 @@ void Sandbox::OnCloneExit(Moment& moment) {
 void Sandbox::MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start_time_ns,
                         uint64_t flags) {
   Process& parent = *moment.process;
-  if (tid == moment.event.context().thread_id) return;  // forged: a thread that makes itself
+  const bool before_parent =
+      start_time_ns != 0 && parent.start_time_ns != 0 && start_time_ns < parent.start_time_ns;
+  if (tid <= 0 || tgid <= 0 || before_parent || tid == moment.event.context().thread_id) {
+    counters_.Add(StateCounter::kImpossible);
+    return;
+  }
   if (!MemoryLeft()) return;
   ForgetThread(tid);
   Ref<Process> process;

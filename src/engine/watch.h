@@ -1,0 +1,81 @@
+// Which sandboxes run and are not watched: what runsc lists is held against the connections that
+// there are. Decides only; who runs runsc is watch_thread.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "alerts/builtin.h"
+#include "base/hash.h"
+#include "runsc/sandbox_list.h"
+
+namespace gyrfalcon {
+
+// One connection, as far as its worker has told.
+struct WatchedConnection {
+  uint64_t connection = 0;
+  // From the command line of its runsc. Without it the first container that it has named is its id,
+  // below whatever root; "": neither is known.
+  std::string sandbox_id;
+  std::string root;
+  // It began with its sandbox (`create`, `run`), so it must tell the start. An attached or restored
+  // one may have nothing to tell for long; a failed `trace create` closes at once.
+  bool from_start = false;
+  bool spoke = false;
+  int64_t opened_ns = 0;  // steady clock
+  bool ended = false;
+  int64_t ended_ns = 0;
+};
+
+struct WatchFinding {
+  // kSandboxSilent, kSandboxUntraced or kConnectionEnded; the latter is kSessionTaken where the
+  // sandbox turns out to have a session all the same.
+  Builtin builtin;
+  std::string sandbox_id;
+  std::string root;
+};
+
+// For one thread. All times are of one steady clock.
+class SandboxWatch {
+ public:
+  explicit SandboxWatch(int64_t grace_ns) : grace_ns_(grace_ns) {}
+
+  // The same connection may be told of again, with what is known by now.
+  void Note(const WatchedConnection& connection);
+  // What is newly wrong with the sandboxes below `root`; each is told once, until it is well again
+  // or gone.
+  std::vector<WatchFinding> Judge(const std::string& root,
+                                  const std::vector<ListedContainer>& listed, int64_t now_ns);
+  // Roots of connections that live, or that ended while their sandbox may run.
+  std::vector<std::string> Roots() const;
+
+ private:
+  struct Sandbox {
+    int64_t running_since_ns = 0;  // when it was first listed so
+    std::optional<Builtin> told;
+  };
+  struct View;  // the connections of one sandbox
+  View ViewOf(const std::string& root, const std::string& sandbox_id,
+              const std::vector<ListedContainer>& listed) const;
+  std::optional<Builtin> Wrong(const View& view, const Sandbox& sandbox, int64_t now_ns) const;
+  void ForgetEnded(const std::string& root,
+                   const absl::flat_hash_map<std::string, Sandbox, TextHash, TextEqual>& running);
+
+  int64_t grace_ns_;
+  absl::flat_hash_map<uint64_t, WatchedConnection> connections_;
+  // Those that run, by root; then by id.
+  absl::flat_hash_map<std::string, absl::flat_hash_map<std::string, Sandbox, TextHash, TextEqual>,
+                      TextHash, TextEqual>
+      running_;
+};
+
+// What to do about it, as a command. `session_file` "" stands for the operator's own.
+std::string MendOf(const WatchFinding& finding, const std::string& runsc,
+                   const std::string& session_file);
+
+}  // namespace gyrfalcon

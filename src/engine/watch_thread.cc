@@ -1,0 +1,154 @@
+#include "engine/watch_thread.h"
+
+#include <chrono>
+#include <filesystem>
+
+namespace gyrfalcon {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr milliseconds kRunscPatience{5'000};
+
+int64_t SteadyNs() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int64_t RealTimeNs() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// /var/run/docker and /run/docker are one root.
+std::string Canonical(const std::string& root) {
+  std::error_code error;
+  const auto path = std::filesystem::weakly_canonical(root, error);
+  return error ? root : path.string();
+}
+
+}  // namespace
+
+WatchThread::WatchThread(WatchOptions options, OnAlert on_alert, OnProblem on_problem)
+    : options_(std::move(options)),
+      on_alert_(std::move(on_alert)),
+      on_problem_(std::move(on_problem)),
+      watch_(options_.grace_ms * kNsPerMs) {
+  if (!options_.runsc.empty()) thread_ = std::thread([this] { Run(); });
+}
+
+WatchThread::~WatchThread() {
+  Stop();
+}
+
+void WatchThread::Stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void WatchThread::OnOpened(uint64_t connection, const SandboxPlace& place, bool from_start) {
+  if (options_.runsc.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  changed_[connection] = connections_[connection] = {.connection = connection,
+                                                     .sandbox_id = place.sandbox_id,
+                                                     .root = place.state_root,
+                                                     .from_start = from_start,
+                                                     .spoke = false,
+                                                     .opened_ns = SteadyNs(),
+                                                     .ended = false,
+                                                     .ended_ns = 0};
+}
+
+void WatchThread::OnSpoke(uint64_t connection) {
+  if (options_.runsc.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  WatchedConnection& known = connections_[connection];
+  known.spoke = true;
+  changed_[connection] = known;
+}
+
+void WatchThread::OnNamed(uint64_t connection, std::string_view container) {
+  if (options_.runsc.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  WatchedConnection& known = connections_[connection];
+  known.sandbox_id = container;
+  changed_[connection] = known;
+}
+
+void WatchThread::OnEnded(uint64_t connection) {
+  if (options_.runsc.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  WatchedConnection known = connections_[connection];
+  known.ended = true;
+  known.ended_ns = SteadyNs();
+  connections_.erase(connection);
+  changed_[connection] = std::move(known);
+}
+
+void WatchThread::Run() {
+  for (;;) {
+    TakeUpChanges();
+    for (const std::string& root : Roots()) Ask(root);
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, milliseconds(options_.interval_ms), [this] { return stopping_; })) {
+      return;
+    }
+  }
+}
+
+void WatchThread::TakeUpChanges() {
+  absl::flat_hash_map<uint64_t, WatchedConnection> changed;
+  {
+    const std::scoped_lock lock(mutex_);
+    changed.swap(changed_);
+  }
+  for (auto& [id, connection] : changed) {
+    if (!connection.root.empty()) connection.root = Canonical(connection.root);
+    watch_.Note(connection);
+  }
+}
+
+std::vector<std::string> WatchThread::Roots() {
+  std::vector<std::string> roots = watch_.Roots();
+  if (options_.root.empty()) return roots;
+  std::string own = Canonical(options_.root);
+  if (std::ranges::find(roots, own) == roots.end()) roots.push_back(std::move(own));
+  return roots;
+}
+
+void WatchThread::Ask(const std::string& root) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopping_) return;
+  }
+  const RunscCall call{options_.runsc, root, {.patience = kRunscPatience}};
+  const auto listed = ListSandboxes(call);
+  if (!listed) {
+    if (failing_.insert(root).second) on_problem_(listed.error());
+    return;
+  }
+  failing_.erase(root);
+  // A connection that opened or spoke while runsc was running counts.
+  TakeUpChanges();
+  for (WatchFinding& finding : watch_.Judge(root, *listed, SteadyNs())) {
+    if (finding.builtin == Builtin::kConnectionEnded) {
+      const auto has_session = HasTraceSession(call, finding.sandbox_id);
+      if (has_session && *has_session) finding.builtin = Builtin::kSessionTaken;
+    }
+    Raise(std::move(finding));
+  }
+}
+
+void WatchThread::Raise(WatchFinding finding) {
+  if (!options_.builtins.enabled(finding.builtin)) return;
+  on_alert_(MakeBuiltinAlert(
+      finding.builtin, options_.builtins.priority(finding.builtin), RealTimeNs(),
+      {{"gyrfalcon.sandbox", finding.sandbox_id},
+       {"gyrfalcon.sandbox.root", finding.root},
+       {"gyrfalcon.mend", MendOf(finding, options_.runsc, options_.session_file)}}));
+}
+
+}  // namespace gyrfalcon

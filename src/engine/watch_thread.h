@@ -1,0 +1,68 @@
+// Asks runsc again and again which sandboxes run, and raises an alert for each that is not watched.
+// A thread of its own: runsc takes its time, and no event waits for it.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include "alerts/builtin.h"
+#include "engine/connection_observer.h"
+#include "engine/watch.h"
+
+namespace gyrfalcon {
+
+struct WatchOptions {
+  std::string runsc;         // "": nothing is asked
+  std::string root;          // asked in any case; "": only those of sandboxes that connect
+  std::string session_file;  // for the mend that an alert names
+  int interval_ms = 10'000;
+  int grace_ms = 30'000;
+  BuiltinSettings builtins;
+};
+
+class WatchThread final : public ConnectionObserver {
+ public:
+  using OnAlert = std::function<void(Alert)>;
+  // What is wrong with asking itself; once, until asking works again.
+  using OnProblem = std::function<void(const Error&)>;
+
+  // Both run on the watch's thread.
+  WatchThread(WatchOptions options, OnAlert on_alert, OnProblem on_problem);
+  ~WatchThread() override;  // as Stop
+  // No alert is raised after it returns.
+  void Stop();
+
+  void OnOpened(uint64_t connection, const SandboxPlace& place, bool from_start) override;
+  void OnSpoke(uint64_t connection) override;
+  void OnNamed(uint64_t connection, std::string_view container) override;
+  void OnEnded(uint64_t connection) override;
+
+ private:
+  void Run();
+  void TakeUpChanges();
+  std::vector<std::string> Roots();
+  void Ask(const std::string& root);
+  void Raise(WatchFinding finding);
+
+  const WatchOptions options_;
+  const OnAlert on_alert_;
+  const OnProblem on_problem_;
+  SandboxWatch watch_;                        // watch's thread
+  absl::flat_hash_set<std::string> failing_;  // roots; watch's thread
+  std::mutex mutex_;                          // guards what follows
+  std::condition_variable wake_;
+  absl::flat_hash_map<uint64_t, WatchedConnection> connections_;  // that live
+  absl::flat_hash_map<uint64_t, WatchedConnection> changed_;      // not taken up yet
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace gyrfalcon

@@ -1,0 +1,120 @@
+#include "runsc/child.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/unique_fd.h"
+
+namespace gyrfalcon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::unexpected<Error> FailOf(const std::string& program, const std::string& what) {
+  return Fail(Fault::kEnvironment, fmt::format("{}: {}", program, what));
+}
+
+// The daemon's own blocked signals are no inheritance for the child.
+Result<pid_t> Spawn(const std::vector<std::string>& words, int output) {
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  pid_t pid = 0;
+  const int failed =
+      posix_spawnp(&pid, arguments.front(), &actions, &attributes, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (failed != 0) return FailOf(words.front(), ErrnoText(failed));
+  return pid;
+}
+
+// Until the end of the output; an error at a limit.
+Result<std::string> ReadOutput(const std::string& program, int fd, const ChildLimits& limits) {
+  const auto end = Clock::now() + limits.patience;
+  std::string output;
+  std::array<char, 64 * 1024> piece{};
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+    const int ready = left.count() > 0 ? poll(&waiting, 1, static_cast<int>(left.count())) : 0;
+    if (ready == 0) return FailOf(program, "took too long");
+    if (ready < 0) {
+      if (errno == EINTR) continue;
+      return FailOf(program, ErrnoText(errno));
+    }
+    const ssize_t got = read(fd, piece.data(), piece.size());
+    if (got == 0) return output;
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return FailOf(program, ErrnoText(errno));
+    }
+    output.append(piece.data(), static_cast<size_t>(got));
+    if (output.size() > limits.output_bytes_max) return FailOf(program, "printed too much");
+  }
+}
+
+// A program may close its output and live on: it gets as long again, then it is killed.
+int WaitFor(pid_t pid, std::chrono::milliseconds patience) {
+  const auto end = Clock::now() + patience;
+  int status = 0;
+  for (;;) {
+    const pid_t ended = waitpid(pid, &status, WNOHANG);
+    if (ended == pid) return status;
+    if (ended < 0 && errno != EINTR) return -1;
+    if (Clock::now() >= end) break;
+    constexpr int kPauseMs = 5;
+    poll(nullptr, 0, kPauseMs);
+  }
+  kill(-pid, SIGKILL);
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<std::string> RunChild(const std::vector<std::string>& words, const ChildLimits& limits) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return FailOf(words.front(), ErrnoText(errno));
+  UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
+  const auto pid = Spawn(words, writing.get());
+  writing.reset();
+  if (!pid) return std::unexpected(pid.error());
+  auto output = ReadOutput(words.front(), reading.get(), limits);
+  if (!output) kill(-*pid, SIGKILL);
+  const int status = WaitFor(*pid, limits.patience);
+  if (!output) return output;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    return FailOf(words.front(), WIFEXITED(status)
+                                     ? fmt::format("ended with {}", WEXITSTATUS(status))
+                                     : "was killed");
+  }
+  return output;
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,24 @@
+// Runs another program and takes what it prints, within bounds: a program that hangs, or prints
+// without end, must hold up nobody for long.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace gyrfalcon {
+
+struct ChildLimits {
+  std::chrono::milliseconds patience{5'000};
+  size_t output_bytes_max = size_t{16} << 20;
+};
+
+// What `words` (the program, looked for in PATH, and its arguments) writes to standard output;
+// standard error is thrown away. Waits: never call it where events do. Errors (kEnvironment) for a
+// program that can't be started, ends with another code than 0, or goes beyond a limit; it is
+// killed then, with its process group.
+Result<std::string> RunChild(const std::vector<std::string>& words, const ChildLimits& limits = {});
+
+}  // namespace gyrfalcon

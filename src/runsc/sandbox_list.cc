@@ -1,0 +1,68 @@
+#include "runsc/sandbox_list.h"
+
+#include <nlohmann/json.hpp>
+
+namespace gyrfalcon {
+namespace {
+
+using nlohmann::json;
+
+std::string TextAt(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+int64_t NumberAt(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
+ListedContainer ReadContainer(const json& object) {
+  ListedContainer container{.id = TextAt(object, "id"),
+                            .sandbox_id = {},
+                            .running = TextAt(object, "status") == "running",
+                            .pid = NumberAt(object, "pid"),
+                            .bundle = TextAt(object, "bundle")};
+  const auto annotations = object.find("annotations");
+  if (annotations != object.end() && annotations->is_object()) {
+    container.sandbox_id = TextAt(*annotations, "io.kubernetes.cri.sandbox-id");
+  }
+  if (container.sandbox_id.empty()) container.sandbox_id = container.id;
+  return container;
+}
+
+}  // namespace
+
+Result<std::vector<ListedContainer>> ParseSandboxList(std::string_view text) {
+  const json parsed = json::parse(text, nullptr, false);
+  std::vector<ListedContainer> containers;
+  if (parsed.is_null()) return containers;
+  if (!parsed.is_array()) {
+    return Fail(Fault::kEnvironment, "`runsc list -format json` printed no JSON list");
+  }
+  for (const json& entry : parsed) {
+    if (containers.size() == kListedContainersMax) break;
+    if (!entry.is_object()) continue;
+    ListedContainer container = ReadContainer(entry);
+    if (!container.id.empty()) containers.push_back(std::move(container));
+  }
+  return containers;
+}
+
+Result<std::vector<ListedContainer>> ListSandboxes(const RunscCall& call) {
+  const auto output =
+      RunChild({call.program, "--root=" + call.root, "list", "-format", "json"}, call.limits);
+  if (!output) return std::unexpected(output.error());
+  return ParseSandboxList(*output);
+}
+
+Result<bool> HasTraceSession(const RunscCall& call, const std::string& sandbox_id) {
+  // An id comes from runsc's own list; one that looks like a flag is none.
+  if (sandbox_id.starts_with('-')) return Fail(Fault::kInput, "no sandbox's id: " + sandbox_id);
+  const auto output =
+      RunChild({call.program, "--root=" + call.root, "trace", "list", sandbox_id}, call.limits);
+  if (!output) return std::unexpected(output.error());
+  return output->find("Default") != std::string::npos;
+}
+
+}  // namespace gyrfalcon

@@ -1,0 +1,42 @@
+// Which containers runsc knows below a root: `runsc --root=R list -format json`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "runsc/child.h"
+
+namespace gyrfalcon {
+
+// How runsc is called.
+struct RunscCall {
+  std::string program;
+  std::string root;
+  ChildLimits limits;
+};
+
+struct ListedContainer {
+  std::string id;
+  std::string sandbox_id;  // its pod's; its own id where it has no pod
+  bool running = false;
+  int64_t pid = 0;  // of the sandbox, on the host
+  std::string bundle;
+};
+
+inline constexpr size_t kListedContainersMax = 16 * 1024;
+
+// Empty for "null", which is what runsc prints where there is nothing. Entries without an id are
+// left out, and those beyond kListedContainersMax. Whoever made the container chose its
+// annotations, so the sandbox's id is believed only as a name.
+Result<std::vector<ListedContainer>> ParseSandboxList(std::string_view json);
+
+// Runs runsc: waits.
+Result<std::vector<ListedContainer>> ListSandboxes(const RunscCall& call);
+
+// Whether a sandbox has a trace session, whoever listens to it: `runsc trace list`. Waits.
+Result<bool> HasTraceSession(const RunscCall& call, const std::string& sandbox_id);
+
+}  // namespace gyrfalcon

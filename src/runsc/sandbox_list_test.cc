@@ -1,0 +1,63 @@
+#include "runsc/sandbox_list.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gyrfalcon {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+TEST(SandboxList, TellsContainersWithTheirSandbox) {
+  const auto listed = ParseSandboxList(R"([
+    {"ociVersion":"1.0.2","id":"a","pid":12,"status":"running","bundle":"/b/a","owner":"0"},
+    {"id":"p","status":"running","annotations":{"io.kubernetes.cri.sandbox-id":"p"}},
+    {"id":"c","status":"stopped","annotations":{"io.kubernetes.cri.sandbox-id":"p"}}])");
+  ASSERT_TRUE(listed);
+  ASSERT_EQ(listed->size(), 3u);
+  EXPECT_EQ((*listed)[0].sandbox_id, "a");
+  EXPECT_TRUE((*listed)[0].running);
+  EXPECT_EQ((*listed)[0].pid, 12);
+  EXPECT_EQ((*listed)[0].bundle, "/b/a");
+  EXPECT_EQ((*listed)[2].sandbox_id, "p");
+  EXPECT_FALSE((*listed)[2].running);
+}
+
+TEST(SandboxList, TakesWhateverIsPrinted) {
+  EXPECT_TRUE(ParseSandboxList("null\n")->empty());
+  EXPECT_TRUE(ParseSandboxList("[]")->empty());
+  EXPECT_TRUE(ParseSandboxList(R"([1, null, {}, {"id": 5}, [[]]])")->empty());
+  const auto odd = ParseSandboxList(R"([{"id":"a","pid":"x","status":7,"annotations":[1]}])");
+  ASSERT_EQ(odd->size(), 1u);
+  EXPECT_FALSE((*odd)[0].running);
+  for (const char* bad : {"", "{}", "{\"a\":", "no such thing", "7"}) {
+    EXPECT_FALSE(ParseSandboxList(bad)) << bad;
+  }
+  std::string many = "[";
+  for (size_t i = 0; i <= kListedContainersMax; ++i) many += R"({"id":"x"},)";
+  many.back() = ']';
+  EXPECT_EQ(ParseSandboxList(many)->size(), kListedContainersMax);
+}
+
+TEST(Child, GivesItsOutputOrSaysWhyNot) {
+  EXPECT_EQ(RunChild({"echo", "a b"}), "a b\n");
+  EXPECT_THAT(RunChild({"/no/such/program"}).error().message, HasSubstr("No such file"));
+  EXPECT_THAT(RunChild({"sh", "-c", "exit 7"}).error().message, HasSubstr("ended with 7"));
+  EXPECT_THAT(RunChild({"sh", "-c", "kill -9 $$"}).error().message, HasSubstr("was killed"));
+}
+
+TEST(Child, IsKilledAtItsLimits) {
+  const auto begin = std::chrono::steady_clock::now();
+  ChildLimits limits{.patience = milliseconds(200), .output_bytes_max = 1000};
+  EXPECT_THAT(RunChild({"sleep", "60"}, limits).error().message, HasSubstr("too long"));
+  EXPECT_THAT(RunChild({"sh", "-c", "sleep 60 & sleep 60"}, limits).error().message,
+              HasSubstr("too long"));
+  EXPECT_FALSE(RunChild({"sh", "-c", "exec >&-; sleep 60"}, limits));
+  limits.patience = milliseconds(10'000);
+  EXPECT_THAT(RunChild({"cat", "/dev/zero"}, limits).error().message, HasSubstr("too much"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(9'000));
+}
+
+}  // namespace
+}  // namespace gyrfalcon
