@@ -38,6 +38,8 @@ bool NamesNoFile(std::string_view told) {
 bool IsAnotherFile(const File& known, std::string_view told) {
   if (IsPath(known.type)) return NamesNoFile(told);
   return NamesFile(told) && known.type != FileType::kMemfd && known.name != told;
+}
+
 // The number at the beginning of `text`, which is cut off; nullopt: none.
 std::optional<int64_t> TakeNumber(std::string_view& text) {
   int64_t number = 0;
