@@ -171,6 +171,7 @@ class Daemon {
   int Run() {
     // A reader of our alerts that ends is an error of a write, not our end.
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGCHLD, SIG_DFL);  // we wait for our children, whatever we were started with
     for (const std::string& file : loaded_.files) spdlog::info("config file: {}", file);
     auto loaded = LoadRules(config_.rules_files, config_.rules);
     if (!loaded) return Report(loaded.error());

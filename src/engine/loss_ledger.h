@@ -32,19 +32,21 @@ class LossLedger {
 
   void Note(LossKind kind, uint64_t count, int64_t now_ns) {
     if (count == 0) return;
-    if (!open_) {
-      report_ = {};
-      report_.since_ns = last_good_ns_;
-      open_ = true;
-    }
+    Open();
     report_.counts[static_cast<size_t>(kind)] += count;
     report_.until_ns = now_ns;
     fresh_ |= kind != LossKind::kLimit;
   }
   // Whether messages were lost since the last call.
   bool TakeFresh() { return std::exchange(fresh_, false); }
-  void NoteExecTooLarge() { report_.exec_too_large = true; }
+  // May come after the loss has been told: then it is told again, with its cause.
+  void NoteExecTooLarge(int64_t now_ns) {
+    Open();
+    report_.exec_too_large = true;
+    report_.until_ns = now_ns;
+  }
   void NoteMessage(int64_t now_ns) { last_good_ns_ = now_ns; }
+  int64_t last_ns() const { return last_good_ns_; }
 
   // The first loss is due at once, later ones when it has been quiet for long enough.
   std::optional<LossReport> TakeDue(int64_t now_ns) {
@@ -55,6 +57,11 @@ class LossLedger {
   std::optional<LossReport> TakeRest() { return open_ ? Take(report_.until_ns) : std::nullopt; }
 
  private:
+  void Open() {
+    if (std::exchange(open_, true)) return;
+    report_ = {};
+    report_.since_ns = last_good_ns_;
+  }
   std::optional<LossReport> Take(int64_t now_ns) {
     open_ = false;
     told_ = true;

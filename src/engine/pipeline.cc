@@ -94,6 +94,7 @@ void Pipeline::Close(const Record& record) {
     NoteLimits(session, record.receive_time_ns);
     totals_.state.Add(session.sandbox->counters());
   }
+  session.losses.Note(LossKind::kDropped, session.untold_drops, session.losses.last_ns());
   if (const auto rest = session.losses.TakeRest()) RaiseLoss(session, *rest);
   const auto named = connection_by_sandbox_.find(session.sandbox_key);
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
@@ -138,11 +139,14 @@ uint32_t Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
 
 // Once in a while: the counters are many, and a limit is hit seldom.
 void Pipeline::NoteLimits(Session& session, int64_t now_ns) {
+  // Those after which rules miss events. A server with many descriptors, or a build that writes
+  // many files, only makes us forget details.
+  constexpr StateCounter kLosses[] = {StateCounter::kProcessesRefused,
+                                      StateCounter::kThreadsRefused,
+                                      StateCounter::kContainersRefused,
+                                      StateCounter::kMemoryRefused, StateCounter::kStateForgotten};
   uint64_t hit = 0;
-  for (size_t i = 0; i < kStateCounterRows.size(); ++i) {
-    if (kStateCounterRows[i].severity != Severity::kDataLoss) continue;
-    hit += session.sandbox->counters()[static_cast<StateCounter>(i)];
-  }
+  for (const StateCounter counter : kLosses) hit += session.sandbox->counters()[counter];
   session.losses.Note(LossKind::kLimit, hit - session.limits_hit, now_ns);
   session.limits_hit = hit;
 }
@@ -162,7 +166,7 @@ void Pipeline::Raise(Alert alert) {
 }
 
 void Pipeline::OnSignal(const Signal& signal) {
-  if (signal.kind == SignalKind::kExecLost) speaking_->losses.NoteExecTooLarge();
+  if (signal.kind == SignalKind::kExecLost) speaking_->losses.NoteExecTooLarge(signal.time_ns);
   const auto builtin = BuiltinOf(signal.kind);
   if (!builtin) return;
   RaiseBuiltin(*builtin, signal.time_ns, DescribeSignal(signal, speaking_->name));
@@ -247,7 +251,7 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
     totals_.engine.Add(EngineCounter::kBadFraming);
     return;
   }
-  const uint32_t dropped = CountDrops(session, message->dropped_count);
+  session.untold_drops += CountDrops(session, message->dropped_count);
   if (record.truncated) {
     totals_.engine.Add(EngineCounter::kTruncated);
     session.losses.Note(LossKind::kTruncated, 1, record.receive_time_ns);
@@ -273,7 +277,7 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   const int64_t told_ns = event_.context().time_ns;
   const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
   CheckContainers(record.connection.value, session, now_ns);
-  session.losses.Note(LossKind::kDropped, dropped, now_ns);
+  session.losses.Note(LossKind::kDropped, std::exchange(session.untold_drops, 0), now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);
   constexpr uint64_t kLimitsEvery = 256;

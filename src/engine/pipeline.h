@@ -106,6 +106,7 @@ class Pipeline final : private HappeningSink {
     absl::flat_hash_set<std::string> told_claims;  // containers that an alert was raised about
     LossLedger losses;
     uint64_t messages = 0;
+    uint64_t untold_drops = 0;   // of messages that could not be taken up themselves
     uint64_t limits_hit = 0;     // of the state, as far as told
     uint32_t dropped_count = 0;  // as the last header said
     bool has_dropped_count = false;

@@ -328,5 +328,14 @@ TEST_F(SensorTest, ACloneThatChangesItsNameAfterALossHasHadAnExecTooLargeToSend)
   EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"), "message too large");
 }
 
+TEST_F(SensorTest, ALossThatAnUnknownMessageTellsIsNotForgotten) {
+  Open("/etc/hosts", 3);
+  dropped_ += 4;
+  Send(static_cast<MessageType>(99), Message());
+  Open("/etc/hosts", 4);
+  ASSERT_EQ(Rules(), Names{kLost});
+  EXPECT_EQ(std::get<uint64_t>(alerts_.back().fields[3].value), 4u);
+}
+
 }  // namespace
 }  // namespace gyrfalcon

@@ -119,6 +119,13 @@ void SandboxWatch::ForgetEnded(
   });
 }
 
+void SandboxWatch::ForgetOld(int64_t now_ns) {
+  constexpr int64_t kGraces = 10;
+  absl::erase_if(connections_, [&](const auto& entry) {
+    return entry.second.ended && now_ns - entry.second.ended_ns > kGraces * grace_ns_;
+  });
+}
+
 std::string MendOf(const WatchFinding& finding, const std::string& runsc,
                    const std::string& session_file) {
   const std::string config = session_file.empty() ? "SESSION.json" : session_file;

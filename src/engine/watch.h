@@ -51,6 +51,8 @@ class SandboxWatch {
   // or gone.
   std::vector<WatchFinding> Judge(const std::string& root,
                                   const std::vector<ListedContainer>& listed, int64_t now_ns);
+  // Where nothing can be listed: connections that ended long ago are let go.
+  void ForgetOld(int64_t now_ns);
   // Roots of connections that live, or that ended while their sandbox may run.
   std::vector<std::string> Roots() const;
 

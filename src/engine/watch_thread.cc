@@ -127,6 +127,7 @@ void WatchThread::Ask(const std::string& root) {
   const RunscCall call{options_.runsc, root, {.patience = kRunscPatience}};
   const auto listed = ListSandboxes(call);
   if (!listed) {
+    watch_.ForgetOld(SteadyNs());
     if (failing_.insert(root).second) on_problem_(listed.error());
     return;
   }
@@ -134,6 +135,7 @@ void WatchThread::Ask(const std::string& root) {
   // A connection that opened or spoke while runsc was running counts.
   TakeUpChanges();
   for (WatchFinding& finding : watch_.Judge(root, *listed, SteadyNs())) {
+    if (const std::scoped_lock lock(mutex_); stopping_) return;
     if (finding.builtin == Builtin::kConnectionEnded) {
       const auto has_session = HasTraceSession(call, finding.sandbox_id);
       if (has_session && *has_session) finding.builtin = Builtin::kSessionTaken;

@@ -90,9 +90,12 @@ int WaitFor(pid_t pid, std::chrono::milliseconds patience) {
     poll(nullptr, 0, kPauseMs);
   }
   kill(-pid, SIGKILL);
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  // One that hangs in the kernel does not die even now: it must not hold us.
+  constexpr int kTries = 200;
+  for (int i = 0; i < kTries && waitpid(pid, &status, WNOHANG) != pid; ++i) {
+    poll(nullptr, 0, 5);
   }
-  return status;
+  return SIGKILL;
 }
 
 }  // namespace

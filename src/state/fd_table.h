@@ -60,6 +60,7 @@ struct OpenRecord : ArenaObject<OpenRecord> {
   uint64_t number = 0;
   int64_t time_ns = 0;
   int32_t tgid = 0;  // who opened it
+  int64_t start_time_ns = 0;
   bool raced = false;
   RaisedRules raised;
 };

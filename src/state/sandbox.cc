@@ -134,6 +134,7 @@ void Sandbox::BeginConnection() {
   for (auto& seen : schematised_) seen.reset();
   unjudged_raws_.clear();
   has_tripwires_ = false;
+  unpaired_told_.fill(0);
   for (auto& [tid, thread] : threads_) {
     thread.last_enter = {};
     thread.heard = false;

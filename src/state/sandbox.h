@@ -277,6 +277,7 @@ class Sandbox {
   // Syscall numbers whose schematised enter ([0]) or exit ([1]) this connection has sent.
   std::array<std::bitset<512>, 2> schematised_;
   std::vector<UnjudgedRaw> unjudged_raws_;
+  std::array<uint8_t, 512> unpaired_told_{};  // by syscall number: how often it was told as hidden
   bool has_tripwires_ = false;  // a raw message and its twin have come: this session has pairs
   // Scratch for paths, kept to save allocations.
   std::string path_;

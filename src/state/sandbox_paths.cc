@@ -13,9 +13,11 @@ std::string_view ChangeableText(const Event& event) {
   return event.has(Slot::kPathname) ? event.text(Slot::kPathname) : event.text(Slot::kAddress);
 }
 
-// The arguments of an exec are gone with the old memory. accept's address is a result.
+// The arguments of an exec are gone with the old memory. accept's and listen's addresses are
+// results.
 bool IsComparable(MessageType type) {
-  return type != MessageType::kExecve && type != MessageType::kAccept;
+  return type != MessageType::kExecve && type != MessageType::kAccept &&
+         type != MessageType::kListen;
 }
 
 constexpr std::string_view kDeleted = " (deleted)";
@@ -86,6 +88,8 @@ void Sandbox::CheckEnterCame(Moment& moment) {
   const bool expected = sysno < enters.size() && enters.test(sysno);
   const bool came = thread.last_enter.point == moment.point.point;
   const bool told = std::exchange(thread.told_hidden, false);
+  // The call that an exec by another thread has interrupted ends under the leader's id.
+  if (moment.process->leader_exit_pending) return;
   if (!thread.heard || thread.heard_losses != losses_ || !expected || came || told) return;
   if (!IsComparable(moment.event.type())) return;
   moment.sink.OnSignal({.kind = SignalKind::kEventHidden,
@@ -164,6 +168,7 @@ void Sandbox::KeepOpenRecord(const Moment& moment, File& file, const RaisedRules
   record.number = messages_;
   record.time_ns = moment.time_ns;
   record.tgid = moment.process->tgid;
+  record.start_time_ns = moment.process->start_time_ns;
   record.raced = moment.raced;
   record.raised = raised;
 }
@@ -175,7 +180,7 @@ void Sandbox::TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord&
   const bool decoded = Decode(type, std::as_bytes(std::span(record.payload)), event).has_value();
   if (!decoded) return;  // it was decoded once
   Ref<Process> process = FindProcessRef(record.tgid);
-  if (!process) process = moment.process;
+  if (!process || process->start_time_ns != record.start_time_ns) process = moment.process;
   Moment then{.event = event,
               .point = ResolvePoint(event.type(), event.sysno(), arch_),
               .time_ns = record.time_ns,
