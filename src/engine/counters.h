@@ -21,6 +21,7 @@ enum class EngineCounter : uint8_t {
   kHappenings,
   kAlerts,
   kAlertsLost,
+  kAlertsHeldBack,
   kSandboxesOpened,
   kSandboxesClosed,
   kSandboxesMoved,
@@ -41,6 +42,9 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
     {"happenings", Severity::kInfo, "Events that rules were asked about."},
     {"alerts", Severity::kInfo, "Alerts raised."},
     {"alerts_lost", Severity::kDataLoss, "Alerts that no channel took in time."},
+    {"alerts_held_back", Severity::kInfo,
+     "Built-in alerts that a sandbox provoked too often to be raised one by one; their number was "
+     "told."},
     {"sandboxes_opened", Severity::kInfo, "Connections taken up by a worker."},
     {"sandboxes_closed", Severity::kInfo, "Connections that ended."},
     {"sandboxes_moved", Severity::kInfo,

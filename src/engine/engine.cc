@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <chrono>
 #include <functional>
 
 #include "engine/sandbox_id.h"
@@ -82,6 +83,8 @@ void Engine::Worker::TakeUpNews() {
 }
 
 void Engine::Worker::Publish() {
+  using namespace std::chrono;
+  pipeline.TellDue(duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count());
   Totals totals = pipeline.totals();
   totals.wire = source->counters().Snapshot();
   const std::scoped_lock lock(mutex);

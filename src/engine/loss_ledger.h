@@ -25,48 +25,48 @@ struct LossReport {
   uint64_t count(LossKind kind) const { return counts[static_cast<size_t>(kind)]; }
 };
 
-// All times are those of the connection's messages. Belongs to one worker.
+// What a report shows are the times of the connection's messages, which the sandbox chooses. When
+// it is due goes by a SessionClock, which it does not. Belongs to one worker.
 class LossLedger {
  public:
   static constexpr int64_t kQuietNs = 10'000'000'000;  // between two reports
 
-  void Note(LossKind kind, uint64_t count, int64_t now_ns) {
+  void Note(LossKind kind, uint64_t count, int64_t event_ns) {
     if (count == 0) return;
     Open();
     report_.counts[static_cast<size_t>(kind)] += count;
-    report_.until_ns = now_ns;
+    report_.until_ns = event_ns;
     fresh_ |= kind != LossKind::kLimit;
   }
   // Whether messages were lost since the last call.
   bool TakeFresh() { return std::exchange(fresh_, false); }
   // May come after the loss has been told: then it is told again, with its cause.
-  void NoteExecTooLarge(int64_t now_ns) {
+  void NoteExecTooLarge(int64_t event_ns) {
     Open();
     report_.exec_too_large = true;
-    report_.until_ns = now_ns;
+    report_.until_ns = event_ns;
   }
-  void NoteMessage(int64_t now_ns) { last_good_ns_ = now_ns; }
+  void NoteMessage(int64_t event_ns) { last_good_ns_ = event_ns; }
   int64_t last_ns() const { return last_good_ns_; }
 
   // The first loss is due at once, later ones when it has been quiet for long enough.
   std::optional<LossReport> TakeDue(int64_t now_ns) {
-    const bool quiet = !told_ || now_ns - told_at_ns_ >= kQuietNs || now_ns < told_at_ns_;
-    return open_ && quiet ? Take(now_ns) : std::nullopt;
+    if (!open_ || (told_ && now_ns - told_at_ns_ < kQuietNs)) return std::nullopt;
+    told_ = true;
+    told_at_ns_ = now_ns;
+    return TakeRest();
   }
   // The connection ends: what is left is told now.
-  std::optional<LossReport> TakeRest() { return open_ ? Take(report_.until_ns) : std::nullopt; }
+  std::optional<LossReport> TakeRest() {
+    if (!std::exchange(open_, false)) return std::nullopt;
+    return report_;
+  }
 
  private:
   void Open() {
     if (std::exchange(open_, true)) return;
     report_ = {};
     report_.since_ns = last_good_ns_;
-  }
-  std::optional<LossReport> Take(int64_t now_ns) {
-    open_ = false;
-    told_ = true;
-    told_at_ns_ = now_ns;
-    return report_;
   }
 
   LossReport report_;

@@ -44,6 +44,7 @@ void Pipeline::Open(const Record& record) {
   if (record.peer) {
     session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
     session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
+    session.restored = RestoresSandbox(record.peer->command_line);
   }
   const std::string id = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
   session.named = !id.empty();
@@ -88,14 +89,16 @@ void Pipeline::Close(const Record& record) {
   if (found == sessions_.end()) return;
   totals_.engine.Add(EngineCounter::kSandboxesClosed);
   Session& session = found->second;
+  if (record.receive_time_ns != 0) session.clock.Receive(record.receive_time_ns);
   if (session.sandbox) {
     speaking_ = &session;
     session.sandbox->Finish(*this);
-    NoteLimits(session, record.receive_time_ns);
+    NoteLimits(session, session.losses.last_ns());
     totals_.state.Add(session.sandbox->counters());
   }
   session.losses.Note(LossKind::kDropped, session.untold_drops, session.losses.last_ns());
   if (const auto rest = session.losses.TakeRest()) RaiseLoss(session, *rest);
+  TellHeldBack(session, true);
   const auto named = connection_by_sandbox_.find(session.sandbox_key);
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
     connection_by_sandbox_.erase(named);
@@ -118,8 +121,11 @@ void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   // `trace create --force` has replaced the older connection: the state moves to the newer.
   totals_.state.Add(session.sandbox->counters());
   session.sandbox = std::move(older->second.sandbox);
-  session.sandbox->BeginConnection();
+  session.sandbox->BeginConnection(*this);
   session.limits_hit = older->second.limits_hit;
+  // A fresh bucket is nothing that a sandbox should get by being attached anew.
+  std::swap(session.throttle, older->second.throttle);
+  std::swap(session.clock, older->second.clock);
   totals_.engine.Add(EngineCounter::kSandboxesMoved);
 }
 
@@ -128,27 +134,49 @@ uint32_t Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
   // what was lost before it; `trace create --force` resets the counter, which a later connection
   // shows.
   const uint32_t before = session.has_dropped_count ? session.dropped_count : 0;
+  const uint32_t back = before - dropped_count;
+  // The Sentry's threads read it before they send: a message that another one overtook is a little
+  // behind.
+  constexpr uint32_t kOvertakenMax = 64;
+  if (back != 0 && back <= kOvertakenMax && session.has_dropped_count) return 0;
   session.has_dropped_count = true;
   session.dropped_count = dropped_count;
-  const uint32_t newly_dropped = dropped_count - before;
   constexpr uint32_t kHalf = uint32_t{1} << 31;
-  if (newly_dropped >= kHalf) return 0;
+  const uint32_t risen = dropped_count - before;
+  const uint32_t newly_dropped = risen < kHalf ? risen : dropped_count;  // else it was reset
   totals_.engine.Add(EngineCounter::kDroppedBySandboxes, newly_dropped);
   return newly_dropped;
 }
 
+namespace {
+
+uint64_t Sum(const StateCounters& counters, std::span<const StateCounter> which) {
+  uint64_t sum = 0;
+  for (const StateCounter counter : which) sum += counters[counter];
+  return sum;
+}
+
+// After these, rules miss events.
+constexpr StateCounter kEventLimits[] = {
+    StateCounter::kProcessesRefused, StateCounter::kThreadsRefused,
+    StateCounter::kContainersRefused, StateCounter::kMemoryRefused, StateCounter::kStateForgotten};
+// After these, events lack a detail: told once, for a server with many descriptors or a build that
+// writes many files goes on hitting them.
+constexpr StateCounter kDetailLimits[] = {StateCounter::kFdsRefused, StateCounter::kTextsCut,
+                                          StateCounter::kWrittenFilesForgotten};
+
+}  // namespace
+
 // Once in a while: the counters are many, and a limit is hit seldom.
 void Pipeline::NoteLimits(Session& session, int64_t now_ns) {
-  // Those after which rules miss events. A server with many descriptors, or a build that writes
-  // many files, only makes us forget details.
-  constexpr StateCounter kLosses[] = {StateCounter::kProcessesRefused,
-                                      StateCounter::kThreadsRefused,
-                                      StateCounter::kContainersRefused,
-                                      StateCounter::kMemoryRefused, StateCounter::kStateForgotten};
-  uint64_t hit = 0;
-  for (const StateCounter counter : kLosses) hit += session.sandbox->counters()[counter];
-  session.losses.Note(LossKind::kLimit, hit - session.limits_hit, now_ns);
-  session.limits_hit = hit;
+  const StateCounters& counters = session.sandbox->counters();
+  const uint64_t hit = Sum(counters, kEventLimits);
+  session.losses.Note(LossKind::kLimit, hit - session.limits_hit.each_time, now_ns);
+  session.limits_hit.each_time = hit;
+  if (session.limits_hit.details) return;
+  const uint64_t details = Sum(counters, kDetailLimits);
+  session.losses.Note(LossKind::kLimit, details, now_ns);
+  session.limits_hit.details = details != 0;
 }
 
 void Pipeline::RaiseLoss(const Session& session, const LossReport& report) {
@@ -160,6 +188,45 @@ void Pipeline::RaiseBuiltin(Builtin builtin, int64_t time_ns, std::vector<AlertF
   Raise(MakeBuiltinAlert(builtin, options_.builtins.priority(builtin), time_ns, std::move(fields)));
 }
 
+void Pipeline::RaiseProvoked(Session& session, Builtin builtin, int64_t event_ns,
+                             std::vector<AlertField> fields) {
+  if (!options_.builtins.enabled(builtin)) return;
+  const int64_t now_ns = session.clock.now_ns();
+  if (!session.throttle.Admit(builtin, now_ns, event_ns)) {
+    totals_.engine.Add(EngineCounter::kAlertsHeldBack);
+    return;
+  }
+  AppendHeldBack(session.throttle.Take(builtin, now_ns), fields);
+  RaiseBuiltin(builtin, event_ns, std::move(fields));
+}
+
+void Pipeline::TellHeldBack(Session& session, bool at_end) {
+  if (!session.throttle.holds_any()) return;
+  const int64_t now_ns = session.clock.now_ns();
+  for (size_t i = 0; i < kBuiltinCount; ++i) {
+    const auto builtin = static_cast<Builtin>(i);
+    const bool due =
+        at_end ? session.throttle.Holds(builtin) : session.throttle.IsDue(builtin, now_ns);
+    if (!due) continue;
+    const HeldBack held = session.throttle.Take(builtin, now_ns);
+    std::vector<AlertField> fields = {{"gyrfalcon.sandbox", session.name}};
+    AppendHeldBack(held, fields);
+    RaiseBuiltin(builtin, held.until_ns, std::move(fields));
+  }
+}
+
+void Pipeline::TellDue(Session& session) {
+  if (const auto due = session.losses.TakeDue(session.clock.now_ns())) RaiseLoss(session, *due);
+  TellHeldBack(session, false);
+}
+
+void Pipeline::TellDue(int64_t receive_time_ns) {
+  for (auto& [connection, session] : sessions_) {
+    session.clock.Receive(receive_time_ns);
+    TellDue(session);
+  }
+}
+
 void Pipeline::Raise(Alert alert) {
   totals_.engine.Add(EngineCounter::kAlerts);
   if (!alerts_.OnAlert(std::move(alert))) totals_.engine.Add(EngineCounter::kAlertsLost);
@@ -169,7 +236,7 @@ void Pipeline::OnSignal(const Signal& signal) {
   if (signal.kind == SignalKind::kExecLost) speaking_->losses.NoteExecTooLarge(signal.time_ns);
   const auto builtin = BuiltinOf(signal.kind);
   if (!builtin) return;
-  RaiseBuiltin(*builtin, signal.time_ns, DescribeSignal(signal, speaking_->name));
+  RaiseProvoked(*speaking_, *builtin, signal.time_ns, DescribeSignal(signal, speaking_->name));
 }
 
 // What comes late or early by more is a lie, or has waited in a queue for that long.
@@ -185,29 +252,45 @@ void Pipeline::ClampTime(int64_t receive_time_ns) {
 
 // Of whom no runsc tells, the first container is the identity: two such connections are one
 // sandbox, attached anew.
-void Pipeline::NameAnonymous(Session& session) {
-  if (options_.containers == nullptr) return;
-  SandboxIdentity named{.owner = "container " + session.name, .root = {}};
-  options_.containers->Join(named);
-  options_.containers->Leave(session.identity);
-  session.identity = std::move(named);
+// False for a container that is another's: a liar must not go by the name of whom it lies about.
+bool Pipeline::NameAnonymous(Session& session, std::string_view container) {
+  if (options_.containers != nullptr) {
+    SandboxIdentity named{.owner = "container " + std::string(container), .root = {}};
+    options_.containers->Join(named);
+    std::string other;
+    if (!options_.containers->Claim(named, container, other)) {
+      options_.containers->Leave(named);
+      return false;
+    }
+    options_.containers->Leave(session.identity);
+    session.identity = std::move(named);
+  }
+  session.named = true;
+  session.name = container;
+  return true;
 }
 
 void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t now_ns) {
   const std::string_view started = event_.text(Slot::kStartId);
   for (const std::string_view container : {event_.context().container_id, started}) {
     if (container.empty()) continue;
-    if (!session.named && container.size() <= options_.limits.text_bytes_max) {
-      session.named = true;
-      session.name = container;
-      NameAnonymous(session);
-      if (options_.observer != nullptr) options_.observer->OnNamed(connection, container);
+    const bool may_name = !session.named && container.size() <= options_.limits.text_bytes_max &&
+                          !IsKnownRefused(session, container);
+    if (may_name && NameAnonymous(session, container) && options_.observer != nullptr) {
+      options_.observer->OnNamed(connection, container);
     }
     if (options_.containers == nullptr || IsOwnContainer(session, container, now_ns)) continue;
     totals_.engine.Add(EngineCounter::kContainersDisowned);
     event_.DisownContainer();
     return;
   }
+}
+
+bool Pipeline::IsKnownRefused(const Session& session, std::string_view container) const {
+  if (options_.containers == nullptr) return false;
+  if (session.containers_as_of != options_.containers->generation()) return false;
+  const auto known = session.containers.find(container);
+  return known != session.containers.end() && !known->second;
 }
 
 bool Pipeline::IsOwnContainer(Session& session, std::string_view container, int64_t now_ns) {
@@ -233,11 +316,22 @@ bool Pipeline::ClaimContainer(Session& session, std::string_view container, int6
   std::string other;
   const bool is_own = options_.containers->Claim(session.identity, container, other);
   session.containers.emplace(container, is_own);
-  if (is_own || session.told_claims.size() >= options_.limits.containers_max) return is_own;
-  if (session.told_claims.emplace(container).second) {
-    RaiseBuiltin(Builtin::kIdentityClaimed, now_ns, DescribeClaim(container, session.name, other));
+  // Its processes may go by the container that the checkpoint was made of, which may live on.
+  if (is_own || session.restored || session.told_claims.contains(container)) return is_own;
+  // Beyond what is remembered the same claim may be told twice, as the throttle lets it.
+  if (session.told_claims.size() < options_.limits.containers_max) {
+    session.told_claims.emplace(container);
   }
+  RaiseProvoked(session, Builtin::kIdentityClaimed, now_ns,
+                DescribeClaim(container, session.name, other));
   return is_own;
+}
+
+// What could not be read is told at once: the next message may be as unreadable.
+void Pipeline::NoteUnreadable(Session& session, const Record& record, LossKind kind) {
+  const bool live = record.receive_time_ns != 0;
+  session.losses.Note(kind, 1, live ? record.receive_time_ns : session.losses.last_ns());
+  TellDue(session);
 }
 
 void Pipeline::TakeUpFrame(Session& session, const Record& record) {
@@ -246,15 +340,21 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   if (!std::exchange(session.spoke, true) && options_.observer != nullptr) {
     options_.observer->OnSpoke(record.connection.value);
   }
+  if (record.receive_time_ns != 0) session.clock.Receive(record.receive_time_ns);
+  TakeUpMessage(session, record);
+}
+
+void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   const auto message = ReadMessage(record.frame.bytes());
   if (!message) {
     totals_.engine.Add(EngineCounter::kBadFraming);
+    NoteUnreadable(session, record, LossKind::kUndecodable);
     return;
   }
   session.untold_drops += CountDrops(session, message->dropped_count);
   if (record.truncated) {
     totals_.engine.Add(EngineCounter::kTruncated);
-    session.losses.Note(LossKind::kTruncated, 1, record.receive_time_ns);
+    NoteUnreadable(session, record, LossKind::kTruncated);
     return;
   }
   if (!session.identified) {
@@ -264,25 +364,26 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   if (!session.sandbox) {
     // It speaks although its state has moved: so it was another sandbox, and begins anew.
     session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
-    session.limits_hit = 0;
+    session.limits_hit = {};
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
   if (const auto decoded = Decode(message->type, message->payload, event_); !decoded) {
     totals_.decode.Add(decoded.error());
     const bool known = decoded.error() != DecodeError::kUnknownType;
-    if (known) session.losses.Note(LossKind::kUndecodable, 1, record.receive_time_ns);
+    if (known) NoteUnreadable(session, record, LossKind::kUndecodable);
     return;
   }
   ClampTime(record.receive_time_ns);
   const int64_t told_ns = event_.context().time_ns;
   const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
+  if (record.receive_time_ns == 0) session.clock.Replay(told_ns);
   CheckContainers(record.connection.value, session, now_ns);
   session.losses.Note(LossKind::kDropped, std::exchange(session.untold_drops, 0), now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);
   constexpr uint64_t kLimitsEvery = 256;
   if (++session.messages % kLimitsEvery == 0) NoteLimits(session, now_ns);
-  if (const auto due = session.losses.TakeDue(now_ns)) RaiseLoss(session, *due);
+  TellDue(session);
   session.losses.NoteMessage(now_ns);
   if (!session.sandbox->has_new_containers()) return;
   for (const std::string& container : session.sandbox->TakeNewContainers()) {

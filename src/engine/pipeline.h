@@ -13,10 +13,12 @@
 #include "alerts/builtin.h"
 #include "base/hash.h"
 #include "channels/dispatcher.h"
+#include "engine/builtin_throttle.h"
 #include "engine/connection_observer.h"
 #include "engine/counters.h"
 #include "engine/identity.h"
 #include "engine/loss_ledger.h"
+#include "engine/session_clock.h"
 #include "fields/scratch.h"
 #include "metadata/rootfs.h"
 #include "points/event.h"
@@ -76,6 +78,9 @@ class Pipeline final : private HappeningSink {
 
   // Takes up one record, in the order in which its connection gave them.
   void Process(const Record& record);
+  // Tells what has waited for long enough of sandboxes that send nothing more. Live only; once in a
+  // while, between two records.
+  void TellDue(int64_t receive_time_ns);
   // From the next record on.
   void SetRules(std::shared_ptr<const RuleSet> rules);
   // The names of a container's users, from the next record on. `connection` may have ended.
@@ -87,6 +92,12 @@ class Pipeline final : private HappeningSink {
   size_t sandbox_count() const { return sessions_.size(); }
 
  private:
+  // What the state's counters of limits were when they were last told.
+  struct LimitsHit {
+    uint64_t each_time = 0;
+    bool details = false;  // of those that are told once
+  };
+
   // One connection and the sandbox behind it.
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
@@ -97,17 +108,21 @@ class Pipeline final : private HappeningSink {
     std::string name;                  // how alerts call the sandbox
     bool named = false;                // `name` is an id, and stays
     SandboxIdentity identity;          // for the registry
+    bool restored = false;             // from a checkpoint, of another container maybe
     // Containers that it has shown, and whether they are its own; the last one beside them, for
     // most messages have the same.
     absl::flat_hash_map<std::string, bool, TextHash, TextEqual> containers;
     std::string last_container;
     bool last_is_own = true;
-    uint64_t containers_as_of = 0;                 // the registry's generation
-    absl::flat_hash_set<std::string> told_claims;  // containers that an alert was raised about
+    uint64_t containers_as_of = 0;  // the registry's generation
+    absl::flat_hash_set<std::string, TextHash, TextEqual>
+        told_claims;  // containers that an alert was raised about
+    SessionClock clock;
+    BuiltinThrottle throttle;
     LossLedger losses;
     uint64_t messages = 0;
-    uint64_t untold_drops = 0;   // of messages that could not be taken up themselves
-    uint64_t limits_hit = 0;     // of the state, as far as told
+    uint64_t untold_drops = 0;  // of messages that could not be taken up themselves
+    LimitsHit limits_hit;
     uint32_t dropped_count = 0;  // as the last header said
     bool has_dropped_count = false;
   };
@@ -115,10 +130,13 @@ class Pipeline final : private HappeningSink {
   void Open(const Record& record);
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
+  void TakeUpMessage(Session& session, const Record& record);
+  void NoteUnreadable(Session& session, const Record& record, LossKind kind);
   void ClampTime(int64_t receive_time_ns);
-  void NameAnonymous(Session& session);
+  bool NameAnonymous(Session& session, std::string_view container);
   // Takes a container that is another sandbox's out of the message at hand.
   void CheckContainers(uint64_t connection, Session& session, int64_t now_ns);
+  bool IsKnownRefused(const Session& session, std::string_view container) const;
   bool IsOwnContainer(Session& session, std::string_view container, int64_t now_ns);
   bool ClaimContainer(Session& session, std::string_view container, int64_t now_ns);
   void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
@@ -126,6 +144,11 @@ class Pipeline final : private HappeningSink {
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
   void NoteLimits(Session& session, int64_t now_ns);
   void RaiseLoss(const Session& session, const LossReport& report);
+  // One that a sandbox can provoke as often as it likes.
+  void RaiseProvoked(Session& session, Builtin builtin, int64_t event_ns,
+                     std::vector<AlertField> fields);
+  void TellDue(Session& session);
+  void TellHeldBack(Session& session, bool at_end);
   void RaiseBuiltin(Builtin builtin, int64_t time_ns, std::vector<AlertField> fields);
   void Raise(Alert alert);
   // At a connection's first message: takes over the state of an older connection of the same

@@ -1,5 +1,7 @@
 #include "engine/pipeline.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "engine/sandbox_id.h"
@@ -91,8 +93,9 @@ TEST_F(PipelineTest, ABadMessageIsCountedAndTheConnectionLivesOn) {
   Send(1, kOpenType, Message().Raw("\x32\x7f"));  // length beyond the end
   Send(1, 999, Message());                        // a later gVisor's
   Send(1, kOpenType, OpenMessage(1, "c"));
-  EXPECT_EQ(Rules(), (std::vector<std::string>{"opened", "gyrfalcon: events lost"}));
-  EXPECT_EQ(alerts_.front().message, "sh /etc/x");
+  // The first at once, the others when the connection ends.
+  EXPECT_EQ(Rules(), (std::vector<std::string>{"gyrfalcon: events lost", "opened"}));
+  EXPECT_EQ(alerts_.back().message, "sh /etc/x");
   const Totals totals = pipeline_.totals();
   EXPECT_EQ(totals.undecodable(), 3u);
   EXPECT_EQ(totals.engine[EngineCounter::kBadFraming], 1u);
@@ -101,6 +104,9 @@ TEST_F(PipelineTest, ABadMessageIsCountedAndTheConnectionLivesOn) {
   EXPECT_EQ(totals.decode[DecodeError::kUnknownType], 1u);
   EXPECT_EQ(totals.SummaryJson(),
             R"({"messages":6,"undecodable":3,"unknown_types":1,"dropped":0,"alerts":2})");
+  Close(1);
+  EXPECT_EQ(alerts_.back().rule, "gyrfalcon: events lost");
+  EXPECT_EQ(std::get<uint64_t>(alerts_.back().fields[5].value), 2u);
 }
 
 TEST_F(PipelineTest, TheReceiveTimeStandsInForAMissingOne) {
@@ -186,7 +192,7 @@ TEST_F(PipelineTest, ACutMessageIsCountedAndNotHalfBelieved) {
   const std::string datagram = std::string("\x08\0\x07\0\0\0\0\0", 8) + OpenMessage(1, "c").bytes();
   record.frame = FrameRef::Copy(testing::AsBytes(datagram));
   pipeline_.Process(record);
-  EXPECT_TRUE(alerts_.empty());
+  EXPECT_EQ(Rules(), std::vector<std::string>{"gyrfalcon: events lost"});
   EXPECT_EQ(Count(EngineCounter::kTruncated), 1u);
 }
 
@@ -295,6 +301,91 @@ TEST_F(IdentityTest, ConnectionsOfWhomNoRunscTellsAreOneSandboxByTheirFirstConta
   EXPECT_EQ(ContainerOf(alerts_.back()), "");
 }
 
+// A hostile sandbox that no runsc names must not be shown, or watched, as the one it lies about.
+TEST_F(IdentityTest, ALiarIsNotCalledByTheNameThatItClaims) {
+  Open(1, CommandLine("runsc --root=/r create victim"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(8, "victim"));
+  ASSERT_EQ(alerts_.front().rule, kClaimed);
+  EXPECT_EQ(testing::FieldText(alerts_.front(), "gyrfalcon.sandbox"), "connection 2");
+  Send(2, kOpenType, OpenMessage(9, "its-own"));
+  Send(2, kOpenType, OpenMessage(8, "victim"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+  Close(1);
+  Open(3, CommandLine("runsc --root=/r create other"));
+  Send(2, kOpenType, OpenMessage(8, "other"));
+  EXPECT_EQ(testing::FieldText(alerts_[alerts_.size() - 2], "gyrfalcon.sandbox"), "its-own");
+}
+
+TEST_F(IdentityTest, ManyClaimsAreToldInPartAndCountedInFull) {
+  Open(1, CommandLine("runsc --root=/r create pod1"));
+  for (int i = 0; i < 400; ++i) Send(1, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
+  Open(2, CommandLine("runsc --root=/r create pod2"));
+  alerts_.clear();
+  for (int i = 0; i < 400; ++i) Send(2, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
+  EXPECT_EQ(std::ranges::count(Rules(), kClaimed), std::ptrdiff_t{BuiltinThrottle::kBurst});
+  EXPECT_EQ(Count(EngineCounter::kAlertsHeldBack), 400u - BuiltinThrottle::kBurst);
+  Close(2);
+  EXPECT_EQ(alerts_.back().rule, kClaimed);
+}
+
+TEST_F(IdentityTest, AttachingAnewGivesNoFreshMeasureOfAlerts) {
+  Open(1, CommandLine("runsc --root=/r create pod1"));
+  for (int i = 0; i < 200; ++i) Send(1, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
+  Open(2, CommandLine("runsc --root=/r create pod2"));
+  for (int i = 0; i < 100; ++i) Send(2, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
+  Open(3, CommandLine("runsc --root=/r trace create --force pod2"));
+  alerts_.clear();
+  for (int i = 100; i < 200; ++i) Send(3, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
+  EXPECT_EQ(std::ranges::count(Rules(), kClaimed), 0);
+}
+
+// Kubernetes: several containers in one sandbox, each restart with a new id.
+TEST_F(IdentityTest, AContainerThatIsRestartedInItsPodIsNoLie) {
+  Open(1, CommandLine("runsc --root=/r create pod"));
+  Send(1, kStartType, StartMessage("pod"));
+  for (const char* id : {"app1", "sidecar", "app2", "app3"}) {
+    Send(1, kStartType, StartMessage(id));
+    Send(1, kOpenType, OpenMessage(7, id));
+    EXPECT_EQ(ContainerOf(alerts_.back()), id);
+  }
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 0u);
+}
+
+// docker restart: a new sandbox of the same id, whose first connection may come before the end of
+// the old one's is noticed, or after.
+TEST_F(IdentityTest, AContainerThatIsStartedAgainUnderItsIdIsNoLie) {
+  Open(1, CommandLine("runsc --root=/r create c1"));
+  Send(1, kStartType, StartMessage("c1"));
+  Send(1, kOpenType, OpenMessage(7, "sub"));
+  Open(2, CommandLine("runsc --root=/r create c1"));
+  Send(2, kStartType, StartMessage("c1"));
+  Close(1);
+  Send(2, kOpenType, OpenMessage(7, "sub"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "sub");
+  Close(2);
+  Open(3, CommandLine("runsc --root=/r run c1"));
+  Send(3, kStartType, StartMessage("c1"));
+  Send(3, kOpenType, OpenMessage(7, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 0u);
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
+}
+
+// Two sandboxes from one checkpoint, beside the one that it was made of: their processes go by the
+// ids that they had. They are refused these, but nobody lies.
+TEST_F(IdentityTest, ARestoredSandboxThatGoesByItsOldNameIsRefusedItAndNotAccused) {
+  Open(1, CommandLine("runsc --root=/r create original"));
+  Send(1, kStartType, StartMessage("original"));
+  Open(2, CommandLine("runsc --root=/r restore --image-path /i copy"));
+  Send(2, kOpenType, OpenMessage(7, "original"));
+  EXPECT_EQ(Rules(), std::vector<std::string>{"opened"});
+  EXPECT_EQ(ContainerOf(alerts_.back()), "");
+  EXPECT_EQ(Count(EngineCounter::kContainersDisowned), 1u);
+  Send(2, kOpenType, OpenMessage(8, "copy"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "copy");
+}
+
 TEST_F(PipelineTest, MoreContainersThanAreRememberedAreNobodys) {
   Open(1);
   for (int i = 0; i < 1100; ++i) Send(1, kOpenType, OpenMessage(1, "c" + std::to_string(i)));
@@ -344,6 +435,39 @@ TEST_F(PipelineTest, WhatCannotBeIsToleratedAndCounted) {
   Send(1, kOpenType, OpenMessage(-5, "c"));
   EXPECT_EQ(impossible(), 5u);
   EXPECT_EQ(Rules(), std::vector<std::string>{"opened"});
+  // A dup of no descriptor that succeeds, one into a number that no descriptor has, and a pipe.
+  constexpr auto kDupType = static_cast<uint16_t>(MessageType::kDup);
+  constexpr auto kPipeType = static_cast<uint16_t>(MessageType::kPipe);
+  const auto dup = [&](int64_t from, int64_t to) {
+    Send(1, kDupType,
+         Message()
+             .Nested(1, Message().Number(2, 1))
+             .Nested(2, Message().Number(1, to))
+             .Number(3, 32)
+             .Number(4, from));
+  };
+  dup(-7, 4);
+  EXPECT_EQ(impossible(), 6u);
+  Send(1, kOpenType, OpenMessage(1, "c"));
+  dup(3, int64_t{1} << 32 | 5);
+  EXPECT_EQ(impossible(), 7u);
+  Send(1, kPipeType,
+       Message()
+           .Nested(1, Message().Number(2, 1))
+           .Nested(2, Message())
+           .Number(3, 22)
+           .Number(5, -1)
+           .Number(6, -2));
+  EXPECT_EQ(impossible(), 9u);
+  // A container that starts twice.
+  Send(1, kStartType, StartMessage("c"));
+  Send(1, kStartType, StartMessage("c"));
+  EXPECT_EQ(impossible(), 10u);
+  // An exit of a thread that was never seen has a counter of its own.
+  constexpr uint16_t kTaskExitType = 5;
+  Send(1, kTaskExitType, Message().Nested(1, Message().Number(2, 4711)));
+  EXPECT_EQ(pipeline_.totals().state[StateCounter::kUnknownThreadExits], 1u);
+  EXPECT_EQ(impossible(), 10u);
 }
 
 TEST_F(PipelineTest, ASandboxThatIsGoneIsForgotten) {

@@ -65,15 +65,26 @@ CommandLine ParseCommandLine(std::string_view command_line) {
   return out;
 }
 
+// nullptr: none that is known.
+const RunscCommand* CommandOf(std::string_view command_line) {
+  const std::vector<std::string_view> args = Split(command_line, '\0');
+  for (size_t at = 1; at < args.size(); ++at) {
+    if (const RunscCommand* command = FindCommand(args[at])) return command;
+    FlagValue(args, at, "root");  // its value is no command
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 bool BeginsSandbox(std::string_view command_line) {
-  const std::vector<std::string_view> args = Split(command_line, '\0');
-  for (size_t at = 1; at < args.size(); ++at) {
-    if (const RunscCommand* command = FindCommand(args[at])) return command->begins_sandbox;
-    if (FlagValue(args, at, "root")) continue;
-  }
-  return false;
+  const RunscCommand* command = CommandOf(command_line);
+  return command != nullptr && command->begins_sandbox;
+}
+
+bool RestoresSandbox(std::string_view command_line) {
+  const RunscCommand* command = CommandOf(command_line);
+  return command != nullptr && command->name == "restore";
 }
 
 std::string SandboxKeyFromCommandLine(std::string_view command_line) {

@@ -21,5 +21,7 @@ SandboxPlace SandboxPlaceFromCommandLine(std::string_view command_line);
 // Whether the connection was made where its sandbox begins (`create`, `run`, `do`): such a one has
 // its start to tell. One that is attached or restored has not.
 bool BeginsSandbox(std::string_view command_line);
+// Whether it was made where its sandbox goes on from a checkpoint (`restore`).
+bool RestoresSandbox(std::string_view command_line);
 
 }  // namespace gyrfalcon

@@ -52,6 +52,13 @@ std::vector<AlertField> DescribeClaim(std::string_view container, std::string_vi
           {"gyrfalcon.claimed.owner", std::string(owner)}};
 }
 
+void AppendHeldBack(const HeldBack& held, std::vector<AlertField>& fields) {
+  if (held.count == 0) return;
+  fields.push_back({"gyrfalcon.held_back", held.count});
+  fields.push_back({"gyrfalcon.held_back.since", held.since_ns});
+  fields.push_back({"gyrfalcon.held_back.until", held.until_ns});
+}
+
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox) {
   return {
       {"gyrfalcon.sandbox", std::string(sandbox)},

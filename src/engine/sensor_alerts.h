@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "alerts/builtin.h"
+#include "engine/builtin_throttle.h"
 #include "engine/loss_ledger.h"
 #include "state/signal.h"
 
@@ -17,6 +18,8 @@ std::vector<AlertField> DescribeSignal(const Signal& signal, std::string_view sa
 // `owner`: the sandbox whose container it is.
 std::vector<AlertField> DescribeClaim(std::string_view container, std::string_view sandbox,
                                       std::string_view owner);
+// Adds nothing where nothing was held back.
+void AppendHeldBack(const HeldBack& held, std::vector<AlertField>& fields);
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox);
 
 }  // namespace gyrfalcon

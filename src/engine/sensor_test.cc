@@ -51,7 +51,8 @@ class SensorTest : public ::testing::Test, private AlertSink {
     pipeline_.Process(record);
   }
 
-  void Send(MessageType type, const Message& message) {
+  void Send(MessageType type, const Message& message) { SendBytes(type, message.bytes()); }
+  void SendBytes(MessageType type, const std::string& payload, bool truncated = false) {
     const auto number = static_cast<uint16_t>(type);
     std::string datagram = {8, 0, static_cast<char>(number), 0};
     for (int shift = 0; shift < 32; shift += 8) {
@@ -59,8 +60,31 @@ class SensorTest : public ::testing::Test, private AlertSink {
     }
     Record record;
     record.connection = ConnectionId{1};
-    record.frame = FrameRef::Copy(testing::AsBytes(datagram + message.bytes()));
+    record.receive_time_ns = received_ns_;
+    record.truncated = truncated;
+    record.frame = FrameRef::Copy(testing::AsBytes(datagram + payload));
     pipeline_.Process(record);
+  }
+  // A path that changes during the call: one alert.
+  void Race() {
+    OpenEnter("/etc/hosts");
+    OpenExit("/etc/passwd", -1);
+  }
+  void Rest() { pipeline_.TellDue(received_ns_); }
+  uint64_t Counted(EngineCounter counter) const { return pipeline_.totals().engine[counter]; }
+  uint64_t Counted(StateCounter counter) const { return pipeline_.totals().state[counter]; }
+  static uint64_t Number(const Alert& alert, std::string_view name) {
+    for (const AlertField& field : alert.fields) {
+      if (field.name == name && std::holds_alternative<uint64_t>(field.value)) {
+        return std::get<uint64_t>(field.value);
+      }
+    }
+    return 0;
+  }
+  uint64_t HeldBackAsTold() const {
+    uint64_t sum = 0;
+    for (const Alert& alert : alerts_) sum += Number(alert, "gyrfalcon.held_back");
+    return sum;
   }
 
   Message Context(int32_t tid = 1, std::string_view name = "sh") {
@@ -109,6 +133,7 @@ class SensorTest : public ::testing::Test, private AlertSink {
 
   using Names = std::vector<std::string>;
   uint32_t dropped_ = 0;
+  int64_t received_ns_ = 0;  // 0: replay
   int64_t now_ns_ = 1'795'335'717 * kSecond;
   std::vector<Alert> alerts_;
 
@@ -117,7 +142,9 @@ class SensorTest : public ::testing::Test, private AlertSink {
     alerts_.push_back(std::move(alert));
     return true;
   }
-  Pipeline pipeline_{testing::RulesFromText(std::string(kRules)), {}, *this};
+  // Few descriptors, to reach the limit.
+  Pipeline pipeline_{
+      testing::RulesFromText(std::string(kRules)), {.limits = {.fds_per_process_max = 64}}, *this};
 };
 
 constexpr char kChanged[] = "gyrfalcon: path changed during syscall";
@@ -193,6 +220,12 @@ TEST_F(SensorTest, AFileThatWasDeletedMeanwhileIsTheSame) {
   Open("/home/file", 3);
   Close(3, "/home/file (deleted)");
   EXPECT_EQ(Rules(), Names{});
+}
+
+TEST_F(SensorTest, AWatchedFileThatIsDeletedBeforeItIsClosedIsStillItself) {
+  Open("/home/link", 3);
+  Close(3, "/etc/shadow (deleted)");
+  EXPECT_EQ(Rules(), Names{"shadow opened"});
 }
 
 TEST_F(SensorTest, ATripwireWithItsTwinIsNoSign) {
@@ -335,6 +368,199 @@ TEST_F(SensorTest, ALossThatAnUnknownMessageTellsIsNotForgotten) {
   Open("/etc/hosts", 4);
   ASSERT_EQ(Rules(), Names{kLost});
   EXPECT_EQ(std::get<uint64_t>(alerts_.back().fields[3].value), 4u);
+}
+
+// ---- how often
+
+TEST_F(SensorTest, AFloodOfOneBuiltinIsToldInPartAndCountedInFull) {
+  constexpr uint64_t kRaces = 5000;
+  for (uint64_t i = 0; i < kRaces; ++i) Race();  // all within a tenth of a second
+  EXPECT_EQ(alerts_.size(), BuiltinThrottle::kBurst);
+  EXPECT_EQ(Counted(EngineCounter::kAlertsHeldBack), kRaces - BuiltinThrottle::kBurst);
+  EXPECT_EQ(Counted(StateCounter::kPathsChanged), kRaces);
+  Open("/etc/hosts", 3);
+  OpenExit("/etc/hosts", 4);
+  EXPECT_EQ(Rules().back(), kHidden) << "each built-in has its own measure";
+  End();
+  const Alert& last = alerts_.back();
+  EXPECT_EQ(last.rule, kChanged);
+  EXPECT_EQ(Number(last, "gyrfalcon.held_back"), kRaces - BuiltinThrottle::kBurst);
+  EXPECT_EQ(testing::FieldText(last, "gyrfalcon.sandbox"), "c");
+}
+
+TEST_F(SensorTest, AFloodThatGoesOnIsToldOnceASecondWithWhatWasHeldBack) {
+  received_ns_ = now_ns_;
+  for (int i = 0; i < 200; ++i) Race();
+  alerts_.clear();
+  received_ns_ += kSecond;
+  for (int i = 0; i < 50; ++i) Race();
+  ASSERT_EQ(Rules(), Names{kChanged});
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.held_back"), 100u);
+  received_ns_ += kSecond;
+  Race();
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.held_back"), 49u);
+}
+
+TEST_F(SensorTest, TheTimesThatASandboxTellsBuyItNoAlerts) {
+  received_ns_ = now_ns_;
+  for (int i = 0; i < 500; ++i) {
+    now_ns_ = received_ns_ + (i % 2 == 0 ? 4 : -4) * kSecond;
+    Race();
+  }
+  EXPECT_EQ(alerts_.size(), BuiltinThrottle::kBurst);
+}
+
+TEST_F(SensorTest, InReplayOnlyTheHighestTimeCounts) {
+  const int64_t begin_ns = now_ns_;
+  for (int i = 0; i < 500; ++i) {
+    now_ns_ = begin_ns + (i % 2 == 0 ? 5 : 0) * kSecond;
+    Race();
+  }
+  EXPECT_LE(alerts_.size(), BuiltinThrottle::kBurst + 5);
+}
+
+TEST_F(SensorTest, WhatWasHeldBackIsToldWhenTheFloodIsOverAndWithoutAnyMoreMessages) {
+  received_ns_ = now_ns_;
+  for (int i = 0; i < 150; ++i) Race();
+  alerts_.clear();
+  received_ns_ += 9 * kSecond;
+  Rest();
+  EXPECT_EQ(Rules(), Names{});
+  received_ns_ += kSecond;
+  Rest();
+  ASSERT_EQ(Rules(), Names{kChanged});
+  EXPECT_EQ(HeldBackAsTold(), 50u);
+  received_ns_ += 20 * kSecond;
+  Rest();
+  End();
+  EXPECT_EQ(alerts_.size(), 1u) << "once";
+}
+
+TEST_F(SensorTest, TheTimesThatASandboxTellsBringNoLossReportForward) {
+  received_ns_ = now_ns_;
+  for (int i = 0; i < 100; ++i) {
+    now_ns_ = received_ns_ + (i % 2 == 0 ? 4 : -4) * kSecond;
+    ++dropped_;
+    Open("/etc/hosts", 3);
+  }
+  EXPECT_EQ(Rules(), Names{kLost});
+  received_ns_ += 10 * kSecond;
+  Rest();
+  ASSERT_EQ(Rules(), (Names{kLost, kLost}));
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.lost.dropped"), 99u);
+}
+
+TEST_F(SensorTest, AHostClockThatIsSetBackSilencesNothing) {
+  received_ns_ = now_ns_;
+  ++dropped_;
+  Open("/etc/hosts", 3);
+  received_ns_ -= 3600 * kSecond;
+  ++dropped_;
+  Open("/etc/hosts", 3);
+  EXPECT_EQ(Rules(), Names{kLost});
+  received_ns_ += 10 * kSecond;
+  Open("/etc/hosts", 3);
+  EXPECT_EQ(Rules(), (Names{kLost, kLost}));
+}
+
+// ---- losses of every kind
+
+TEST_F(SensorTest, WhatCannotBeReadIsToldAtOnceEvenIfNothingElseComes) {
+  received_ns_ = now_ns_;
+  SendBytes(MessageType::kOpen, "\x32\x7f");
+  ASSERT_EQ(Rules(), Names{kLost});
+  EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"), "undecodable");
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.lost.undecodable"), 1u);
+}
+
+TEST_F(SensorTest, ACutMessageIsToldWithItsTimes) {
+  Open("/etc/hosts", 3);
+  const int64_t before_ns = now_ns_;
+  SendBytes(MessageType::kOpen, "", true);
+  ASSERT_EQ(Rules(), Names{kLost});
+  EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"),
+            "larger than the receive buffer");
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.lost.truncated"), 1u);
+  EXPECT_EQ(alerts_.back().time_ns, before_ns) << "in replay nothing is received at any time";
+}
+
+TEST_F(SensorTest, ADropCountThatAnotherThreadOvertookIsNoReset) {
+  Open("/etc/hosts", 3);
+  dropped_ = 7;
+  Open("/etc/hosts", 3);
+  dropped_ = 6;
+  Open("/etc/hosts", 3);
+  dropped_ = 7;
+  Open("/etc/hosts", 3);
+  EXPECT_EQ(Counted(EngineCounter::kDroppedBySandboxes), 7u);
+}
+
+TEST_F(SensorTest, WhatWasDroppedSinceAResetCounts) {
+  dropped_ = 1000;
+  Open("/etc/hosts", 3);
+  dropped_ = 5;
+  Open("/etc/hosts", 3);
+  EXPECT_EQ(Counted(EngineCounter::kDroppedBySandboxes), 1005u);
+}
+
+TEST_F(SensorTest, ALimitThatOnlyCostsDetailsIsToldOnce) {
+  for (int round = 0; round < 3; ++round) {
+    for (int64_t fd = 3; fd < 503; ++fd) Open("/etc/hosts", fd);
+    now_ns_ += 20 * kSecond;
+  }
+  End();
+  ASSERT_EQ(Rules(), Names{kLost});
+  EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"), "limit of the state");
+}
+
+// ---- who opened
+
+class SecondChanceTest : public SensorTest {
+ protected:
+  static constexpr int32_t kChild = 9;
+  void Fork() {
+    Send(MessageType::kSentryClone,
+         Message().Nested(1, Context(1)).Number(3, kChild).Number(4, kChild));
+  }
+  void Exec(int32_t tid, std::string_view path) {
+    Send(MessageType::kSentryExec,
+         Message().Nested(1, Context(tid)).Text(2, path).Text(3, path).Text(17, path));
+  }
+  void CloseOf(int32_t tid, std::string_view name) {
+    Send(MessageType::kClose, Message()
+                                  .Nested(1, Context(tid, name))
+                                  .Number(3, kSysClose)
+                                  .Number(4, 3)
+                                  .Text(5, "/etc/shadow"));
+  }
+};
+
+TEST_F(SecondChanceTest, ShowsTheProgramThatOpenedAndNotTheOneThatItBecame) {
+  Exec(1, "/bin/thief");
+  Send(MessageType::kOpen, Message()
+                               .Nested(1, Context(1, "thief"))
+                               .Nested(2, Exit(3))
+                               .Number(3, kSysOpenat)
+                               .Number(4, -100)
+                               .Text(6, "/home/link"));
+  Exec(1, "/bin/true");
+  alerts_.clear();
+  CloseOf(1, "true");
+  ASSERT_EQ(Rules(), Names{"shadow opened"});
+  EXPECT_TRUE(alerts_.front().message.starts_with("thief opened /etc/shadow"))
+      << alerts_.front().message;
+}
+
+TEST_F(SecondChanceTest, ShowsTheOpenerWhereAChildClosesAfterItIsGone) {
+  Open("/home/link", 3);
+  Fork();
+  Exec(kChild, "/bin/true");
+  Send(MessageType::kSentryTaskExit, Message().Nested(1, Context()));
+  alerts_.clear();
+  CloseOf(kChild, "true");
+  ASSERT_EQ(Rules(), Names{"shadow opened"});
+  EXPECT_TRUE(alerts_.front().message.starts_with("sh opened /etc/shadow"))
+      << alerts_.front().message;
 }
 
 }  // namespace

@@ -168,7 +168,7 @@ Value OwnOrAncestorEnv(const BoundField& field, const Happening& h, Scratch& s) 
 
 // ---- leaders of sessions and process groups
 
-const Process* FindLeader(const Happening& h, int32_t id, int32_t Process::* member) {
+const Process* FindLeader(const Happening& h, int32_t id, int32_t ProcessFacts::* member) {
   if (id == 0) return nullptr;
   const Process* oldest = nullptr;
   for (const Process* p = h.process; p != nullptr; p = p->parent.get()) {
@@ -178,7 +178,7 @@ const Process* FindLeader(const Happening& h, int32_t id, int32_t Process::* mem
   return oldest;
 }
 
-template <int32_t Process::* member, OfProcess get>
+template <int32_t ProcessFacts::* member, OfProcess get>
 Value OfLeader(const BoundField&, const Happening& h, Scratch& s) {
   const Process* leader = FindLeader(h, h.process->*member, member);
   if (leader == nullptr) return Value::Text("");
@@ -186,13 +186,13 @@ Value OfLeader(const BoundField&, const Happening& h, Scratch& s) {
   return value.missing() ? Value::Text("") : value;
 }
 
-template <int32_t Process::* member>
+template <int32_t ProcessFacts::* member>
 Value IdOf(const BoundField&, const Happening& h, Scratch&) {
   const int32_t id = h.process->*member;
   return id == 0 ? Value() : Value::Int(id);
 }
 
-template <int32_t Process::* member>
+template <int32_t ProcessFacts::* member>
 Value IsLeader(const BoundField&, const Happening& h, Scratch&) {
   const int32_t id = h.process->*member;
   return id == 0 ? Value() : Value::Bool(id == h.process->tgid);

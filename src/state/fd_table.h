@@ -13,6 +13,7 @@
 #include "base/ip_address.h"
 #include "base/ref.h"
 #include "state/arena.h"
+#include "state/process_facts.h"
 #include "state/raised_rules.h"
 
 namespace gyrfalcon {
@@ -54,13 +55,15 @@ enum class SocketRole : uint8_t { kUnknown, kClient, kServer };
 
 // How a file was opened, kept until its true path is known.
 struct OpenRecord : ArenaObject<OpenRecord> {
-  explicit OpenRecord(Arena& owner) : ArenaObject(owner), payload(owner.resource()) {}
+  explicit OpenRecord(Arena& owner)
+      : ArenaObject(owner), payload(owner.resource()), opener(owner.resource()) {}
 
   std::pmr::string payload;  // of the open's exit message
   uint64_t number = 0;
   int64_t time_ns = 0;
-  int32_t tgid = 0;  // who opened it
-  int64_t start_time_ns = 0;
+  ProcessFacts opener;      // as it was then
+  int32_t parent_tgid = 0;  // the opener's; 0: not known
+  int64_t parent_start_time_ns = 0;
   bool raced = false;
   RaisedRules raised;
 };

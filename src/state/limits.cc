@@ -19,17 +19,21 @@ const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCo
      "Times a sandbox's whole state was forgotten because it had outgrown its share of memory."},
     {"written_files_forgotten", Severity::kDataLoss,
      "Files opened for writing that were forgotten, the oldest first: the sandbox has too many."},
+    {"raws_refused", Severity::kInfo,
+     "Raw messages that were not judged: too many wait until it is known whether their session has "
+     "schematised ones beside them, or enough of the same call were told."},
     {"unknown_syscalls", Severity::kInfo,
      "Messages whose system call number means nothing on this architecture."},
     {"unknown_thread_exits", Severity::kInfo, "Exits of threads that were never seen."},
     {"impossible", Severity::kInfo,
      "Messages of what can't be, taken up without it: negative ids and descriptors, a child that "
-     "is "
-     "older than its parent or makes itself."},
+     "is older than its parent, makes itself or is its own ancestor, a container that starts "
+     "twice."},
     {"processes_first_seen", Severity::kInfo,
      "Processes first seen without a start: exec sessions, attached late, or a lost message."},
     {"ids_recycled", Severity::kInfo,
-     "Thread ids that came back with another start time before their exit was seen."},
+     "Thread ids that came back, made anew or with another start time, before their exit was "
+     "seen."},
     {"paths_changed", Severity::kInfo,
      "System calls whose path or address was another one at the exit than at the enter."},
     {"paths_corrected", Severity::kInfo,

@@ -36,6 +36,7 @@ enum class StateCounter : uint8_t {
   kMemoryRefused,
   kStateForgotten,
   kWrittenFilesForgotten,
+  kRawsRefused,
   kUnknownSyscall,
   kUnknownThreadExits,
   kImpossible,

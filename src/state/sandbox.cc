@@ -69,6 +69,7 @@ Ref<Process> Sandbox::FindProcessRef(int32_t tgid) const {
 
 void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink) {
   ++messages_;
+  sink_ = &sink;
   acting_tid_ = event.context().thread_id;
   // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
   if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||
@@ -84,7 +85,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
                 .sink = sink};
   if (messages_ == 1) first_time_ns_ = moment.time_ns;
   // 0 is a context field that the session does not ask for.
-  if (context.thread_id < 0 || context.thread_group_id < 0) {
+  if (context.thread_id < 0 || context.thread_group_id < 0 || context.parent_thread_group_id < 0) {
     counters_.Add(StateCounter::kImpossible);
   }
   if (!moment.point.event_type && event.type() != MessageType::kSentryExitNotifyParent) {
@@ -128,7 +129,8 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   Dispatch(moment);
 }
 
-void Sandbox::BeginConnection() {
+void Sandbox::BeginConnection(HappeningSink& sink) {
+  Finish(sink);
   has_sentry_exec_ = has_sentry_clone_ = has_task_exit_ = false;
   has_close_ = has_open_ = tells_true_paths_ = false;
   for (auto& seen : schematised_) seen.reset();
@@ -138,14 +140,18 @@ void Sandbox::BeginConnection() {
   for (auto& [tid, thread] : threads_) {
     thread.last_enter = {};
     thread.heard = false;
-    thread.pending_raw.reset();
-    thread.closing.reset();
   }
 }
 
 void Sandbox::Finish(HappeningSink& sink) {
-  for (auto& [tid, thread] : threads_) SettleRaw(tid, thread, nullptr, sink);
+  sink_ = &sink;
+  for (auto& [tid, thread] : threads_) SettleThread(tid, thread);
   JudgeUnpairedRaws(messages_, sink);
+}
+
+void Sandbox::SettleThread(int32_t tid, Thread& thread) {
+  SettleRaw(tid, thread, nullptr, *sink_);
+  TellPendingClose(tid, thread);
 }
 
 void Sandbox::Dispatch(Moment& moment) {
@@ -278,7 +284,10 @@ void Sandbox::SetParent(Process& child, Ref<Process> parent) {
   const auto max = static_cast<uint32_t>(limits_.ancestors_max);
   uint32_t above = 0;
   for (Process* p = parent.get(); p != nullptr; p = p->parent.get()) {
-    if (p == &child) return;  // a forged line that bites its tail
+    if (p == &child) {  // a line that bites its tail
+      counters_.Add(StateCounter::kImpossible);
+      return;
+    }
     ++above;
     if (above + child.line_below >= max && p->parent) {
       counters_.Add(StateCounter::kAncestorsCut);
@@ -400,6 +409,7 @@ std::string_view Sandbox::Cut(std::string_view text) {
 bool Sandbox::ForgetThread(int32_t tid) {
   const auto found = threads_.find(tid);
   if (found == threads_.end()) return false;
+  SettleThread(tid, found->second);
   const Ref<Process> process = found->second.process;
   threads_.erase(found);
   if (process->live_threads > 0) --process->live_threads;

@@ -44,11 +44,12 @@ class Sandbox {
   // nothing.
   void NoteLoss() { ++losses_; }
 
-  // The next message is another connection's, whose session may ask for other points.
-  void BeginConnection();
-
   // The connection has ended: settles what was still open.
   void Finish(HappeningSink& sink);
+
+  // The next message is another connection's, whose session may ask for other points. Finishes the
+  // one before.
+  void BeginConnection(HappeningSink& sink);
 
   // Whose names user.name and its like show in a container, from the next message on; remembered
   // also for a container that has not been heard of yet.
@@ -75,6 +76,12 @@ class Sandbox {
     int64_t time_ns = 0;
   };
 
+  // A raw exit that is told itself if no twin follows.
+  struct RawExit : ArenaObject<RawExit> {
+    explicit RawExit(Arena& owner) : ArenaObject(owner) {}
+    Event event;
+  };
+
   // A raw message that waits for its thread's next one: a schematised twin follows at once, or the
   // twin was hidden, or this session has none.
   struct PendingRaw {
@@ -84,11 +91,11 @@ class Sandbox {
     bool twin_hidden = false;    // the enter's was: the exit of the same call is no second sign
     int64_t time_ns = 0;
     uint32_t losses = 0;
-    std::unique_ptr<Event> event;  // an exit that is told itself if no twin follows
+    Ref<RawExit> exit;  // empty: an enter, or an exit that is no event by itself
   };
 
   // A close whose enter was told: its number is free from then on. Where the exit does not follow
-  // (a session with enters only), the thread's next message makes it the event.
+  // (a session with enters only), the thread's next message, or its end, makes it the event.
   struct PendingClose {
     int64_t fd = -1;
     Ref<File> file;
@@ -158,7 +165,9 @@ class Sandbox {
   static void Assign(std::pmr::string& target, std::string_view text) {
     target.assign(text.data(), text.size());
   }
+  // What its last messages left open is told first.
   bool ForgetThread(int32_t tid);
+  void SettleThread(int32_t tid, Thread& thread);
 
   // sandbox.cc: what it means
   void Dispatch(Moment& moment);
@@ -186,6 +195,7 @@ class Sandbox {
   void LearnTruePath(Moment& moment);
   void KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised);
   void TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord& record);
+  Ref<Process> OpenerOf(const OpenRecord& record, const Process& user);
 
   // sandbox_process.cc
   void OnContainerStart(Moment& moment);
@@ -220,6 +230,7 @@ class Sandbox {
   void OnCloseEnter(Moment& moment);
   void OnClose(Moment& moment);
   void SettleClose(Moment& moment);
+  void TellPendingClose(int32_t tid, Thread& thread);
   FdOrigin OriginOfUntold(const Process& process, int64_t fd, const File& file) const;
   void RememberWritten(const Process& process, std::string_view path);
   bool WasWritten(const Process& process, std::string_view path) const;
@@ -265,6 +276,7 @@ class Sandbox {
   std::deque<uint64_t> written_order_;  // the same, oldest first
   bool exec_lost_ = false;              // the message at hand shows it
   int32_t acting_tid_ = 0;              // of the message at hand
+  HappeningSink* sink_ = nullptr;       // of the call at hand
   uint64_t messages_ = 0;
   int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point

@@ -1,5 +1,6 @@
 // File descriptors: how they come, what they refer to, and how they go.
 #include <cerrno>
+#include <cstdint>
 
 #include <absl/hash/hash.h>
 #include <fcntl.h>
@@ -80,7 +81,7 @@ void AppendEndpoint(const std::optional<Endpoint>& end, FileType type, std::stri
 
 void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_exec,
                     FdOrigin origin) {
-  if (fd < 0) {
+  if (fd < 0 || fd > INT32_MAX) {
     counters_.Add(StateCounter::kImpossible);
     return;
   }
@@ -234,18 +235,25 @@ void Sandbox::SettleClose(Moment& moment) {
       moment.point.event_type->index == moment.thread->closing->type.index) {
     return;
   }
-  const PendingClose closing = *std::exchange(moment.thread->closing, std::nullopt);
-  Happening happening = Describe(moment);
+  TellPendingClose(moment.event.context().thread_id, *moment.thread);
+}
+
+void Sandbox::TellPendingClose(int32_t tid, Thread& thread) {
+  if (!thread.closing) return;
+  const PendingClose closing = *std::exchange(thread.closing, std::nullopt);
+  Happening happening;
   happening.type = closing.type;
   happening.number = closing.number;
   happening.time_ns = closing.time_ns;
-  happening.event = nullptr;
-  happening.point = nullptr;
+  happening.first_time_ns = first_time_ns_;
+  happening.process = thread.process.get();
+  happening.container = thread.process->container.get();
+  happening.tid = tid;
   happening.has_fd = true;
   happening.fd = closing.fd;
   happening.file = closing.file.get();
   happening.fd_origin = closing.origin;
-  moment.sink.OnHappening(happening);
+  sink_->OnHappening(happening);
 }
 
 void Sandbox::OnSocket(Moment& moment) {
@@ -385,6 +393,7 @@ void Sandbox::OnAccept(Moment& moment) {
 }
 
 void Sandbox::CopyFd(Moment& moment, int64_t from, int64_t to, bool close_on_exec) {
+  if (from < 0) counters_.Add(StateCounter::kImpossible);  // and yet it succeeded
   if (File* file = KnownFile(moment, from); file != nullptr) {
     const bool passed = moment.process->fds->OriginOf(from) == FdOrigin::kPassed;
     SetFd(*moment.process, to, Ref(file), close_on_exec,

@@ -143,8 +143,9 @@ void Sandbox::LearnTruePath(Moment& moment) {
     return;
   }
   if (!IsPath(file->type) || !NamesFile(told)) return;
-  if (told.ends_with(kDeleted) && told.substr(0, told.size() - kDeleted.size()) == file->name) {
-    told = file->name;
+  // A file that was deleted meanwhile is known to rules by the name that it had.
+  if (told.ends_with(kDeleted) && !file->name.ends_with(kDeleted)) {
+    told.remove_suffix(kDeleted.size());
   }
   file->true_name = true;
   const Ref<OpenRecord> record = std::exchange(file->opened, {});
@@ -167,10 +168,46 @@ void Sandbox::KeepOpenRecord(const Moment& moment, File& file, const RaisedRules
   record.payload.assign(reinterpret_cast<const char*>(payload.data()), payload.size());
   record.number = messages_;
   record.time_ns = moment.time_ns;
-  record.tgid = moment.process->tgid;
-  record.start_time_ns = moment.process->start_time_ns;
+  record.opener = *moment.process;
+  if (const Process* parent = moment.process->parent.get(); parent != nullptr) {
+    record.parent_tgid = parent->tgid;
+    record.parent_start_time_ns = parent->start_time_ns;
+  }
   record.raced = moment.raced;
   record.raised = raised;
+}
+
+namespace {
+
+bool IsProcess(const Process& process, int32_t tgid, int64_t start_time_ns) {
+  const bool other_time =
+      start_time_ns != 0 && process.start_time_ns != 0 && process.start_time_ns != start_time_ns;
+  return process.tgid == tgid && !other_time;
+}
+
+}  // namespace
+
+// Another process may have the descriptor by now (fork, SCM_RIGHTS), and the opener may be another
+// program, or gone. Its ancestors are shown as they are now.
+Ref<Process> Sandbox::OpenerOf(const OpenRecord& record, const Process& user) {
+  Ref<Process> then(arena_.New<Process>());
+  static_cast<ProcessFacts&>(*then) = record.opener;
+  Ref<Process> now = FindProcessRef(record.opener.tgid);
+  if (!now || !IsProcess(*now, record.opener.tgid, record.opener.start_time_ns)) {
+    now.reset();
+    // One that has exited is remembered as long as a descendant lives.
+    for (Process* p = user.parent.get(); p != nullptr && !now; p = p->parent.get()) {
+      if (IsProcess(*p, record.opener.tgid, record.opener.start_time_ns)) now = Ref(p);
+    }
+  }
+  then->fds = now ? now->fds : Ref(arena_.New<FdTable>());
+  then->live_threads = now ? now->live_threads : 0;
+  then->parent = now ? now->parent : FindProcessRef(record.parent_tgid);
+  const bool other_parent =
+      then->parent && !now &&
+      !IsProcess(*then->parent, record.parent_tgid, record.parent_start_time_ns);
+  if (other_parent) then->parent.reset();
+  return then;
 }
 
 void Sandbox::TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord& record) {
@@ -179,8 +216,7 @@ void Sandbox::TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord&
   const auto type = static_cast<uint16_t>(MessageType::kOpen);
   const bool decoded = Decode(type, std::as_bytes(std::span(record.payload)), event).has_value();
   if (!decoded) return;  // it was decoded once
-  Ref<Process> process = FindProcessRef(record.tgid);
-  if (!process || process->start_time_ns != record.start_time_ns) process = moment.process;
+  const Ref<Process> process = OpenerOf(record, *moment.process);
   Moment then{.event = event,
               .point = ResolvePoint(event.type(), event.sysno(), arch_),
               .time_ns = record.time_ns,
@@ -196,6 +232,7 @@ void Sandbox::TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord&
   happening.has_fd = true;
   happening.fd = event.return_value();
   happening.file = file.get();
+  happening.fd_origin = FdOrigin::kOpen;
   happening.path = file->name;
   happening.path_raw = event.text(Slot::kPathname);
   happening.second_chance = true;

@@ -68,6 +68,8 @@ void Sandbox::OnContainerStart(Moment& moment) {
   process.start_time_ns = context.thread_start_time_ns != 0 ? context.thread_start_time_ns
                                                             : context.thread_group_start_time_ns;
   if (moment.container) {
+    // A container starts once; one that is started again has another id, or another sandbox.
+    if (moment.container->init_tgid != 0) counters_.Add(StateCounter::kImpossible);
     moment.container->start_time_ns =
         process.start_time_ns != 0 ? process.start_time_ns : moment.time_ns;
     moment.container->init_tgid = tgid;
@@ -142,29 +144,19 @@ void Sandbox::MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start
     return;
   }
   if (!MemoryLeft()) return;
-  ForgetThread(tid);
+  if (ForgetThread(tid)) counters_.Add(StateCounter::kIdsRecycled);
   Ref<Process> process;
   if (tgid == parent.tgid) {
     process = moment.process;
   } else {
     process = Ref(NewProcess(tgid));
+    static_cast<ProcessFacts&>(*process) = parent;
+    process->tgid = tgid;
     process->start_time_ns = start_time_ns;
-    process->container = parent.container;
-    process->image = parent.image;
-    process->name = parent.name;
-    process->started_as = parent.started_as;
+    process->previous_name = {};
     process->started_as_guess = parent.started_as_guess;
-    process->cwd = parent.cwd;
-    process->credentials = parent.credentials;
-    process->credentials_known = parent.credentials_known;
-    process->session_id = parent.session_id;
-    process->group_id = parent.group_id;
-    process->tty = parent.tty;
-    process->fd_limit = parent.fd_limit;
-    process->is_exec_session = parent.is_exec_session;
     process->owes_synthetic_exec = parent.owes_synthetic_exec;
     process->fds = (flags & CLONE_FILES) != 0 ? parent.fds : FdTable::ForChild(arena_, *parent.fds);
-    process->pipes = parent.pipes;
     SetParent(*process, moment.process);
   }
   PutThread(tid, std::move(process), start_time_ns);

@@ -43,7 +43,10 @@ void Sandbox::JudgeUnpairedRaws(uint64_t until_message, HappeningSink& sink) {
     // A session may ask for a call by its raw point alone: that is no attack for ever.
     constexpr uint8_t kEnough = 8;
     uint8_t& told = unpaired_told_[earlier.raw.sysno % unpaired_told_.size()];
-    if (told == kEnough) continue;
+    if (told == kEnough) {
+      counters_.Add(StateCounter::kRawsRefused);
+      continue;
+    }
     ++told;
     TellHidden(earlier.tid, *earlier.process, earlier.raw, sink);
   }
@@ -68,11 +71,12 @@ void Sandbox::OnRaw(Moment& moment) {
                  .twin_hidden = event.is_exit() && thread.hidden_enter == sysno,
                  .time_ns = moment.time_ns,
                  .losses = losses_,
-                 .event = {}};
+                 .exit = {}};
   thread.hidden_enter = kNoSyscall;
   const bool told = event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_);
-  if (event.is_exit() && !raw.twin_expected && !told) {
-    raw.event = std::make_unique<Event>(event.CopyOfRaw());
+  if (event.is_exit() && !raw.twin_expected && !told && MemoryLeft()) {
+    raw.exit = Ref(arena_.New<RawExit>());
+    raw.exit->event = event.CopyOfRaw();
   }
   thread.pending_raw = std::move(raw);
 }
@@ -99,13 +103,16 @@ void Sandbox::SettleRaw(int32_t tid, Thread& thread, const Event* next, Happenin
   }
   if (!raw.is_exit) {
     const bool meaningful = next != nullptr && raw.losses == losses_;
-    if (meaningful && unjudged_raws_.size() < limits_.unjudged_raws_max) {
+    if (!meaningful) return;
+    if (unjudged_raws_.size() < limits_.unjudged_raws_max) {
       unjudged_raws_.push_back({std::move(raw), tid, thread.process, messages_});
+    } else {
+      counters_.Add(StateCounter::kRawsRefused);
     }
     return;
   }
-  if (raw.event == nullptr) return;
-  Moment moment{.event = *raw.event,
+  if (!raw.exit) return;
+  Moment moment{.event = raw.exit->event,
                 .point = ResolvePoint(MessageType::kRaw, raw.sysno, arch_),
                 .time_ns = raw.time_ns,
                 .thread = &thread,

@@ -25,7 +25,7 @@ struct Told {
   size_t ancestors = 0;
 };
 
-class SandboxTest : public ::testing::Test, private HappeningSink {
+class SandboxTest : public ::testing::Test, protected HappeningSink {
  protected:
   // The context of a thread, whole as --all sessions ask for it.
   static Message Context(int32_t tid, int32_t tgid, std::string_view name = {},
@@ -342,6 +342,40 @@ TEST_F(SandboxTest, TheExitOfAnUnknownThreadIsOnlyThat) {
   EXPECT_EQ(Only().type, "procexit");
   EXPECT_EQ(sandbox_.counters()[StateCounter::kUnknownThreadExits], 1u);
   EXPECT_EQ(sandbox_.process_count(), 1u);
+}
+
+// A session with enters only, or a thread that is killed while it closes.
+TEST_F(SandboxTest, ACloseWhoseExitDoesNotComeIsToldAtTheLatestWhenItsThreadIsLeft) {
+  const auto close_enter = [this](const Message& context) {
+    Send(MessageType::kClose,
+         Message().Nested(1, context).Number(3, 3).Number(4, 3).Text(5, "/etc/x"));
+    EXPECT_TRUE(told_.empty());
+  };
+  Start(1, {"/bin/sh"});
+  close_enter(Context(1, 1));
+  sandbox_.Finish(*this);
+  EXPECT_EQ(Only().type, "close");
+  EXPECT_EQ(Only().file_name, "/etc/x");
+  told_.clear();
+  sandbox_.Finish(*this);
+  EXPECT_TRUE(told_.empty()) << "once";
+  close_enter(Context(1, 1));
+  sandbox_.BeginConnection(*this);
+  EXPECT_EQ(Only().type, "close");
+  close_enter(Context(1, 1).Number(3, 100));
+  // The same id is another thread's.
+  Close(Context(1, 1).Number(3, 200), 7);
+  ASSERT_GE(told_.size(), 2u);
+  EXPECT_EQ(told_[0].file_name, "/etc/x");
+  EXPECT_EQ(told_[0].name, "sh");
+}
+
+TEST_F(SandboxTest, AChildThatIsAThreadStillIsCountedAsRecycled) {
+  Start(1, {"/bin/sh"});
+  Clone(Context(1, 1), 2, 2);
+  EXPECT_EQ(sandbox_.counters()[StateCounter::kIdsRecycled], 0u);
+  Clone(Context(1, 1), 2, 2);
+  EXPECT_EQ(sandbox_.counters()[StateCounter::kIdsRecycled], 1u);
 }
 
 TEST_F(SandboxTest, ARecycledIdIsAnotherProcess) {
@@ -784,6 +818,29 @@ TEST(SandboxLimits, NoMessageMakesTheStateOutgrowItsShare) {
   }
   EXPECT_GT(sandbox.counters()[StateCounter::kStateForgotten], 0u);
   EXPECT_LT(most, 2 * limits.sandbox_bytes_max);
+}
+
+// Raw exits that wait for their twins, one in each thread.
+TEST_F(SandboxTest, WhatWaitsToBeJudgedCountsAsTheSandboxsMemory) {
+  Start(1, {"/bin/sh"});
+  const auto raw_exit = [this](Sandbox& sandbox, int32_t tid) {
+    Event event;
+    const Message message = Message().Nested(1, Context(tid, 1)).Nested(2, Exit(3)).Number(4, 257);
+    ASSERT_TRUE(Decode(static_cast<uint16_t>(MessageType::kRaw), AsBytes(message.bytes()), event));
+    sandbox.Apply(event, 0, *this);
+  };
+  constexpr int32_t kThreads = 1000;
+  const size_t before = sandbox_.held_bytes();
+  for (int32_t tid = 2; tid < 2 + kThreads; ++tid) raw_exit(sandbox_, tid);
+  EXPECT_GE(sandbox_.held_bytes() - before, kThreads * sizeof(Event));
+
+  constexpr size_t kLimit = 256 * 1024;
+  Sandbox small({.sandbox_bytes_max = kLimit}, Arch::kX86_64);
+  for (int32_t tid = 2; tid < 2 + kThreads; ++tid) {
+    raw_exit(small, tid);
+    ASSERT_LE(small.held_bytes(), 3 * kLimit);
+  }
+  EXPECT_GT(small.counters()[StateCounter::kMemoryRefused], 0u);
 }
 
 TEST(Sockaddr, UnixPathsEndAtTheirNulAndAbstractNamesBeginWithOne) {
