@@ -1,6 +1,7 @@
-// A stream of messages of two connections, against a rule that reads every field: no crash, and
-// nothing that a message says makes state or alerts grow beyond their limits. The input is a row of
-// [connection][length, 2 bytes][message with its header]; what is left at the end is one message.
+// A stream of messages of two connections, against a rule that reads every field: no crash, nothing
+// that a message says makes state or alerts grow beyond their limits, and no built-in alert that is
+// held back stays untold. The input is a row of [connection and flags][length, 2 bytes][message
+// with its header]; what is left at the end is one message. `Flags` says what they are.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -41,9 +42,26 @@ std::shared_ptr<const RuleSet> Rules() {
   return rules;
 }
 
-class Discard final : public AlertSink {
+// Of the byte before each message.
+enum Flags : uint8_t {
+  kConnection = 1,  // which of the two
+  kLater = 2,       // a second after the one before
+  kCut = 4,         // it was larger than the receive buffer
+  kAnew = 8,        // `trace create --force` came before it
+};
+
+class CountHeldBack final : public AlertSink {
  public:
-  bool OnAlert(Alert) override { return true; }
+  bool OnAlert(Alert alert) override {
+    for (const AlertField& field : alert.fields) {
+      if (field.name == "gyrfalcon.held_back") told_ += std::get<uint64_t>(field.value);
+    }
+    return true;
+  }
+  uint64_t told() const { return told_; }
+
+ private:
+  uint64_t told_ = 0;
 };
 
 // Small, so that short inputs reach them.
@@ -57,31 +75,71 @@ constexpr SandboxLimits kLimits = {.processes_max = 8,
                                    .written_files_max = 4,
                                    .sandbox_bytes_max = 32 * 1024};
 
-void Tell(Pipeline& pipeline, RecordKind kind, uint64_t connection,
-          std::span<const std::byte> message = {}) {
-  Record record;
-  record.kind = kind;
-  record.connection = ConnectionId{connection};
-  if (kind == RecordKind::kFrame) record.frame = FrameRef::Copy(message);
-  pipeline.Process(record);
-}
+// Two connections of two sandboxes that runsc tells of, live.
+class Live {
+ public:
+  explicit Live(AlertSink& alerts)
+      : pipeline_(Rules(), {.limits = kLimits, .containers = &containers_}, alerts) {
+    Open(0);
+    Open(1);
+  }
+
+  void Open(size_t which) {
+    current_[which] = next_++;
+    Record record = Make(RecordKind::kOpened, current_[which]);
+    std::string command_line("runsc\0create\0sandbox", sizeof "runsc\0create\0sandbox" - 1);
+    command_line += static_cast<char>('0' + which);
+    record.peer = std::make_shared<const Peer>(Peer{.command_line = std::move(command_line)});
+    pipeline_.Process(record);
+  }
+  void Send(uint8_t flags, std::span<const std::byte> message) {
+    const size_t which = (flags & kConnection) != 0 ? 1 : 0;
+    if ((flags & kLater) != 0) now_ns_ += 1'000'000'000;
+    if ((flags & kAnew) != 0 && next_ < 64) Open(which);
+    Record record = Make(RecordKind::kFrame, current_[which]);
+    record.truncated = (flags & kCut) != 0;
+    record.frame = FrameRef::Copy(message);
+    pipeline_.Process(record);
+    if ((flags & kLater) != 0) pipeline_.TellDue(now_ns_);
+  }
+  void Close() {
+    for (uint64_t connection = 0; connection < next_; ++connection) {
+      pipeline_.Process(Make(RecordKind::kClosed, connection));
+    }
+  }
+  Pipeline& pipeline() { return pipeline_; }
+
+ private:
+  Record Make(RecordKind kind, uint64_t connection) const {
+    Record record;
+    record.kind = kind;
+    record.connection = ConnectionId{connection};
+    record.receive_time_ns = now_ns_;
+    return record;
+  }
+
+  ContainerRegistry containers_;
+  Pipeline pipeline_;
+  uint64_t next_ = 0;
+  uint64_t current_[2] = {};
+  int64_t now_ns_ = 1'795'335'717'000'000'000;
+};
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Discard discard;
-  Pipeline pipeline(Rules(), {.limits = kLimits}, discard);
+  CountHeldBack alerts;
+  Live live(alerts);
   const auto bytes = std::as_bytes(std::span(data, size));
-  Tell(pipeline, RecordKind::kOpened, 0);
-  Tell(pipeline, RecordKind::kOpened, 1);
   for (size_t at = 0; at + 3 <= size;) {
     const size_t wanted = data[at + 1] + data[at + 2] * size_t{256};
     const size_t length = std::min(wanted, size - at - 3);
-    Tell(pipeline, RecordKind::kFrame, data[at] % 2, bytes.subspan(at + 3, length));
+    live.Send(data[at], bytes.subspan(at + 3, length));
     at += 3 + length;
   }
-  Tell(pipeline, RecordKind::kClosed, 0);
-  Tell(pipeline, RecordKind::kClosed, 1);
+  live.Close();
+  const Pipeline& pipeline = live.pipeline();
   if (pipeline.sandbox_count() != 0) std::abort();
+  if (pipeline.totals().engine[EngineCounter::kAlertsHeldBack] != alerts.told()) std::abort();
   return 0;
 }
