@@ -78,8 +78,7 @@ constexpr SandboxLimits kLimits = {.processes_max = 8,
 // Two connections of two sandboxes that runsc tells of, live.
 class Live {
  public:
-  explicit Live(AlertSink& alerts)
-      : pipeline_(Rules(), {.limits = kLimits, .containers = &containers_}, alerts) {
+  explicit Live(AlertSink& alerts) : pipeline_(Rules(), Options(containers_), alerts) {
     Open(0);
     Open(1);
   }
@@ -110,6 +109,12 @@ class Live {
   Pipeline& pipeline() { return pipeline_; }
 
  private:
+  static PipelineOptions Options(ContainerRegistry& containers) {
+    PipelineOptions options;
+    options.limits = kLimits;
+    options.containers = &containers;
+    return options;
+  }
   Record Make(RecordKind kind, uint64_t connection) const {
     Record record;
     record.kind = kind;
