@@ -188,15 +188,16 @@ void Pipeline::RaiseBuiltin(Builtin builtin, int64_t time_ns, std::vector<AlertF
   Raise(MakeBuiltinAlert(builtin, options_.builtins.priority(builtin), time_ns, std::move(fields)));
 }
 
+bool Pipeline::AdmitProvoked(Session& session, Builtin builtin, int64_t event_ns) {
+  if (!options_.builtins.enabled(builtin)) return false;
+  if (session.throttle.Admit(builtin, session.clock.now_ns(), event_ns)) return true;
+  totals_.engine.Add(EngineCounter::kAlertsHeldBack);
+  return false;
+}
+
 void Pipeline::RaiseProvoked(Session& session, Builtin builtin, int64_t event_ns,
                              std::vector<AlertField> fields) {
-  if (!options_.builtins.enabled(builtin)) return;
-  const int64_t now_ns = session.clock.now_ns();
-  if (!session.throttle.Admit(builtin, now_ns, event_ns)) {
-    totals_.engine.Add(EngineCounter::kAlertsHeldBack);
-    return;
-  }
-  AppendHeldBack(session.throttle.Take(builtin, now_ns), fields);
+  AppendHeldBack(session.throttle.Take(builtin, session.clock.now_ns()), fields);
   RaiseBuiltin(builtin, event_ns, std::move(fields));
 }
 
@@ -235,7 +236,7 @@ void Pipeline::Raise(Alert alert) {
 void Pipeline::OnSignal(const Signal& signal) {
   if (signal.kind == SignalKind::kExecLost) speaking_->losses.NoteExecTooLarge(signal.time_ns);
   const auto builtin = BuiltinOf(signal.kind);
-  if (!builtin) return;
+  if (!builtin || !AdmitProvoked(*speaking_, *builtin, signal.time_ns)) return;
   RaiseProvoked(*speaking_, *builtin, signal.time_ns, DescribeSignal(signal, speaking_->name));
 }
 
@@ -322,8 +323,10 @@ bool Pipeline::ClaimContainer(Session& session, std::string_view container, int6
   if (session.told_claims.size() < options_.limits.containers_max) {
     session.told_claims.emplace(container);
   }
-  RaiseProvoked(session, Builtin::kIdentityClaimed, now_ns,
-                DescribeClaim(container, session.name, other));
+  if (AdmitProvoked(session, Builtin::kIdentityClaimed, now_ns)) {
+    RaiseProvoked(session, Builtin::kIdentityClaimed, now_ns,
+                  DescribeClaim(container, session.name, other));
+  }
   return is_own;
 }
 

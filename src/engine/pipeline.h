@@ -144,7 +144,8 @@ class Pipeline final : private HappeningSink {
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
   void NoteLimits(Session& session, int64_t now_ns);
   void RaiseLoss(const Session& session, const LossReport& report);
-  // One that a sandbox can provoke as often as it likes.
+  // For those that a sandbox can provoke as often as it likes: raised only when admitted.
+  bool AdmitProvoked(Session& session, Builtin builtin, int64_t event_ns);
   void RaiseProvoked(Session& session, Builtin builtin, int64_t event_ns,
                      std::vector<AlertField> fields);
   void TellDue(Session& session);

@@ -80,7 +80,7 @@ void ReadContextNumber(pbf_reader& reader, ContextField field, Context& out) {
       out.parent_thread_group_id = reader.get_int32();
       return;
     default:
-      out.is_exec_session = reader.get_bool();
+      out.is_exec_session = ReadBool(reader);
       return;
   }
 }

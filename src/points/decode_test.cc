@@ -1,4 +1,6 @@
 #include <deque>
+#include <span>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -95,6 +97,32 @@ TEST_P(EachMessage, RefusesALengthBeyondItsEnd) {
     ASSERT_FALSE(decoded) << field.name;
     EXPECT_EQ(decoded.error(), DecodeError::kMalformed) << field.name;
   }
+}
+
+TEST_P(EachMessage, RefusesANumberThatIsNotThere) {
+  for (const FieldSpec& field : spec().fields) {
+    if (field.kind > WireKind::kBool) continue;
+    const std::string tag = Message().Number(field.number, 1).bytes();
+    // Exactly as large as its content, for a sanitizer to see a read beyond it.
+    const std::vector<char> payload(tag.begin(), tag.end() - 1);
+    Event event;
+    const auto decoded =
+        Decode(static_cast<uint16_t>(GetParam()), std::as_bytes(std::span(payload)), event);
+    ASSERT_FALSE(decoded) << field.name;
+    EXPECT_EQ(decoded.error(), DecodeError::kMalformed) << field.name;
+  }
+}
+
+TEST(Decode, AZeroOfTwoBytesIsFalse) {
+  using namespace std::literals;
+  Event event;
+  const auto start = static_cast<uint16_t>(MessageType::kContainerStart);
+  const std::string terminal = "\x30\x80\x00"s;
+  ASSERT_TRUE(Decode(start, AsBytes(terminal), event));
+  EXPECT_EQ(event.number(Slot::kTerminal), 0);
+  const std::string context = "\x0a\x03\x58\x80\x00"s;
+  ASSERT_TRUE(Decode(start, AsBytes(context), event));
+  EXPECT_FALSE(event.context().is_exec_session);
 }
 
 TEST_P(EachMessage, SkipsFieldsOfALaterGvisor) {

@@ -34,6 +34,12 @@ inline void ExpectWireType(const protozero::pbf_reader& reader, const FieldSpec&
   Expect(reader, WireTypeOf(field.kind));
 }
 
+// protozero's get_bool reads a byte before it has looked whether there is one, and takes a zero of
+// two bytes for true.
+inline bool ReadBool(protozero::pbf_reader& reader) {
+  return reader.get_uint64() != 0;
+}
+
 inline int64_t ReadNumber(protozero::pbf_reader& reader, WireKind kind) {
   switch (kind) {
     case WireKind::kInt32:
@@ -43,7 +49,7 @@ inline int64_t ReadNumber(protozero::pbf_reader& reader, WireKind kind) {
     case WireKind::kUint32:
       return reader.get_uint32();
     case WireKind::kBool:
-      return reader.get_bool() ? 1 : 0;
+      return ReadBool(reader) ? 1 : 0;
     default:
       return static_cast<int64_t>(reader.get_uint64());
   }
