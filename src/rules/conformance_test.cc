@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include "rules/condition_parser.h"
 #include "rules/event_type_inference.h"
 #include "rules/interpreter.h"
+#include "rules/recordings.h"
 #include "rules/rule_loader.h"
 #include "rules/test_catalog.h"
 #include "state/happening.h"
@@ -24,82 +24,14 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string SharedPath(const std::string& name) {
-  return std::string(GYRFALCON_SHARED) + "/" + name;
-}
-
-std::optional<Json> ReadJson(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return std::nullopt;
-  return Json::parse(file);
-}
-
-std::string Flat(std::string text) {
-  return text.size() > 400 ? text.substr(0, 400) + "..." : text;
-}
-
-// One recording: counts what agrees, and fails for what does not and is not listed.
-class Suite {
- public:
-  explicit Suite(const std::string& name) : name_(name) {
-    data_ = ReadJson(SharedPath("conformance/" + name + ".json"));
-    const auto tests = std::filesystem::path(GYRFALCON_TEST_DATA).parent_path();
-    const auto listed = ReadJson(tests / "conformance" / "deviations.json");
-    if (!listed) return;
-    for (const Json& entry : *listed) {
-      if (entry.at("file") == name) deviations_.insert(entry.at("case").get<std::string>());
-    }
-  }
-  ~Suite() {
-    if (data_) std::printf("%s: %zu of %zu agree\n", name_.c_str(), agree_, total_);
-  }
-  Suite(const Suite&) = delete;
-  Suite& operator=(const Suite&) = delete;
-
-  bool missing() const { return !data_; }
-  const Json& data() const { return *data_; }
-  const Json& cases() const { return data_->at("cases"); }
-
-  void Check(const std::string& id, const std::string& ours, const std::string& falcos) {
-    ++total_;
-    if (ours == falcos) {
-      ++agree_;
-      return;
-    }
-    if (deviations_.contains(id)) return;
-    ADD_FAILURE() << name_ << ": " << Flat(id) << "\n  ours:  " << Flat(ours)
-                  << "\n  Falco: " << Flat(falcos);
-  }
-
- private:
-  std::string name_;
-  std::optional<Json> data_;
-  std::set<std::string> deviations_;
-  size_t agree_ = 0;
-  size_t total_ = 0;
-};
-
-#define SKIP_WITHOUT(suite) \
-  if ((suite).missing()) GTEST_SKIP() << "no recordings beside the repository"
-
-// The program's own fields, with values that a test sets.
-const FieldCatalog& SetFields() {
-  static TestCatalog catalog = [] {
-    TestCatalog all;
-    all.AddReal();
-    return all;
-  }();
-  return catalog.catalog();
-}
-
 TEST(Conformance, FilterParse) {
-  Suite suite("filter-parse");
-  SKIP_WITHOUT(suite);
-  for (const Json& test : suite.cases()) {
+  Recording recording("filter-parse");
+  SKIP_WITHOUT_RECORDING(recording);
+  for (const Json& test : recording.cases()) {
     const std::string text = test.at("expr");
     const auto parsed = ParseCondition(text, 100);
     const std::string falcos = test.at("valid").get<bool>() ? test.at("ast") : test.at("error");
-    suite.Check(text, parsed ? PrintCondition(*parsed) : parsed.error().message, falcos);
+    recording.Check(text, parsed ? PrintCondition(*parsed) : parsed.error().message, falcos);
   }
 }
 
@@ -124,8 +56,8 @@ std::string CompileOutcome(const std::string& text, const FieldCatalog& catalog,
 }
 
 TEST(Conformance, FilterCompile) {
-  Suite suite("filter-compile");
-  SKIP_WITHOUT(suite);
+  Recording recording("filter-compile");
+  SKIP_WITHOUT_RECORDING(recording);
   TestCatalog mock;
   mock.AddReal();
   for (const char* name :
@@ -133,7 +65,7 @@ TEST(Conformance, FilterCompile) {
     mock.Add(FieldType::kText, name);
   }
   mock.Add(FieldType::kBytes, "c.buffer");
-  for (const Json& test : suite.cases()) {
+  for (const Json& test : recording.cases()) {
     const bool is_mock = test.at("fields").get<std::string>().starts_with("mock");
     std::string falcos = test.at("valid").get<bool>() ? "ok" : test.value("error", "");
     std::string ours = CompileOutcome(test.at("expr"), is_mock ? mock.catalog() : AllFields());
@@ -142,13 +74,13 @@ TEST(Conformance, FilterCompile) {
     } else if (ours.starts_with("ok")) {
       ours = "ok";  // warnings were not recorded
     }
-    suite.Check(test.at("expr"), ours, falcos);
+    recording.Check(test.at("expr"), ours, falcos);
   }
 }
 
 TEST(Conformance, FilterBoolean) {
-  Suite suite("filter-boolean");
-  SKIP_WITHOUT(suite);
+  Recording recording("filter-boolean");
+  SKIP_WITHOUT_RECORDING(recording);
   TestCatalog mock;
   for (const char* name : {"c.true", "c.false", "c.doublequote", "c.singlequote"}) {
     mock.Add(FieldType::kText, name);
@@ -160,7 +92,7 @@ TEST(Conformance, FilterBoolean) {
   values.SetText("c.doublequote", "hello \"quoted\"");
   values.SetText("c.singlequote", "hello 'quoted'");
   Scratch scratch;
-  for (const Json& test : suite.cases()) {
+  for (const Json& test : recording.cases()) {
     std::optional<BoundCondition> bound;
     std::string ours = CompileOutcome(test.at("expr"), mock.catalog(), &bound);
     if (bound) ours = Evaluate(*bound, Happening{}, scratch) ? "true" : "false";
@@ -169,7 +101,7 @@ TEST(Conformance, FilterBoolean) {
                                    : "error";
     if (falcos == "error" && !bound) ours = "error";
     if (!bound && falcos == "false") ours = "false";  // the recorder counted an error as no match
-    suite.Check(test.at("expr"), ours, falcos);
+    recording.Check(test.at("expr"), ours, falcos);
   }
 }
 
@@ -255,28 +187,28 @@ void SetField(const std::string& name, const Json& field) {
 }
 
 TEST(Conformance, FilterEval) {
-  Suite suite("filter-eval");
-  SKIP_WITHOUT(suite);
+  Recording recording("filter-eval");
+  SKIP_WITHOUT_RECORDING(recording);
   TestValues& values = TestValues::Current();
-  for (const Json& test : suite.cases()) {
+  for (const Json& test : recording.cases()) {
     values.Clear();
-    SetSides(suite.data().at("events").at(test.at("event").get<size_t>()));
+    SetSides(recording.data().at("events").at(test.at("event").get<size_t>()));
     for (const auto& [name, field] : test.at("fields").items()) SetField(name, field);
     std::optional<BoundCondition> bound;
     Scratch scratch;
-    std::string ours = CompileOutcome(test.at("expr"), SetFields(), &bound);
+    std::string ours = CompileOutcome(test.at("expr"), RecordedFields(), &bound);
     if (bound) ours = Evaluate(*bound, Happening{}, scratch) ? "true" : "false";
     const std::string falcos = test.at("result").is_boolean()
                                    ? (test.at("result").get<bool>() ? "true" : "false")
                                    : test.value("error", "error");
-    suite.Check(test.at("expr"), ours, falcos);
+    recording.Check(test.at("expr"), ours, falcos);
   }
 }
 
 TEST(Conformance, EventTypes) {
-  Suite suite("evttypes");
-  SKIP_WITHOUT(suite);
-  for (const Json& test : suite.cases()) {
+  Recording recording("evttypes");
+  SKIP_WITHOUT_RECORDING(recording);
+  for (const Json& test : recording.cases()) {
     const std::string text = test.at("expr");
     const auto parsed = ParseCondition(text);
     const auto types = parsed ? InferEventTypes(*parsed) : std::unexpected(std::string("no parse"));
@@ -291,7 +223,7 @@ TEST(Conformance, EventTypes) {
     std::string falcos = test.value("error", "");
     const Json names = except ? test.at("all_except") : test.value("names", Json::array());
     for (const Json& name : names) falcos += name.get<std::string>() + " ";
-    suite.Check(text, ours, falcos);
+    recording.Check(text, ours, falcos);
   }
 }
 
@@ -340,41 +272,41 @@ std::string ResultText(const Json& result) {
 }
 
 TEST(Conformance, RuleLoad) {
-  Suite suite("rule-load");
-  SKIP_WITHOUT(suite);
-  for (const Json& test : suite.cases()) {
+  Recording recording("rule-load");
+  SKIP_WITHOUT_RECORDING(recording);
+  for (const Json& test : recording.cases()) {
     RuleLoader loader(AllFields());
     loader.AddFile(test.at("file_name").get<std::string>(), test.at("content").get<std::string>());
     const std::string id = test.at("id");
-    suite.Check(id, ResultText(loader.results().front()), ResultText(test.at("result")));
+    recording.Check(id, ResultText(loader.results().front()), ResultText(test.at("result")));
     const Json& describe = test.at("describe");
     const auto rules = loader.Compile();
     if (describe.is_null() || rules == nullptr) continue;
     for (const Json& described : describe.at("rules")) {
       const Rule* rule = rules->Find(described.at("info").at("name").get<std::string>());
-      suite.Check(id, rule == nullptr ? "missing" : rule->condition_compiled,
-                  described.at("details").at("condition_compiled"));
+      recording.Check(id, rule == nullptr ? "missing" : rule->condition_compiled,
+                      described.at("details").at("condition_compiled"));
     }
   }
 }
 
 TEST(Conformance, RuleLoadProbes) {
-  Suite suite("rule-load-probes");
-  SKIP_WITHOUT(suite);
-  for (const Json& test : suite.cases()) {
+  Recording recording("rule-load-probes");
+  SKIP_WITHOUT_RECORDING(recording);
+  for (const Json& test : recording.cases()) {
     RuleLoader loader(AllFields());
     for (const Json& file : test.at("files")) {
       loader.AddFile(file.at("name").get<std::string>(), file.at("content").get<std::string>());
     }
     const std::string id = test.at("id");
     for (size_t i = 0; i < test.at("load_results").size(); ++i) {
-      suite.Check(id, ResultText(loader.results()[i]), ResultText(test.at("load_results")[i]));
+      recording.Check(id, ResultText(loader.results()[i]), ResultText(test.at("load_results")[i]));
     }
     const auto rules = loader.Compile();
     for (const Json& described :
          rules == nullptr ? Json::array() : test.value("rules", Json::array())) {
       const Rule* rule = rules->Find(described.at("name").get<std::string>());
-      suite.Check(
+      recording.Check(
           id,
           rule == nullptr ? "missing" : rule->condition_compiled + (rule->enabled ? " on" : " off"),
           described.at("condition_compiled").get<std::string>() +
@@ -383,15 +315,10 @@ TEST(Conformance, RuleLoadProbes) {
   }
 }
 
-std::string FileText(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 TEST(Conformance, FalcoTesting) {
-  Suite suite("falco-testing");
-  SKIP_WITHOUT(suite);
-  for (const Json& test : suite.cases()) {
+  Recording recording("falco-testing");
+  SKIP_WITHOUT_RECORDING(recording);
+  for (const Json& test : recording.cases()) {
     const Json& oracle = test.value("oracle", Json::object());
     const bool full = oracle.contains("load_results");
     if (!full && !oracle.contains("load_summary")) continue;
@@ -402,54 +329,55 @@ TEST(Conformance, FalcoTesting) {
       const std::string content =
           file.contains("content")
               ? file.at("content").get<std::string>()
-              : FileText(SharedPath("conformance/" + file.at("content_file").get<std::string>()));
+              : RecordedText(
+                    RecordedPath("conformance/" + file.at("content_file").get<std::string>()));
       loader.AddFile(file.at("name").get<std::string>(), content);
     }
     for (size_t i = 0; i < results.size(); ++i) {
       const std::string id = test.at("id");
       const LoadResult& ours = loader.results()[i];
       if (full) {
-        suite.Check(id, ResultText(ours), ResultText(results[i]));
+        recording.Check(id, ResultText(ours), ResultText(results[i]));
       } else {
-        suite.Check(id, ours.successful() ? "ok" : ours.errors.front().message,
-                    results[i].at("successful").get<bool>() ? "ok" : "an error");
+        recording.Check(id, ours.successful() ? "ok" : ours.errors.front().message,
+                        results[i].at("successful").get<bool>() ? "ok" : "an error");
       }
     }
   }
 }
 
 TEST(Conformance, OfficialRules) {
-  Suite suite("official-rules");
-  SKIP_WITHOUT(suite);
+  Recording recording("official-rules");
+  SKIP_WITHOUT_RECORDING(recording);
   std::map<std::string, std::shared_ptr<const RuleSet>> sets;
-  for (const Json& test : suite.cases()) {
+  for (const Json& test : recording.cases()) {
     const std::string path = test.at("file");
     const std::string name = path.substr(path.rfind('/') + 1);
     auto& rules = sets[name];
     if (rules == nullptr) {
       RuleLoader loader(AllFields());
-      loader.AddFile(name, FileText(SharedPath("falco-rules/" + name)));
+      loader.AddFile(name, RecordedText(RecordedPath("falco-rules/" + name)));
       rules = loader.Compile();
       ASSERT_NE(rules, nullptr) << Diagnostics(loader.results(), loader.files(), false);
     }
     const std::string id = test.at("rule");
     const Rule* rule = rules->Find(id);
     ASSERT_NE(rule, nullptr) << id;
-    suite.Check(id, rule->condition_compiled, test.at("condition_compiled"));
+    recording.Check(id, rule->condition_compiled, test.at("condition_compiled"));
     std::string types;
     for (size_t i = 0; i < kEventTypeCount; ++i) {
       if (rule->event_types.test(i)) types += std::string(EventTypes()[i].name) + " ";
     }
     std::string falcos;
     for (const Json& event : test.at("events")) falcos += event.get<std::string>() + " ";
-    suite.Check(id, types, falcos);
+    recording.Check(id, types, falcos);
     std::string outputs;
     for (const OutputFormat::Segment& segment : rule->format.segments()) {
       if (segment.is_field) outputs += segment.literal + " ";
     }
     falcos.clear();
     for (const Json& field : test.at("output_fields")) falcos += field.get<std::string>() + " ";
-    suite.Check(id, outputs, falcos);
+    recording.Check(id, outputs, falcos);
   }
 }
 
@@ -457,36 +385,37 @@ TEST(Conformance, OfficialRules) {
 TEST(Conformance, OfficialRulesLoadWithTheProgramsFields) {
   const std::string kFiles[] = {"falco_rules.yaml", "falco-incubating_rules.yaml",
                                 "falco-sandbox_rules.yaml", "falco-deprecated_rules.yaml"};
-  Suite suite("official-rules");
-  SKIP_WITHOUT(suite);
-  if (!std::filesystem::exists(SharedPath("falco-rules"))) {
+  Recording recording("official-rules");
+  SKIP_WITHOUT_RECORDING(recording);
+  if (!std::filesystem::exists(RecordedPath("falco-rules"))) {
     GTEST_SKIP() << "no falco-rules beside the repository";
   }
   RuleLoader all(AllFields());
   for (const std::string& name : kFiles) {
-    const std::string text = FileText(SharedPath("falco-rules/" + name));
+    const std::string text = RecordedText(RecordedPath("falco-rules/" + name));
     RuleLoader alone(AllFields());
     alone.AddFile(name, text);
     EXPECT_TRUE(alone.successful()) << Diagnostics(alone.results(), alone.files(), false);
     all.AddFile(name, text);
   }
   all.AddFile("ours",
-              FileText(std::string(GYRFALCON_TEST_DATA) + "/../../rules/gyrfalcon_rules.yaml"));
+              RecordedText(std::string(GYRFALCON_TEST_DATA) + "/../../rules/gyrfalcon_rules.yaml"));
   const auto rules = all.Compile();
   ASSERT_NE(rules, nullptr) << Diagnostics(all.results(), all.files(), false);
-  for (const Json& test : suite.cases()) {
+  for (const Json& test : recording.cases()) {
     const std::string id = test.at("rule");
     const Rule* rule = rules->Find(id);
     ASSERT_NE(rule, nullptr) << id;
-    suite.Check(id, rule->enabled ? "on" : "off", test.at("enabled").get<bool>() ? "on" : "off");
+    recording.Check(id, rule->enabled ? "on" : "off",
+                    test.at("enabled").get<bool>() ? "on" : "off");
   }
 }
 
 TEST(Conformance, Formatter) {
-  Suite suite("formatter");
-  SKIP_WITHOUT(suite);
+  Recording recording("formatter");
+  SKIP_WITHOUT_RECORDING(recording);
   TestValues& values = TestValues::Current();
-  for (const Json& test : suite.cases()) {
+  for (const Json& test : recording.cases()) {
     const bool strict =
         !test.contains("error") && !test.at("format").get<std::string>().starts_with("*");
     if (test.value("json", false) || (strict && !test.value("result", true))) continue;
@@ -497,7 +426,7 @@ TEST(Conformance, Formatter) {
     for (const auto& [name, value] : fields.items()) {
       if (value != "<NA>") values.SetText(name, value.get<std::string>());
     }
-    const auto format = OutputFormat::Parse(text, SetFields());
+    const auto format = OutputFormat::Parse(text, RecordedFields());
     std::string ours;
     Scratch scratch;
     if (format) {
@@ -505,8 +434,8 @@ TEST(Conformance, Formatter) {
     } else {
       ours = format.error();
     }
-    suite.Check(test.at("format"), ours,
-                test.contains("error") ? test.at("error") : test.at("output"));
+    recording.Check(test.at("format"), ours,
+                    test.contains("error") ? test.at("error") : test.at("output"));
   }
 }
 

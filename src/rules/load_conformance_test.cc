@@ -78,7 +78,7 @@ TEST(LoadConformance, UnitTestsOfFalco) {
   SKIP_WITHOUT_RECORDING(recording);
   for (const Json& test : recording.cases()) {
     const std::string id = test.at("id");
-    RuleLoader loader(RecordedFields().catalog(), OptionsOf(id));
+    RuleLoader loader(RecordedFields(), OptionsOf(id));
     loader.AddFile(test.at("file_name").get<std::string>(), test.at("content").get<std::string>());
     CheckResults(recording, id, loader, Json::array({test.at("result")}));
     recording.Check(id, VerboseText(loader.results().front()), test.at("text"));
@@ -91,7 +91,7 @@ TEST(LoadConformance, Probes) {
   Recording recording("rule-load-probes");
   SKIP_WITHOUT_RECORDING(recording);
   for (const Json& test : recording.cases()) {
-    RuleLoader loader(RecordedFields().catalog());
+    RuleLoader loader(RecordedFields());
     for (const Json& file : test.at("files")) {
       loader.AddFile(file.at("name").get<std::string>(), file.at("content").get<std::string>());
     }
@@ -134,7 +134,7 @@ TEST(LoadConformance, TestsOfFalcosecurity) {
     const Json& oracle = test.value("oracle", Json::object());
     if (!oracle.contains("load_results") || !oracle.at("load_results").is_array()) continue;
     if (oracle.at("load_results").size() != test.at("rules_files").size()) continue;
-    RuleLoader loader(RecordedFields().catalog());
+    RuleLoader loader(RecordedFields());
     for (const Json& file : test.at("rules_files")) {
       const std::string content =
           file.contains("content")
@@ -167,7 +167,7 @@ TEST(LoadConformance, DescriptionsOfOfficialRules) {
     const std::string path = test.at("file");
     const std::string name = path.substr(path.rfind('/') + 1);
     if (!described.contains(name)) {
-      RuleLoader loader(RecordedFields().catalog());
+      RuleLoader loader(RecordedFields());
       loader.AddFile(name, RecordedText(RecordedPath("falco-rules/" + name)));
       const auto rules = loader.Compile();
       ASSERT_NE(rules, nullptr) << Diagnostics(loader.results(), loader.files(), false);
@@ -300,7 +300,7 @@ std::string RenderStrictly(const OutputFormat& format, Scratch& scratch, bool& c
     const std::string name = segment.width == 0
                                  ? "%" + segment.literal
                                  : "%" + std::to_string(segment.width) + segment.literal;
-    const auto alone = OutputFormat::Parse(name, RecordedFields().catalog());
+    const auto alone = OutputFormat::Parse(name, RecordedFields());
     std::string value;
     alone->Render(Happening{}, scratch, value);
     if (value == "<NA>") {
@@ -329,7 +329,7 @@ TEST(LoadConformance, Outputs) {
       }
     }
     const std::string id = text + (test.value("json", false) ? " (json)" : "");
-    const auto format = OutputFormat::Parse(text, RecordedFields().catalog());
+    const auto format = OutputFormat::Parse(text, RecordedFields());
     if (!format) {
       recording.Check(id, format.error(), test.value("error", "no error"));
       continue;

@@ -56,10 +56,16 @@ class Recording {
       return;
     }
     if (deviations_.contains(id)) return;
-    ADD_FAILURE() << name_ << ": " << id << "\n  ours:  " << ours << "\n  Falco: " << falcos;
+    ADD_FAILURE() << name_ << ": " << Beginning(id) << "\n  ours:  " << Beginning(ours)
+                  << "\n  Falco: " << Beginning(falcos);
   }
 
  private:
+  // Enough to tell what differs; some answers are whole files.
+  static std::string Beginning(const std::string& text) {
+    return text.size() > 400 ? text.substr(0, 400) + "..." : text;
+  }
+
   static std::optional<nlohmann::json> Read(const std::string& path) {
     std::ifstream file(path);
     if (!file) return std::nullopt;
@@ -77,13 +83,13 @@ class Recording {
   if ((recording).missing()) GTEST_SKIP() << "no recordings beside the repository"
 
 // The program's own fields, with values that a test sets.
-inline TestCatalog& RecordedFields() {
+inline const FieldCatalog& RecordedFields() {
   static TestCatalog catalog = [] {
     TestCatalog all;
     all.AddReal();
     return all;
   }();
-  return catalog;
+  return catalog.catalog();
 }
 
 }  // namespace gyrfalcon
