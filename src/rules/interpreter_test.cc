@@ -12,26 +12,18 @@ namespace gyrfalcon {
 namespace {
 
 const FieldCatalog& Fields() {
-  static TestCatalog catalog = [] {
-    TestCatalog fields;
-    fields.Add(FieldType::kText, "t.text");
-    fields.Add(FieldType::kText, "t.none");
-    fields.Add(FieldType::kInt, "t.int");
-    fields.Add(FieldType::kBool, "t.bool");
-    fields.Add(FieldType::kPort, "t.port");
-    fields.Add(FieldType::kDistance, "t.distance");
-    const auto add = [&](std::string_view name, FieldType type, uint8_t flags) {
-      FieldDef row{};
-      row.type = type;
-      row.flags = flags;
-      fields.Add(row, name);
-    };
-    add("t.sides", FieldType::kIp, kEitherSide);
-    add("t.net", FieldType::kNet, kEitherSide);
-    add("t.line", FieldType::kText, kAnyAncestor);
-    add("t.list", FieldType::kText, kIsList);
-    return fields;
-  }();
+  static TestCatalog catalog{
+      {FieldType::kText, "t.text"},
+      {FieldType::kText, "t.none"},
+      {FieldType::kInt, "t.int"},
+      {FieldType::kBool, "t.bool"},
+      {FieldType::kPort, "t.port"},
+      {FieldType::kDistance, "t.distance"},
+      {FieldType::kIp, "t.sides", kEitherSide},
+      {FieldType::kNet, "t.net", kEitherSide},
+      {FieldType::kText, "t.line", kAnyAncestor},
+      {FieldType::kText, "t.list", kIsList},
+  };
   return catalog.catalog();
 }
 

@@ -15,26 +15,21 @@ namespace gyrfalcon {
 namespace {
 
 const FieldCatalog& Fields() {
-  static TestCatalog catalog = [] {
-    TestCatalog fields;
-    fields.Add(FieldType::kEventType, "evt.type");
-    fields.Add(FieldType::kText, "evt.dir");
-    fields.Add(FieldType::kInt, "evt.latency");
-    fields.Add(FieldType::kUint, "evt.num");
-    fields.Add(FieldType::kText, "proc.name");
-    fields.Add(FieldType::kText, "proc.cmdline");
-    fields.Add(FieldType::kText, "proc.pname");
-    fields.Add(FieldType::kBool, "evt.is_open");
-    fields.Add(FieldType::kPort, "fd.port");
-    fields.Add(FieldType::kIp, "fd.sip");
-    fields.Add(FieldType::kNet, "fd.snet");
-    fields.Add(FieldType::kText, "ka.user.name");
-    FieldDef list{};
-    list.type = FieldType::kText;
-    list.flags = kIsList | kNoRhs;
-    fields.Add(list, "fd.names");
-    return fields;
-  }();
+  static TestCatalog catalog{
+      {FieldType::kEventType, "evt.type"},
+      {FieldType::kText, "evt.dir"},
+      {FieldType::kInt, "evt.latency"},
+      {FieldType::kUint, "evt.num"},
+      {FieldType::kText, "proc.name"},
+      {FieldType::kText, "proc.cmdline"},
+      {FieldType::kText, "proc.pname"},
+      {FieldType::kBool, "evt.is_open"},
+      {FieldType::kPort, "fd.port"},
+      {FieldType::kIp, "fd.sip"},
+      {FieldType::kNet, "fd.snet"},
+      {FieldType::kText, "ka.user.name"},
+      {FieldType::kText, "fd.names", kIsList | kNoRhs},
+  };
   return catalog.catalog();
 }
 

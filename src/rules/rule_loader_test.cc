@@ -9,15 +9,11 @@ namespace gyrfalcon {
 namespace {
 
 const FieldCatalog& Fields() {
-  static TestCatalog catalog = [] {
-    TestCatalog fields;
-    fields.Add(FieldType::kEventType, "evt.type");
-    fields.Add(FieldType::kUint, "evt.num");
-    fields.Add(FieldType::kText, "proc.name");
-    fields.Add(FieldType::kText, "proc.cmdline");
-    fields.Add(FieldType::kInt, "fd.num");
-    return fields;
-  }();
+  static TestCatalog catalog{
+      {FieldType::kEventType, "evt.type"}, {FieldType::kUint, "evt.num"},
+      {FieldType::kText, "proc.name"},     {FieldType::kText, "proc.cmdline"},
+      {FieldType::kInt, "fd.num"},
+  };
   return catalog.catalog();
 }
 

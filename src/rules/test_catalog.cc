@@ -48,6 +48,15 @@ Value TestValues::Find(const BoundField& field) const {
   return found == values_.end() ? Value() : found->second;
 }
 
+TestCatalog::TestCatalog(std::initializer_list<Row> rows) {
+  for (const Row& row : rows) {
+    FieldDef field{};
+    field.type = row.type;
+    field.flags = row.flags;
+    Add(field, row.name);
+  }
+}
+
 void TestCatalog::Add(FieldType type, std::string_view name) {
   FieldDef row{};
   row.type = type;

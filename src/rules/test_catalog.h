@@ -2,7 +2,9 @@
 // state.
 #pragma once
 
+#include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,6 +40,13 @@ class TestValues {
 // Rows that own their names, sorted.
 class TestCatalog {
  public:
+  struct Row {
+    FieldType type;
+    std::string_view name;
+    uint8_t flags = 0;
+  };
+
+  TestCatalog(std::initializer_list<Row> rows = {});
   void Add(FieldDef row, std::string_view name);
   void Add(FieldType type, std::string_view name);
   // Every row of the program's own catalogue.
