@@ -4,33 +4,11 @@
 #   GYRFALCON=build/release/gyrfalcon sh tests/attacks/record.sh RUNSC FOLDER [RUNSC FLAG...]
 # e.g. record.sh /usr/bin/runsc tests/data/captures/attacks/old --platform=ptrace; with ONLY='name…' just those.
 set -eu
-. scripts/lib.sh
-. scripts/sandbox.sh
+. tests/record_lib.sh
 
-[ $# -ge 2 ] || die "usage: record.sh RUNSC FOLDER [RUNSC FLAG...]"
-RUNSC=$1 folder=$2
-shift 2
-flags=${*:-}
-: "${GYRFALCON:?the program that records}"
-
-scratch=$(mktemp -d /tmp/gyrfalcon-record.XXXXXX)
-recorder=''
-cleanup() {
-  trap - EXIT
-  [ -z "$recorder" ] || kill "$recorder" 2>/dev/null || true
-  remove_sandboxes "$RUNSC" "$scratch/state"
-  unmount_below "$scratch"
-  rm -rf "$scratch"
-}
-trap cleanup EXIT
-trap 'exit 130' HUP INT PIPE TERM
-
-mkdir -p "$scratch/state" "$scratch/out" "$folder"
-[ -n "$flags" ] || flags=$(pick_flags "$RUNSC" "$scratch/state")
-make_rootfs "$scratch/rootfs"
+begin_recording "$@"
 sh tests/attacks/build.sh "$scratch/rootfs/bin/attack"
 echo sandbox >"$scratch/rootfs/etc/hostname"
-socket=$scratch/run/gvisor.sock
 
 # full: every schematised point with every field. strict, standard: as the files say. Patient, so that a busy machine
 # loses no message: what is missing in a capture was never sent.
@@ -41,29 +19,6 @@ for profile in full strict standard; do
   sed -e "s|\"endpoint\": \"[^\"]*\"|\"endpoint\": \"$socket\"|" -e 's/"retries": 3/"retries": 100/' \
     "$scratch/$profile.in" >"$scratch/$profile.json"
 done
-
-start_recorder() {
-  rm -f "$scratch/out"/* "$socket"
-  "$GYRFALCON" capture --listen "$socket" --dir "$scratch/out" >"$scratch/names" 2>"$scratch/log" &
-  recorder=$!
-  tries=100
-  while [ ! -S "$socket" ] && [ $tries -gt 0 ]; do
-    tries=$((tries - 1))
-    sleep 0.05
-  done
-}
-
-# keep CAPTURE: the connection with the most bytes, for a failed attempt leaves an empty one.
-keep() {
-  sleep 0.3
-  kill -TERM "$recorder"
-  wait "$recorder" || true
-  recorder=''
-  # shellcheck disable=SC2012 # names without blanks
-  cp "$(ls -S "$scratch/out"/* | head -n 1)" "$folder/$1.trace"
-  chmod 0644 "$folder/$1.trace"
-  say "$1: $(wc -c <"$folder/$1.trace") bytes"
-}
 
 # record CAPTURE SESSION COMMAND: lines of COMMAND become one, for JSON.
 record() {

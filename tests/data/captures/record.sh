@@ -4,59 +4,20 @@
 #   GYRFALCON=build/release/gyrfalcon sh tests/data/captures/record.sh RUNSC FOLDER [RUNSC FLAG...]
 # e.g. record.sh /usr/bin/runsc tests/data/captures/old --platform=ptrace; with ONLY=name just that one.
 set -eu
-. scripts/lib.sh
-. scripts/sandbox.sh
+. tests/record_lib.sh
 
-[ $# -ge 2 ] || die "usage: record.sh RUNSC FOLDER [RUNSC FLAG...]"
-RUNSC=$1 folder=$2
-shift 2
-flags=${*:-}
-: "${GYRFALCON:?the program that records}"
-
-scratch=$(mktemp -d /tmp/gyrfalcon-record.XXXXXX)
-recorder=''
-cleanup() {
-  trap - EXIT
-  [ -z "$recorder" ] || kill "$recorder" 2>/dev/null || true
-  remove_sandboxes "$RUNSC" "$scratch/state"
-  unmount_below "$scratch"
-  rm -rf "$scratch"
-}
-trap cleanup EXIT
-trap 'exit 130' HUP INT PIPE TERM
-
-mkdir -p "$scratch/state" "$folder"
-[ -n "$flags" ] || flags=$(pick_flags "$RUNSC" "$scratch/state")
-make_rootfs "$scratch/rootfs"
+begin_recording "$@"
 for applet in cut env grep head ln mv rm sed wc; do ln -sf busybox "$scratch/rootfs/bin/$applet"; done
 
 # record NAME COMMAND: lines of COMMAND become one, for JSON.
 record() {
   name=$1 command=$(printf '%s' "$2" | tr '\n' ';')
   [ "${ONLY:-$name}" = "$name" ] || return 0
-  mkdir -p "$scratch/out"
-  rm -f "$scratch/out"/*
-  "$GYRFALCON" session generate --all --socket "$scratch/run/gvisor.sock" >"$scratch/session.json"
-  "$GYRFALCON" capture --listen "$scratch/run/gvisor.sock" --dir "$scratch/out" >"$scratch/names" 2>"$scratch/log" &
-  recorder=$!
-  tries=100
-  while [ ! -S "$scratch/run/gvisor.sock" ] && [ $tries -gt 0 ]; do
-    tries=$((tries - 1))
-    sleep 0.05
-  done
+  "$GYRFALCON" session generate --all --socket "$socket" >"$scratch/session.json"
+  start_recorder
   run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$scratch/session.json" "$command" \
     >"$scratch/sandbox.log" 2>&1 || say "$name: the command returned $?"
-  sleep 0.3
-  kill -TERM "$recorder"
-  wait "$recorder" || true
-  recorder=''
-  rm -f "$scratch/run/gvisor.sock"
-  # The connection with the most bytes: a failed attempt leaves an empty one.
-  # shellcheck disable=SC2012 # names without blanks
-  biggest=$(ls -S "$scratch/out"/* | head -n 1)
-  cp "$biggest" "$folder/$name.trace"
-  chmod 0644 "$folder/$name.trace"
-  say "$name: $(wc -c <"$folder/$name.trace") bytes"
+  keep "$name"
 }
 
 record server-shell "/usr/sbin/nginx -e 'system \"/bin/sh\", \"-c\", \"id; true\"; system \"/bin/true\"'"
