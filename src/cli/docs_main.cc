@@ -38,14 +38,19 @@ Result<std::string> FieldsNeverTold(const std::string& /*root*/) {
   return out;
 }
 
-Result<std::string> Deviations(const std::string& root) {
-  const std::string path = root + "/tests/conformance/deviations.json";
+Result<nlohmann::json> ReadList(const std::string& path) {
   const auto text = ReadWholeFile(path, kBytesMax);
   if (!text) return std::unexpected(text.error());
-  const auto list = nlohmann::json::parse(*text, nullptr, false);
+  auto list = nlohmann::json::parse(*text, nullptr, false);
   if (!list.is_array()) return Fail(Fault::kInput, path + ": not a JSON list");
+  return list;
+}
+
+Result<std::string> Deviations(const std::string& root) {
+  const auto list = ReadList(root + "/tests/conformance/deviations.json");
+  if (!list) return std::unexpected(list.error());
   std::string out = "| recording | case | why |\n|---|---|---|\n";
-  for (const auto& item : list) {
+  for (const auto& item : *list) {
     out +=
         fmt::format("| {} | `{}` | {} |\n", item.value("file", ""),
                     MarkdownCell(item.value("case", "")), MarkdownCell(item.value("reason", "")));
@@ -55,13 +60,10 @@ Result<std::string> Deviations(const std::string& root) {
 
 // Where our alerts on the recordings are not Falco's, and why.
 Result<std::string> AlertDeviations(const std::string& root) {
-  const std::string path = root + "/tests/conformance/alert-deviations.json";
-  const auto text = ReadWholeFile(path, kBytesMax);
-  if (!text) return std::unexpected(text.error());
-  const auto list = nlohmann::json::parse(*text, nullptr, false);
-  if (!list.is_array()) return Fail(Fault::kInput, path + ": not a JSON list");
+  const auto list = ReadList(root + "/tests/conformance/alert-deviations.json");
+  if (!list) return std::unexpected(list.error());
   std::string out = "| rule | what | recordings | why |\n|---|---|---|---|\n";
-  for (const auto& item : list) {
+  for (const auto& item : *list) {
     std::string captures;
     const auto counts = item.value("captures", nlohmann::json::object());
     for (const auto& [name, count] : counts.items()) {
