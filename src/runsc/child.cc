@@ -59,13 +59,16 @@ Result<std::string> ReadOutput(const std::string& program, int fd, const ChildLi
   std::array<char, 64 * 1024> piece{};
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-    pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
-    const int ready = left.count() > 0 ? poll(&waiting, 1, static_cast<int>(left.count())) : 0;
+    // poll passes over a descriptor of -1.
+    std::array<pollfd, 2> waiting = {{{fd, POLLIN, 0}, {limits.stop_fd, POLLIN, 0}}};
+    const int ready =
+        left.count() > 0 ? poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) : 0;
     if (ready == 0) return FailOf(program, "took too long");
     if (ready < 0) {
       if (errno == EINTR) continue;
       return FailOf(program, ErrnoText(errno));
     }
+    if (waiting[1].revents != 0) return FailOf(program, "stopped");
     const ssize_t got = read(fd, piece.data(), piece.size());
     if (got == 0) return output;
     if (got < 0) {
@@ -78,8 +81,8 @@ Result<std::string> ReadOutput(const std::string& program, int fd, const ChildLi
 }
 
 // A program may close its output and live on: it gets as long again, then it is killed.
-int WaitFor(pid_t pid, std::chrono::milliseconds patience) {
-  const auto end = Clock::now() + patience;
+int WaitFor(pid_t pid, const ChildLimits& limits) {
+  const auto end = Clock::now() + limits.patience;
   int status = 0;
   for (;;) {
     const pid_t ended = waitpid(pid, &status, WNOHANG);
@@ -87,7 +90,8 @@ int WaitFor(pid_t pid, std::chrono::milliseconds patience) {
     if (ended < 0 && errno != EINTR) return -1;
     if (Clock::now() >= end) break;
     constexpr int kPauseMs = 5;
-    poll(nullptr, 0, kPauseMs);
+    pollfd stop{.fd = limits.stop_fd, .events = POLLIN, .revents = 0};
+    if (poll(&stop, 1, kPauseMs) > 0) break;
   }
   kill(-pid, SIGKILL);
   // One that hangs in the kernel does not die even now: it must not hold us.
@@ -110,7 +114,7 @@ Result<std::string> RunChild(const std::vector<std::string>& words, const ChildL
   if (!pid) return std::unexpected(pid.error());
   auto output = ReadOutput(words.front(), reading.get(), limits);
   if (!output) kill(-*pid, SIGKILL);
-  const int status = WaitFor(*pid, limits.patience);
+  const int status = WaitFor(*pid, limits);
   if (!output) return output;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return FailOf(words.front(), WIFEXITED(status)

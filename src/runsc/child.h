@@ -13,12 +13,15 @@ namespace gyrfalcon {
 struct ChildLimits {
   std::chrono::milliseconds patience{5'000};
   size_t output_bytes_max = size_t{16} << 20;
+  // A descriptor that becomes readable when nobody wants the answer any more (an eventfd), and
+  // stays so; -1: there is none. It must outlive the call.
+  int stop_fd = -1;
 };
 
 // What `words` (the program, looked for in PATH, and its arguments) writes to standard output;
 // standard error is thrown away. Waits: never call it where events do. Errors (kEnvironment) for a
-// program that can't be started, ends with another code than 0, or goes beyond a limit; it is
-// killed then, with its process group.
+// program that can't be started, ends with another code than 0, or goes beyond a limit, or is
+// stopped; it is killed then, with its process group.
 Result<std::string> RunChild(const std::vector<std::string>& words, const ChildLimits& limits = {});
 
 }  // namespace gyrfalcon

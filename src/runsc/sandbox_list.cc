@@ -17,15 +17,36 @@ int64_t NumberAt(const json& object, const char* key) {
   return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
 }
 
+// How containerd and CRI-O tell runsc that a container goes into another one's sandbox; runsc asks
+// them in this order.
+constexpr struct {
+  const char* type;
+  const char* sandbox;
+} kPodAnnotations[] = {
+    {"io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id"},
+    {"io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri-o.SandboxID"},
+};
+
+// "" for one that is a sandbox of its own: that is every one without such a type.
+std::string SandboxOf(const json& annotations) {
+  for (const auto& names : kPodAnnotations) {
+    const std::string type = TextAt(annotations, names.type);
+    if (type == "container") return TextAt(annotations, names.sandbox);
+    if (!type.empty()) return {};
+  }
+  return {};
+}
+
 ListedContainer ReadContainer(const json& object) {
   ListedContainer container{.id = TextAt(object, "id"),
                             .sandbox_id = {},
                             .running = TextAt(object, "status") == "running",
+                            .stopped = TextAt(object, "status") == "stopped",
                             .pid = NumberAt(object, "pid"),
                             .bundle = TextAt(object, "bundle")};
   const auto annotations = object.find("annotations");
   if (annotations != object.end() && annotations->is_object()) {
-    container.sandbox_id = TextAt(*annotations, "io.kubernetes.cri.sandbox-id");
+    container.sandbox_id = SandboxOf(*annotations);
   }
   if (container.sandbox_id.empty()) container.sandbox_id = container.id;
   return container;

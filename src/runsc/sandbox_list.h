@@ -22,7 +22,8 @@ struct ListedContainer {
   std::string id;
   std::string sandbox_id;  // its pod's; its own id where it has no pod
   bool running = false;
-  int64_t pid = 0;  // of the sandbox, on the host
+  bool stopped = false;  // neither: made and not started, or paused
+  int64_t pid = 0;       // of the sandbox, on the host
   std::string bundle;
 };
 

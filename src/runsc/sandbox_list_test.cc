@@ -1,7 +1,12 @@
 #include "runsc/sandbox_list.h"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include "base/unique_fd.h"
 
 namespace gyrfalcon {
 namespace {
@@ -13,15 +18,34 @@ TEST(SandboxList, TellsContainersWithTheirSandbox) {
   const auto listed = ParseSandboxList(R"([
     {"ociVersion":"1.0.2","id":"a","pid":12,"status":"running","bundle":"/b/a","owner":"0"},
     {"id":"p","status":"running","annotations":{"io.kubernetes.cri.sandbox-id":"p"}},
-    {"id":"c","status":"stopped","annotations":{"io.kubernetes.cri.sandbox-id":"p"}}])");
+    {"id":"c","status":"stopped","annotations":{"io.kubernetes.cri.container-type":"container",
+                                                "io.kubernetes.cri.sandbox-id":"p"}},
+    {"id":"z","status":"paused"}])");
   ASSERT_TRUE(listed);
-  ASSERT_EQ(listed->size(), 3u);
+  ASSERT_EQ(listed->size(), 4u);
   EXPECT_EQ((*listed)[0].sandbox_id, "a");
   EXPECT_TRUE((*listed)[0].running);
   EXPECT_EQ((*listed)[0].pid, 12);
   EXPECT_EQ((*listed)[0].bundle, "/b/a");
   EXPECT_EQ((*listed)[2].sandbox_id, "p");
   EXPECT_FALSE((*listed)[2].running);
+  EXPECT_TRUE((*listed)[2].stopped);
+  EXPECT_FALSE((*listed)[3].running);
+  EXPECT_FALSE((*listed)[3].stopped);
+}
+
+// Docker takes any annotation: naming another sandbox must not take one out of sight.
+TEST(SandboxList, OnlyAContainerOfAPodBelongsToAnotherSandbox) {
+  const auto listed = ParseSandboxList(R"([
+    {"id":"a","status":"running","annotations":{"io.kubernetes.cri.sandbox-id":"p"}},
+    {"id":"b","status":"running","annotations":{"io.kubernetes.cri.container-type":"sandbox",
+                                                "io.kubernetes.cri.sandbox-id":"p"}},
+    {"id":"c","status":"running","annotations":{"io.kubernetes.cri-o.ContainerType":"container",
+                                                "io.kubernetes.cri-o.SandboxID":"p"}}])");
+  ASSERT_TRUE(listed);
+  EXPECT_EQ((*listed)[0].sandbox_id, "a");
+  EXPECT_EQ((*listed)[1].sandbox_id, "b");
+  EXPECT_EQ((*listed)[2].sandbox_id, "p");
 }
 
 TEST(SandboxList, TakesWhateverIsPrinted) {
@@ -57,6 +81,20 @@ TEST(Child, IsKilledAtItsLimits) {
   limits.patience = milliseconds(10'000);
   EXPECT_THAT(RunChild({"cat", "/dev/zero"}, limits).error().message, HasSubstr("too much"));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(9'000));
+}
+
+TEST(Child, IsKilledWhenNobodyWantsItsAnswerAnyMore) {
+  const auto begin = std::chrono::steady_clock::now();
+  const UniqueFd stop(eventfd(0, EFD_CLOEXEC));
+  const ChildLimits limits{.patience = milliseconds(60'000), .stop_fd = stop.get()};
+  std::jthread stopper([&stop] {
+    std::this_thread::sleep_for(milliseconds(100));
+    eventfd_write(stop.get(), 1);
+  });
+  EXPECT_THAT(RunChild({"sleep", "60"}, limits).error().message, HasSubstr("stopped"));
+  EXPECT_FALSE(RunChild({"sleep", "60"}, limits)) << "from then on, at once";
+  EXPECT_FALSE(RunChild({"sh", "-c", "exec >&-; sleep 60"}, limits));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(20'000));
 }
 
 }  // namespace
