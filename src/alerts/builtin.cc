@@ -35,20 +35,23 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "A sandbox runs and has sent nothing since it connected: most likely its runsc refused the "
      "session config",
      "A runsc that does not know a point or a field of the session config, or takes another of its "
-     "values for wrong, connects and then sends nothing. `runsc trace create` with the same file "
-     "says the reason."},
+     "values for wrong, connects and then sends nothing; `runsc trace list` shows no session. "
+     "`runsc trace create` with the same file says the reason: make the file anew (`gyrfalcon "
+     "session generate`)."},
     {"gyrfalcon: sandbox not traced", Priority::kError, "gyrfalcon sensor_loss",
      "A sandbox runs that is not connected: nothing of it is seen",
      "It was started without --pod-init-config, or while nobody listened. Attach it with "
      "`runsc trace create`, and see that runsc has the session config."},
     {"gyrfalcon: connection ended while sandbox runs", Priority::kError, "gyrfalcon sensor_loss",
      "A sandbox's connection has ended, and the sandbox runs on: nothing of it is seen any more",
-     "Somebody has deleted its trace session (`runsc trace delete`), or its Sentry is compromised. "
-     "Attach it again with `runsc trace create`."},
+     "Somebody has deleted its trace session (`runsc trace delete`), or given it to a listener "
+     "that "
+     "is gone, or its Sentry is compromised. Attach it again with `runsc trace create`."},
     {"gyrfalcon: session taken over", Priority::kError, "gyrfalcon sensor_loss",
      "A sandbox sends its events to somebody else: its trace session was replaced",
      "A sandbox has one session only, and `runsc trace create --force` gives it to whoever asks. "
-     "Find out who that was (`runsc trace list` has the sink), and take it back."},
+     "`gyrfalcon.sink.endpoint` is the socket that the events go to, where that can be seen; `ss "
+     "-xlp` has who listens there. Take the session back with `runsc trace create`."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

@@ -148,6 +148,13 @@ Result<std::string> SocketPathOf(const Config& config) {
   return path.empty() ? DefaultSocketPath() : path;
 }
 
+// For a command that is pasted in another folder.
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  return path.empty() || error ? path : absolute.string();
+}
+
 size_t CountEnabled(const RuleSet& rules) {
   return static_cast<size_t>(std::ranges::count_if(rules.rules(), &Rule::enabled));
 }
@@ -225,7 +232,7 @@ class Daemon {
     options.pipeline.clock_skew_ns = static_cast<int64_t>(config_.clock_skew_ms) * kNsPerMs;
     options.watch = {.runsc = config_.runsc_path,
                      .root = config_.runsc_root,
-                     .session_file = config_.session_file,
+                     .session_file = AbsolutePath(config_.session_file),
                      .interval_ms = static_cast<int>(config_.watch_interval_ms),
                      .grace_ms = static_cast<int>(config_.watch_grace_ms),
                      .builtins = options.pipeline.builtins};

@@ -12,14 +12,18 @@ struct SandboxWatch::View {
   // One that should and never did. A runsc that refuses the session config keeps it open or, newer
   // ones, closes it.
   std::optional<int64_t> silent_since;
+  bool silent_one_lives = false;
   std::optional<int64_t> ended_at;  // the last that spoke and ended
 };
 
 void SandboxWatch::Note(const WatchedConnection& connection) {
+  const auto known = connections_.find(connection.connection);
+  const bool accepted = known != connections_.end() && known->second.accepted;
   // A connection that came to nothing: a health check, a refused `trace create`.
   const bool counts = !connection.ended || connection.spoke || connection.from_start;
   if (counts && !(connection.ended && connection.sandbox_id.empty())) {
     connections_[connection.connection] = connection;
+    connections_[connection.connection].accepted |= accepted;
   } else {
     connections_.erase(connection.connection);
   }
@@ -57,11 +61,13 @@ SandboxWatch::View SandboxWatch::ViewOf(const std::string& root, const std::stri
   View view;
   for (const auto& [id, connection] : connections_) {
     if (!Speaks(connection, root, sandbox_id, listed)) continue;
-    if (connection.ended && connection.spoke) {
+    const bool spoke = connection.spoke || connection.accepted;
+    if (connection.ended && spoke) {
       view.ended_at = std::max(view.ended_at.value_or(connection.ended_ns), connection.ended_ns);
-    } else if (!connection.ended && (connection.spoke || !connection.from_start)) {
+    } else if (!connection.ended && (spoke || !connection.from_start)) {
       view.heard = true;
     } else {
+      view.silent_one_lives |= !connection.ended;
       view.silent_since =
           std::max(view.silent_since.value_or(connection.opened_ns), connection.opened_ns);
     }
@@ -89,33 +95,73 @@ std::vector<WatchFinding> SandboxWatch::Judge(const std::string& root,
                                               int64_t now_ns) {
   auto before = std::exchange(running_[root], {});
   auto& running = running_[root];
+  absl::flat_hash_set<std::string> alive;
   std::vector<WatchFinding> findings;
   for (const ListedContainer& container : listed) {
-    if (!container.running || container.id != container.sandbox_id) continue;
+    if (container.id != container.sandbox_id) continue;
+    if (!container.stopped) alive.insert(container.id);
+    if (!container.running) continue;
     const auto known = before.find(container.id);
     Sandbox sandbox =
         known == before.end() ? Sandbox{.running_since_ns = now_ns, .told = {}} : known->second;
     const View view = ViewOf(root, container.id, listed);
     const auto wrong = Wrong(view, sandbox, now_ns);
-    if (wrong && wrong != sandbox.told) findings.push_back({*wrong, container.id, root});
+    if (wrong && wrong != sandbox.told) {
+      findings.push_back({.builtin = *wrong,
+                          .sandbox_id = container.id,
+                          .root = root,
+                          .pid = container.pid,
+                          .connected = view.silent_one_lives});
+    }
     // Well again: the next time is news. What is not wrong yet may still be what was told.
     if (wrong || view.heard) sandbox.told = wrong;
     running.insert_or_assign(container.id, sandbox);
   }
-  ForgetEnded(root, running);
+  ForgetEnded(root, alive);
   if (running.empty()) running_.erase(root);
   return findings;
 }
 
-// An ended connection matters while its sandbox runs.
-void SandboxWatch::ForgetEnded(
-    const std::string& root,
-    const absl::flat_hash_map<std::string, Sandbox, TextHash, TextEqual>& running) {
+void SandboxWatch::Retract(const WatchFinding& finding) {
+  if (const auto root = running_.find(finding.root); root != running_.end()) {
+    const auto sandbox = root->second.find(finding.sandbox_id);
+    if (sandbox != root->second.end()) sandbox->second.told.reset();
+  }
+}
+
+void SandboxWatch::Accept(const WatchFinding& finding) {
+  Retract(finding);
+  for (auto& [id, connection] : connections_) {
+    connection.accepted |=
+        connection.sandbox_id == finding.sandbox_id && connection.root == finding.root;
+  }
+}
+
+bool SandboxWatch::StillSo(const WatchFinding& finding,
+                           const std::vector<ListedContainer>& listed) const {
+  const bool runs = std::ranges::any_of(listed, [&](const ListedContainer& container) {
+    return container.running && container.id == finding.sandbox_id;
+  });
+  return runs && !ViewOf(finding.root, finding.sandbox_id, listed).heard;
+}
+
+std::optional<Builtin> Judged(const WatchFinding& finding, const SessionLook& look) {
+  if (finding.builtin == Builtin::kSandboxUntraced || look.has_session != true) {
+    return finding.builtin;
+  }
+  if (finding.builtin == Builtin::kSandboxSilent && finding.connected) return std::nullopt;
+  // A session that is there, and ours is gone. One that leads nowhere is nobody's.
+  return look.peers && look.peers->empty() ? Builtin::kConnectionEnded : Builtin::kSessionTaken;
+}
+
+// An ended connection matters while its sandbox lives.
+void SandboxWatch::ForgetEnded(const std::string& root,
+                               const absl::flat_hash_set<std::string>& alive) {
   absl::erase_if(connections_, [&](const auto& entry) {
     const WatchedConnection& connection = entry.second;
     if (!connection.ended) return false;
     if (connection.root.empty()) return true;  // nobody knows which list would have it
-    return connection.root == root && !running.contains(connection.sandbox_id);
+    return connection.root == root && !alive.contains(connection.sandbox_id);
   });
 }
 
@@ -126,18 +172,28 @@ void SandboxWatch::ForgetOld(int64_t now_ns) {
   });
 }
 
+namespace {
+
+// As one word of a shell: paths and ids are others' choice.
+std::string ShellWord(const std::string& text) {
+  const auto is_plain = [](char c) {
+    return std::string_view("_-./:=@%+,").contains(c) || (c >= '0' && c <= '9') ||
+           (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
+  if (!text.empty() && std::ranges::all_of(text, is_plain)) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
+}  // namespace
+
 std::string MendOf(const WatchFinding& finding, const std::string& runsc,
                    const std::string& session_file) {
-  const std::string config = session_file.empty() ? "SESSION.json" : session_file;
-  const std::string attach = fmt::format("{} --root={} trace create --force --config {} {}", runsc,
-                                         finding.root, config, finding.sandbox_id);
-  if (finding.builtin == Builtin::kSandboxSilent) {
-    return fmt::format(
-        "make the session config anew for this runsc (gyrfalcon session generate); {}"
-        " says what is wrong with it",
-        attach);
-  }
-  return attach;
+  return fmt::format("{} --root={} trace create --force --config {} {}", ShellWord(runsc),
+                     ShellWord(finding.root),
+                     session_file.empty() ? "SESSION.json" : ShellWord(session_file),
+                     ShellWord(finding.sandbox_id));
 }
 
 }  // namespace gyrfalcon

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "alerts/builtin.h"
 #include "base/hash.h"
@@ -30,15 +31,27 @@ struct WatchedConnection {
   int64_t opened_ns = 0;  // steady clock
   bool ended = false;
   int64_t ended_ns = 0;
+  // Its runsc has taken the session config: silence means that there is nothing to tell.
+  bool accepted = false;
 };
 
 struct WatchFinding {
-  // kSandboxSilent, kSandboxUntraced or kConnectionEnded; the latter is kSessionTaken where the
-  // sandbox turns out to have a session all the same.
-  Builtin builtin;
+  Builtin builtin;  // kSandboxSilent, kSandboxUntraced or kConnectionEnded
   std::string sandbox_id;
   std::string root;
+  int64_t pid = 0;         // of the sandbox, as runsc tells it
+  bool connected = false;  // silent, but there
 };
+
+// What a closer look at one sandbox shows; nullopt: that can't be seen.
+struct SessionLook {
+  std::optional<bool> has_session;                // by `runsc trace list`
+  std::optional<std::vector<std::string>> peers;  // by SinkPeers
+};
+
+// What is wrong after that look: the same, kSessionTaken where the events go to somebody else, or
+// nothing.
+std::optional<Builtin> Judged(const WatchFinding& finding, const SessionLook& look);
 
 // For one thread. All times are of one steady clock.
 class SandboxWatch {
@@ -51,6 +64,12 @@ class SandboxWatch {
   // or gone.
   std::vector<WatchFinding> Judge(const std::string& root,
                                   const std::vector<ListedContainer>& listed, int64_t now_ns);
+  // Whether it is still so by what is listed and noted now: a closer look takes its time.
+  bool StillSo(const WatchFinding& finding, const std::vector<ListedContainer>& listed) const;
+  // It was not told after all, and may be found again.
+  void Retract(const WatchFinding& finding);
+  // A silent one has nothing to tell: its runsc has taken the session config.
+  void Accept(const WatchFinding& finding);
   // Where nothing can be listed: connections that ended long ago are let go.
   void ForgetOld(int64_t now_ns);
   // Roots of connections that live, or that ended while their sandbox may run.
@@ -65,8 +84,7 @@ class SandboxWatch {
   View ViewOf(const std::string& root, const std::string& sandbox_id,
               const std::vector<ListedContainer>& listed) const;
   std::optional<Builtin> Wrong(const View& view, const Sandbox& sandbox, int64_t now_ns) const;
-  void ForgetEnded(const std::string& root,
-                   const absl::flat_hash_map<std::string, Sandbox, TextHash, TextEqual>& running);
+  void ForgetEnded(const std::string& root, const absl::flat_hash_set<std::string>& alive);
 
   int64_t grace_ns_;
   absl::flat_hash_map<uint64_t, WatchedConnection> connections_;
@@ -76,7 +94,7 @@ class SandboxWatch {
       running_;
 };
 
-// What to do about it, as a command. `session_file` "" stands for the operator's own.
+// What to do about it, as a command for a shell. `session_file` "" stands for the operator's own.
 std::string MendOf(const WatchFinding& finding, const std::string& runsc,
                    const std::string& session_file);
 

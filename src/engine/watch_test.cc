@@ -17,6 +17,12 @@ ListedContainer Running(const std::string& id, const std::string& sandbox = "") 
           .bundle = {}};
 }
 
+ListedContainer Paused(const std::string& id) {
+  ListedContainer container = Running(id);
+  container.running = false;
+  return container;
+}
+
 // One sandbox "s" below /r; what is listed and noted at which time, and what must be said then.
 class WatchTest : public ::testing::Test {
  protected:
@@ -38,7 +44,8 @@ class WatchTest : public ::testing::Test {
                                 .spoke = false,
                                 .opened_ns = 0,
                                 .ended = false,
-                                .ended_ns = 0};
+                                .ended_ns = 0,
+                                .accepted = false};
 };
 
 struct WatchCase {
@@ -145,10 +152,99 @@ TEST_F(WatchTest, TheSameIdBelowAnotherRootIsAnotherSandbox) {
   EXPECT_EQ(watch_.Roots(), std::vector<std::string>{"/other"});
 }
 
-TEST(Mend, NamesTheCommand) {
-  const WatchFinding finding{Builtin::kSandboxUntraced, "s", "/r"};
+TEST_F(WatchTest, OnlyThePodsSandboxIsJudgedNotItsContainers) {
+  const std::vector<ListedContainer> pod = {Running("app", "s"), Running("s"), Running("b", "s")};
+  EXPECT_EQ(At(0, pod), std::nullopt);
+  EXPECT_EQ(At(30, pod), Builtin::kSandboxUntraced) << "once, by the sandbox's own id";
+  EXPECT_EQ(At(60, pod), std::nullopt);
+}
+
+TEST_F(WatchTest, APausedOrStoppedSandboxIsNotMissedAndAPausedOneIsNotForgotten) {
+  connection_.spoke = connection_.ended = true;
+  watch_.Note(connection_);
+  EXPECT_EQ(At(0), std::nullopt);
+  EXPECT_EQ(At(500, {Paused("s")}), std::nullopt);
+  EXPECT_EQ(At(501), std::nullopt);
+  EXPECT_EQ(At(531), Builtin::kConnectionEnded);
+  ListedContainer stopped = Paused("s");
+  stopped.stopped = true;
+  EXPECT_EQ(At(600, {stopped}), std::nullopt);
+  EXPECT_EQ(At(601), std::nullopt);
+  EXPECT_EQ(At(631), Builtin::kSandboxUntraced) << "another sandbox of the same id";
+}
+
+TEST_F(WatchTest, WhatHasEndedOrComeBackMeanwhileIsNotSoAnyMore) {
+  connection_.spoke = connection_.ended = true;
+  watch_.Note(connection_);
+  EXPECT_EQ(At(0), std::nullopt);
+  const auto findings = watch_.Judge("/r", {Running("s")}, 30);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_TRUE(watch_.StillSo(findings[0], {Running("s")}));
+  EXPECT_FALSE(watch_.StillSo(findings[0], {}));
+  EXPECT_FALSE(watch_.StillSo(findings[0], {Paused("s")}));
+  watch_.Retract(findings[0]);
+  EXPECT_EQ(At(31), Builtin::kConnectionEnded) << "it was not told";
+  connection_.connection = 2;
+  connection_.ended = false;
+  watch_.Note(connection_);
+  EXPECT_FALSE(watch_.StillSo(findings[0], {Running("s")}));
+}
+
+TEST_F(WatchTest, AnIdleSandboxIsMissedOnceItsConnectionEnds) {
+  watch_.Note(connection_);
+  EXPECT_EQ(At(0), std::nullopt);
+  const auto findings = watch_.Judge("/r", {Running("s")}, 30);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].builtin, Builtin::kSandboxSilent);
+  EXPECT_TRUE(findings[0].connected);
+  watch_.Accept(findings[0]);
+  EXPECT_EQ(At(60), std::nullopt);
+  connection_.ended = true;
+  connection_.ended_ns = 70;
+  watch_.Note(connection_);
+  EXPECT_EQ(At(71), std::nullopt);
+  EXPECT_EQ(At(100), Builtin::kConnectionEnded);
+}
+
+struct LookCase {
+  const char* what;
+  Builtin found;
+  bool connected;
+  SessionLook look;
+  std::optional<Builtin> expected;
+};
+
+TEST(SessionLook, TellsWhoseTheSessionIs) {
+  using enum Builtin;
+  const std::vector<std::string> nobody;
+  const std::vector<std::string> other = {"/run/other.sock"};
+  const LookCase kCases[] = {
+      {"refused", kSandboxSilent, true, {false, nobody}, kSandboxSilent},
+      {"refused, its runsc closed", kSandboxSilent, false, {false, nobody}, kSandboxSilent},
+      {"runsc does not tell", kSandboxSilent, true, {std::nullopt, {}}, kSandboxSilent},
+      {"idle", kSandboxSilent, true, {true, {}}, std::nullopt},
+      {"idle, then taken", kSandboxSilent, false, {true, other}, kSessionTaken},
+      {"deleted", kConnectionEnded, false, {false, nobody}, kConnectionEnded},
+      {"runsc does not tell", kConnectionEnded, false, {std::nullopt, other}, kConnectionEnded},
+      {"taken", kConnectionEnded, false, {true, other}, kSessionTaken},
+      {"taken, by whom can't be seen", kConnectionEnded, false, {true, {}}, kSessionTaken},
+      {"a session that leads nowhere", kConnectionEnded, false, {true, nobody}, kConnectionEnded},
+      {"somebody else's from the start", kSandboxUntraced, false, {true, other}, kSandboxUntraced},
+  };
+  for (const LookCase& c : kCases) {
+    const WatchFinding finding{c.found, "s", "/r", 7, c.connected};
+    EXPECT_EQ(Judged(finding, c.look), c.expected) << c.what;
+  }
+}
+
+TEST(Mend, IsACommandForAShell) {
+  WatchFinding finding{Builtin::kSandboxUntraced, "s", "/r"};
   EXPECT_EQ(MendOf(finding, "runsc", "/etc/x.json"),
             "runsc --root=/r trace create --force --config /etc/x.json s");
+  finding.root = "/r $(id)";
+  finding.sandbox_id = "it's";
+  EXPECT_EQ(MendOf(finding, "runsc", ""),
+            R"(runsc --root='/r $(id)' trace create --force --config SESSION.json 'it'\''s')");
 }
 
 TEST(SandboxKey, SaysWhetherTheSandboxBeginsWithTheConnection) {

@@ -3,13 +3,17 @@
 #include <chrono>
 #include <filesystem>
 
+#include <fmt/ranges.h>
+#include <sys/eventfd.h>
+
+#include "runsc/sink_peers.h"
+
 namespace gyrfalcon {
 namespace {
 
 using std::chrono::milliseconds;
 
 constexpr int64_t kNsPerMs = 1'000'000;
-constexpr milliseconds kRunscPatience{5'000};
 
 int64_t SteadyNs() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -32,7 +36,8 @@ WatchThread::WatchThread(WatchOptions options, OnAlert on_alert, OnProblem on_pr
     : options_(std::move(options)),
       on_alert_(std::move(on_alert)),
       on_problem_(std::move(on_problem)),
-      watch_(options_.grace_ms * kNsPerMs) {
+      watch_(options_.grace_ms * kNsPerMs),
+      stop_fd_(eventfd(0, EFD_CLOEXEC)) {
   if (!options_.runsc.empty()) thread_ = std::thread([this] { Run(); });
 }
 
@@ -46,6 +51,7 @@ void WatchThread::Stop() {
     stopping_ = true;
   }
   wake_.notify_all();
+  eventfd_write(stop_fd_.get(), 1);
   if (thread_.joinable()) thread_.join();
 }
 
@@ -119,13 +125,18 @@ std::vector<std::string> WatchThread::Roots() {
   return roots;
 }
 
+bool WatchThread::stopping() {
+  const std::scoped_lock lock(mutex_);
+  return stopping_;
+}
+
 void WatchThread::Ask(const std::string& root) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (stopping_) return;
-  }
-  const RunscCall call{options_.runsc, root, {.patience = kRunscPatience}};
+  if (stopping()) return;
+  const RunscCall call{options_.runsc,
+                       root,
+                       {.patience = milliseconds(options_.patience_ms), .stop_fd = stop_fd_.get()}};
   const auto listed = ListSandboxes(call);
+  if (stopping()) return;
   if (!listed) {
     watch_.ForgetOld(SteadyNs());
     if (failing_.insert(root).second) on_problem_(listed.error());
@@ -134,23 +145,53 @@ void WatchThread::Ask(const std::string& root) {
   failing_.erase(root);
   // A connection that opened or spoke while runsc was running counts.
   TakeUpChanges();
-  for (WatchFinding& finding : watch_.Judge(root, *listed, SteadyNs())) {
-    if (const std::scoped_lock lock(mutex_); stopping_) return;
-    if (finding.builtin == Builtin::kConnectionEnded) {
-      const auto has_session = HasTraceSession(call, finding.sandbox_id);
-      if (has_session && *has_session) finding.builtin = Builtin::kSessionTaken;
+  const auto findings = watch_.Judge(root, *listed, SteadyNs());
+  if (!findings.empty()) Settle(call, findings);
+}
+
+SessionLook WatchThread::LookAt(const RunscCall& call, const WatchFinding& finding) const {
+  SessionLook look;
+  if (const auto has_session = HasTraceSession(call, finding.sandbox_id)) {
+    look.has_session = *has_session;
+  }
+  if (auto peers = SinkPeers(finding.pid, finding.sandbox_id)) look.peers = std::move(*peers);
+  return look;
+}
+
+// Looks closer, then asks again: a sandbox may have ended, or come back, meanwhile.
+void WatchThread::Settle(const RunscCall& call, const std::vector<WatchFinding>& findings) {
+  std::vector<SessionLook> looks;
+  for (const WatchFinding& finding : findings) {
+    if (stopping()) return;
+    looks.push_back(LookAt(call, finding));
+  }
+  const auto listed = ListSandboxes(call);
+  TakeUpChanges();
+  for (size_t i = 0; i < findings.size(); ++i) {
+    if (stopping()) return;
+    if (!listed || !watch_.StillSo(findings[i], *listed)) {
+      watch_.Retract(findings[i]);
+    } else if (const auto wrong = Judged(findings[i], looks[i])) {
+      Raise(findings[i], *wrong, looks[i]);
+    } else {
+      watch_.Accept(findings[i]);
     }
-    Raise(std::move(finding));
   }
 }
 
-void WatchThread::Raise(WatchFinding finding) {
-  if (!options_.builtins.enabled(finding.builtin)) return;
-  on_alert_(MakeBuiltinAlert(
-      finding.builtin, options_.builtins.priority(finding.builtin), RealTimeNs(),
-      {{"gyrfalcon.sandbox", finding.sandbox_id},
-       {"gyrfalcon.sandbox.root", finding.root},
-       {"gyrfalcon.mend", MendOf(finding, options_.runsc, options_.session_file)}}));
+void WatchThread::Raise(const WatchFinding& finding, Builtin builtin, const SessionLook& look) {
+  if (!options_.builtins.enabled(builtin)) return;
+  std::vector<AlertField> fields = {{"gyrfalcon.sandbox", finding.sandbox_id},
+                                    {"gyrfalcon.sandbox.root", finding.root}};
+  const bool seen = look.peers && !look.peers->empty();
+  if (seen) {
+    fields.push_back({"gyrfalcon.sink.endpoint", fmt::format("{}", fmt::join(*look.peers, ", "))});
+  } else if (builtin == Builtin::kSessionTaken) {
+    fields.push_back({"gyrfalcon.sink.endpoint", std::monostate()});
+  }
+  fields.push_back({"gyrfalcon.mend", MendOf(finding, options_.runsc, options_.session_file)});
+  on_alert_(MakeBuiltinAlert(builtin, options_.builtins.priority(builtin), RealTimeNs(),
+                             std::move(fields)));
 }
 
 }  // namespace gyrfalcon

@@ -14,6 +14,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "alerts/builtin.h"
+#include "base/unique_fd.h"
 #include "engine/connection_observer.h"
 #include "engine/watch.h"
 
@@ -24,6 +25,7 @@ struct WatchOptions {
   std::string root;          // asked in any case; "": only those of sandboxes that connect
   std::string session_file;  // for the mend that an alert names
   int interval_ms = 10'000;
+  int patience_ms = 5'000;  // with each call of runsc
   int grace_ms = 30'000;
   BuiltinSettings builtins;
 };
@@ -37,7 +39,7 @@ class WatchThread final : public ConnectionObserver {
   // Both run on the watch's thread.
   WatchThread(WatchOptions options, OnAlert on_alert, OnProblem on_problem);
   ~WatchThread() override;  // as Stop
-  // No alert is raised after it returns.
+  // No alert is raised after it returns. Does not wait for a runsc that runs: it is killed.
   void Stop();
 
   void OnOpened(uint64_t connection, const SandboxPlace& place, bool from_start) override;
@@ -50,13 +52,17 @@ class WatchThread final : public ConnectionObserver {
   void TakeUpChanges();
   std::vector<std::string> Roots();
   void Ask(const std::string& root);
-  void Raise(WatchFinding finding);
+  SessionLook LookAt(const RunscCall& call, const WatchFinding& finding) const;
+  void Settle(const RunscCall& call, const std::vector<WatchFinding>& findings);
+  void Raise(const WatchFinding& finding, Builtin builtin, const SessionLook& look);
+  bool stopping();
 
   const WatchOptions options_;
   const OnAlert on_alert_;
   const OnProblem on_problem_;
   SandboxWatch watch_;                        // watch's thread
   absl::flat_hash_set<std::string> failing_;  // roots; watch's thread
+  const UniqueFd stop_fd_;                    // becomes readable at Stop
   std::mutex mutex_;                          // guards what follows
   std::condition_variable wake_;
   absl::flat_hash_map<uint64_t, WatchedConnection> connections_;  // that live

@@ -1,0 +1,139 @@
+// The watch with a runsc that is a real program: a script that prints what the test puts into
+// files.
+#include "engine/watch_thread.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+namespace gyrfalcon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class WatchThreadTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-watch-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    folder_ = std::filesystem::canonical(folder);
+    Write("list", R"([{"id":"s","pid":0,"status":"running"}])");
+    Write("sessions", "SESSIONS (0)\n");
+    Script("echo \"$*\" >>calls; case $2 in list) cat list ;; trace) cat sessions ;; esac");
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  // In one step: a reader sees the old text or the new.
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / (name + ".new")) << text;
+    std::filesystem::rename(folder_ / (name + ".new"), folder_ / name);
+  }
+  void Script(const std::string& commands) {
+    std::ofstream(folder_ / "runsc") << "#!/bin/sh\ncd '" << folder_.string() << "'\n" << commands;
+    std::filesystem::permissions(folder_ / "runsc", std::filesystem::perms::owner_all);
+  }
+  void Start(int grace_ms = 50) {
+    WatchOptions options;
+    options.runsc = folder_ / "runsc";
+    options.root = folder_;
+    options.interval_ms = 10;
+    options.grace_ms = grace_ms;
+    options.patience_ms = 60'000;
+    watch_.emplace(
+        options,
+        [this](Alert alert) {
+          const std::scoped_lock lock(mutex_);
+          rules_.push_back(std::move(alert.rule));
+          changed_.notify_all();
+        },
+        [](const Error&) {});
+  }
+  // Its first connection, made by `runsc create`.
+  void Connect(bool from_start = true) {
+    watch_->OnOpened(1, {.state_root = folder_.string(), .sandbox_id = "s", .bundle = {}},
+                     from_start);
+  }
+  bool Raised(const std::string& rule) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, seconds(30),
+                             [&] { return !rules_.empty() && rules_.back() == rule; });
+  }
+  size_t raised() {
+    const std::scoped_lock lock(mutex_);
+    return rules_.size();
+  }
+  // Until the script has been called so often from now on.
+  void WaitForCalls(int calls) {
+    const auto count = [this] {
+      std::ifstream file(folder_ / "calls");
+      return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+    };
+    const auto wanted = count() + calls;
+    const auto end = Clock::now() + seconds(30);
+    while (count() < wanted && Clock::now() < end) std::this_thread::sleep_for(milliseconds(5));
+    EXPECT_GE(count(), wanted);
+  }
+
+  std::filesystem::path folder_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> rules_;
+  std::optional<WatchThread> watch_;
+};
+
+TEST_F(WatchThreadTest, ASandboxWithoutAConnectionIsTold) {
+  Start();
+  EXPECT_TRUE(Raised("gyrfalcon: sandbox not traced"));
+}
+
+TEST_F(WatchThreadTest, ARefusedSessionIsToldAndAnIdleSandboxIsNot) {
+  Write("sessions", "SESSIONS (1)\n\"Default\"\n\tSink: \"remote\", dropped: 0\n");
+  Start(500);
+  Connect();
+  std::this_thread::sleep_for(milliseconds(600));
+  WaitForCalls(20);
+  EXPECT_EQ(raised(), 0u);
+  watch_->OnEnded(1);
+  EXPECT_TRUE(Raised("gyrfalcon: session taken over")) << "a session is there, and nobody's sight";
+  watch_.reset();
+  rules_.clear();
+  Write("sessions", "SESSIONS (0)\n");
+  Start(500);
+  Connect();
+  EXPECT_TRUE(Raised("gyrfalcon: sandbox went silent"));
+}
+
+TEST_F(WatchThreadTest, ASandboxThatHasEndedMeanwhileIsNotTold) {
+  // Each second list, which is the one after a closer look, is empty.
+  Script(
+      "echo \"$*\" >>calls; case $2 in trace) cat sessions; touch looked ;; "
+      "list) if [ -e looked ]; then rm looked; echo null; else cat list; fi ;; esac");
+  Start(0);
+  WaitForCalls(30);
+  EXPECT_EQ(raised(), 0u);
+}
+
+TEST_F(WatchThreadTest, StoppingDoesNotWaitForARunscThatHangs) {
+  Script("touch begun; sleep 60");
+  Start();
+  const auto end = Clock::now() + seconds(30);
+  while (!std::filesystem::exists(folder_ / "begun") && Clock::now() < end) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  ASSERT_TRUE(std::filesystem::exists(folder_ / "begun"));
+  const auto begin = Clock::now();
+  watch_->Stop();
+  EXPECT_LT(Clock::now() - begin, seconds(5)) << "its patience is a minute";
+  EXPECT_EQ(raised(), 0u);
+}
+
+}  // namespace
+}  // namespace gyrfalcon
