@@ -21,6 +21,8 @@ void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) {
 }
 
 void Pipeline::Process(const Record& record) {
+  received_ns_ = record.receive_time_ns;
+  if (received_ns_ >= doubtful_claims_due_ns_) TellDoubtfulClaims();
   switch (record.kind) {
     case RecordKind::kOpened:
       Open(record);
@@ -95,6 +97,10 @@ void Pipeline::Close(const Record& record) {
     session.sandbox->Finish(*this);
     NoteLimits(session, session.losses.last_ns());
     totals_.state.Add(session.sandbox->counters());
+  }
+  if (session.doubtful_claim && !session.doubtful_claim->had_it) {
+    TellClaim(session, session.doubtful_claim->container, session.doubtful_claim->owner,
+              session.doubtful_claim->since_ns);
   }
   session.losses.Note(LossKind::kDropped, session.untold_drops, session.losses.last_ns());
   if (const auto rest = session.losses.TakeRest()) RaiseLoss(session, *rest);
@@ -311,23 +317,58 @@ bool Pipeline::IsOwnContainer(Session& session, std::string_view container, int6
   return session.last_is_own;
 }
 
+constexpr int64_t kClaimPatienceNs = 2'000'000'000;
+
 bool Pipeline::ClaimContainer(Session& session, std::string_view container, int64_t now_ns) {
   // More than the state remembers: nobody knows whose they are.
   if (session.containers.size() >= options_.limits.containers_max) return false;
   std::string other;
   const bool is_own = options_.containers->Claim(session.identity, container, other);
   session.containers.emplace(container, is_own);
+  if (is_own) {
+    if (session.doubtful_claim && session.doubtful_claim->container == container) {
+      session.doubtful_claim.reset();
+      session.told_claims.erase(container);
+    }
+    return true;
+  }
   // Its processes may go by the container that the checkpoint was made of, which may live on.
-  if (is_own || session.restored || session.told_claims.contains(container)) return is_own;
+  if (session.restored || session.told_claims.contains(container)) return false;
   // Beyond what is remembered the same claim may be told twice, as the throttle lets it.
   if (session.told_claims.size() < options_.limits.containers_max) {
     session.told_claims.emplace(container);
   }
-  if (AdmitProvoked(session, Builtin::kIdentityClaimed, now_ns)) {
-    RaiseProvoked(session, Builtin::kIdentityClaimed, now_ns,
-                  DescribeClaim(container, session.name, other));
+  const bool had_it = session.named && container == session.name;
+  const bool may_be_taken_over = session.sandbox_key.empty() && (had_it || !session.named);
+  if (may_be_taken_over && !session.doubtful_claim) {
+    session.doubtful_claim = {std::string(container), other, received_ns_, had_it};
+    doubtful_claims_due_ns_ = std::min(doubtful_claims_due_ns_, received_ns_ + kClaimPatienceNs);
+  } else {
+    TellClaim(session, container, other, now_ns);
   }
-  return is_own;
+  return false;
+}
+
+void Pipeline::TellClaim(Session& session, std::string_view container, std::string_view owner,
+                         int64_t now_ns) {
+  if (!AdmitProvoked(session, Builtin::kIdentityClaimed, now_ns)) return;
+  RaiseProvoked(session, Builtin::kIdentityClaimed, now_ns,
+                DescribeClaim(container, session.name, owner));
+}
+
+void Pipeline::TellDoubtfulClaims() {
+  doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();
+  for (auto& [connection, session] : sessions_) {
+    if (!session.doubtful_claim) continue;
+    if (received_ns_ - session.doubtful_claim->since_ns < kClaimPatienceNs) {
+      doubtful_claims_due_ns_ =
+          std::min(doubtful_claims_due_ns_, session.doubtful_claim->since_ns + kClaimPatienceNs);
+      continue;
+    }
+    const DoubtfulClaim claim = std::move(*session.doubtful_claim);
+    session.doubtful_claim.reset();
+    TellClaim(session, claim.container, claim.owner, claim.since_ns);
+  }
 }
 
 // What could not be read is told at once: the next message may be as unreadable.

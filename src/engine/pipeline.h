@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -98,6 +100,16 @@ class Pipeline final : private HappeningSink {
     bool details = false;  // of those that are told once
   };
 
+  // A connection of unknown peer was refused what it goes by. That is what `trace create --force`
+  // looks like for a moment: the end of one connection and the beginning of the other come in any
+  // order.
+  struct DoubtfulClaim {
+    std::string container;
+    std::string owner;
+    int64_t since_ns = 0;  // by receipt: what a Sentry tells would put the alert off
+    bool had_it = false;   // somebody else came later: this one may be about to end
+  };
+
   // One connection and the sandbox behind it.
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
@@ -119,6 +131,7 @@ class Pipeline final : private HappeningSink {
         told_claims;  // containers that an alert was raised about
     SessionClock clock;
     BuiltinThrottle throttle;
+    std::optional<DoubtfulClaim> doubtful_claim;  // told if it stands for a while
     LossLedger losses;
     uint64_t messages = 0;
     uint64_t untold_drops = 0;  // of messages that could not be taken up themselves
@@ -139,6 +152,10 @@ class Pipeline final : private HappeningSink {
   bool IsKnownRefused(const Session& session, std::string_view container) const;
   bool IsOwnContainer(Session& session, std::string_view container, int64_t now_ns);
   bool ClaimContainer(Session& session, std::string_view container, int64_t now_ns);
+  void TellClaim(Session& session, std::string_view container, std::string_view owner,
+                 int64_t now_ns);
+  // Those that have stood for long enough by now: asked at each record, of whatever connection.
+  void TellDoubtfulClaims();
   void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
   // How many messages the sandbox has dropped since the last one.
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
@@ -166,6 +183,8 @@ class Pipeline final : private HappeningSink {
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
+  int64_t received_ns_ = 0;                                               // the record at hand
+  int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by receipt
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;
   Scratch scratch_;

@@ -39,7 +39,7 @@ class PipelineTest : public ::testing::Test, private AlertSink {
   void SendRaw(uint64_t connection, const std::string& datagram) {
     Record record;
     record.connection = ConnectionId{connection};
-    record.receive_time_ns = kReceivedNs;
+    record.receive_time_ns = received_ns_;
     record.frame = FrameRef::Copy(testing::AsBytes(datagram));
     pipeline_.Process(record);
   }
@@ -68,6 +68,7 @@ class PipelineTest : public ::testing::Test, private AlertSink {
   }
 
   static constexpr int64_t kReceivedNs = 1'000'000'007;
+  int64_t received_ns_ = kReceivedNs;
   bool accepts_alerts_ = true;
   std::vector<Alert> alerts_;
   ContainerRegistry containers_;
@@ -202,9 +203,12 @@ TEST_F(PipelineTest, AForgedContainerIdTakesNothingFromAnotherSandbox) {
   Open(2);
   Send(2, kOpenType, OpenMessage(1, "c9"));
   EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
-  EXPECT_EQ(Rules(), (std::vector<std::string>{std::string(kClaimed), "opened"}));
+  EXPECT_EQ(Rules(), (std::vector<std::string>{"opened"}));
   EXPECT_EQ(alerts_.back().message, "<NA> /etc/x")
       << "the other sandbox's processes are not shown to it";
+  received_ns_ += 3'000'000'000;
+  Send(2, kOpenType, OpenMessage(1, "c9"));
+  EXPECT_EQ(Rules(), (std::vector<std::string>{"opened", std::string(kClaimed), "opened"}));
   Send(1, kOpenType, OpenMessage(1, "c9"));
   EXPECT_EQ(alerts_.back().message, "sh /etc/x");
 }
@@ -268,7 +272,39 @@ TEST_F(IdentityTest, RunscsWordGoesBeforeWhatASentrySaidEarlier) {
   EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
   Send(1, kOpenType, OpenMessage(9, "c1"));
   EXPECT_EQ(ContainerOf(alerts_.back()), "");
-  EXPECT_EQ(alerts_[alerts_.size() - 2].rule, kClaimed);
+  received_ns_ += 3'000'000'000;
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(alerts_[alerts_.size() - 2].rule, kClaimed) << "by a record of another connection";
+}
+
+// `trace create --force` from where its command line can't be read, or for a connection that was
+// made so; the end of the older connection is taken up before the newer's messages or after.
+TEST_F(IdentityTest, AConnectionOfUnknownPeerThatReplacesAnotherClaimsNothing) {
+  Open(1, CommandLine("runsc --root=/r create c1"));
+  Send(1, kOpenType, OpenMessage(1, "c1"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  Close(1);
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+  Open(3, CommandLine("runsc --root=/r trace create --force c1"));
+  Send(2, kOpenType, OpenMessage(1, "c1"));  // still in the queue
+  Send(3, kOpenType, OpenMessage(1, "c1"));
+  Close(2);
+  received_ns_ += 10'000'000'000;
+  Send(3, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(ContainerOf(alerts_.back()), "c1");
+  for (const std::string& rule : Rules()) EXPECT_EQ(rule, "opened");
+}
+
+TEST_F(IdentityTest, AnUnknownPeerThatClaimsAndIsGoneIsTold) {
+  Open(1, CommandLine("runsc --root=/r create c1"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(Rules(), std::vector<std::string>{"opened"});
+  Close(2);
+  EXPECT_EQ(alerts_.back().rule, kClaimed);
+  EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.claimed.owner"), "c1@/r");
 }
 
 TEST_F(IdentityTest, TwoConnectionsOfOneSandboxAndEqualIdsBelowOtherRootsAreNoLies) {
