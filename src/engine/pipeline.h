@@ -31,8 +31,8 @@
 namespace gyrfalcon {
 
 struct PipelineOptions {
-  SandboxLimits limits;
-  BuiltinSettings builtins;
+  SandboxLimits limits{};
+  BuiltinSettings builtins{};
   Arch arch = kHostArch;
   // Whose container is whose, over all workers; must outlive the pipeline. nullptr in replay, where
   // captures of one sandbox may well overlap: every sandbox is believed.

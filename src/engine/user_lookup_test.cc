@@ -121,7 +121,9 @@ class NamesInAlerts : public ::testing::Test, private UserNameSource, private Al
   NamesInAlerts() {
     auto peer = std::make_shared<Peer>();
     peer->command_line = std::string("runsc\0--root=/r\0create\0--bundle\0/b\0sb", 37);
-    Record record{.kind = RecordKind::kOpened, .connection = {7}};
+    Record record;
+    record.kind = RecordKind::kOpened;
+    record.connection = {7};
     record.peer = std::move(peer);
     pipeline_.Process(record);
   }
@@ -135,9 +137,10 @@ class NamesInAlerts : public ::testing::Test, private UserNameSource, private Al
     std::string datagram{'\x08', '\0', static_cast<char>(type), '\0', '\0', '\0', '\0', '\0'};
     datagram += message.bytes();
     messages_.clear();
-    pipeline_.Process({.kind = RecordKind::kFrame,
-                       .connection = {7},
-                       .frame = FrameRef::Copy(std::as_bytes(std::span(datagram)))});
+    Record record;
+    record.connection = {7};
+    record.frame = FrameRef::Copy(std::as_bytes(std::span(datagram)));
+    pipeline_.Process(record);
     return messages_.empty() ? "(no alert)" : messages_.back();
   }
   std::string Open(std::string_view container, uint32_t uid) {

@@ -27,7 +27,7 @@ struct WatchOptions {
   int interval_ms = 10'000;
   int patience_ms = 5'000;  // with each call of runsc
   int grace_ms = 30'000;
-  BuiltinSettings builtins;
+  BuiltinSettings builtins{};
 };
 
 class WatchThread final : public ConnectionObserver {
