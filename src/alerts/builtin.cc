@@ -41,7 +41,9 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
     {"gyrfalcon: sandbox not traced", Priority::kError, "gyrfalcon sensor_loss",
      "A sandbox runs that is not connected: nothing of it is seen",
      "It was started without --pod-init-config, or while nobody listened. Attach it with "
-     "`runsc trace create`, and see that runsc has the session config."},
+     "`runsc trace create`, and see that runsc has the session config. Where there is a "
+     "`gyrfalcon.sink.endpoint`, another listener has its events, and attaching takes them away "
+     "from it."},
     {"gyrfalcon: connection ended while sandbox runs", Priority::kError, "gyrfalcon sensor_loss",
      "A sandbox's connection has ended, and the sandbox runs on: nothing of it is seen any more",
      "Somebody has deleted its trace session (`runsc trace delete`), or given it to a listener "

@@ -228,6 +228,8 @@ void Pipeline::TellDue(Session& session) {
 }
 
 void Pipeline::TellDue(int64_t receive_time_ns) {
+  received_ns_ = receive_time_ns;
+  if (received_ns_ >= doubtful_claims_due_ns_) TellDoubtfulClaims();
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
     TellDue(session);
