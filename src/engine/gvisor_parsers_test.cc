@@ -11,6 +11,7 @@
 #include "engine/test_replay.h"
 #include "fields/field.h"
 #include "points/test_message.h"
+#include "runsc/process_list.h"
 #include "runsc/session.h"
 #include "state/sandbox.h"
 
@@ -234,11 +235,43 @@ TEST_F(GvisorParsers, Configs) {
   });
 }
 
-// Falco's reader of `runsc trace procfs`, and its ids of sandboxes: we have neither.
-TEST_F(GvisorParsers, OthersAreListed) {
-  for (const char* kind : {"procfs", "platform"}) {
-    ForEach(kind, [](const json& c) { ADD_FAILURE() << c["name"] << " is not listed"; });
+bool Contains(const std::vector<std::string>& texts, const std::string& text) {
+  return std::ranges::find(texts, text) != texts.end();
+}
+
+TEST_F(GvisorParsers, Procfs) {
+  std::map<std::string, json> values;
+  for (const json& c : cases_) {
+    if (c.contains("json_value")) values[c["name"]] = c["json_value"];
   }
+  ForEach("procfs", [&](const json& c) {
+    json value = c.value("json_value", json());
+    if (c.contains("json_value_patch")) {
+      value = values.at(c["json_value_patch"]["of"]);
+      value.update(c["json_value_patch"]["set"]);
+    }
+    const auto process =
+        ParseProcess(c.contains("json") ? c["json"].get<std::string>() : value.dump());
+    const json& expected = c["expect"];
+    if (expected["status"] != "ok") {
+      ASSERT_FALSE(process);
+      EXPECT_EQ(process.error().message, expected.value("error", process.error().message));
+      return;
+    }
+    ASSERT_TRUE(process) << process.error().message;
+    EXPECT_EQ(process->tgid, expected["vtid"].get<int32_t>());
+    EXPECT_EQ(process->name, expected["comm"].get<std::string>());
+    EXPECT_EQ(process->exe_path, expected["exepath"].get<std::string>());
+    EXPECT_TRUE(Contains(process->argv, expected["args_contains"]));
+    for (const json& variable : expected["env_contains"]) {
+      EXPECT_TRUE(Contains(process->env, variable)) << variable;
+    }
+  });
+}
+
+// Falco's ids of sandboxes: we have none.
+TEST_F(GvisorParsers, OthersAreListed) {
+  ForEach("platform", [](const json& c) { ADD_FAILURE() << c["name"] << " is not listed"; });
 }
 
 }  // namespace
