@@ -42,7 +42,7 @@ struct Happening {
   // An open told again, because the open file's own path has turned out to be another than the
   // program passed: `path` and `file` now have the true one.
   bool second_chance = false;
-  RaisedRules* raised = nullptr;  // of opens; nullptr: nothing is to be noted
+  RaisedRules* raised = nullptr;  // of what may be told again; nullptr: nothing is to be noted
 };
 
 // Where a sandbox's state sends what happened. Called between two changes of the state: what the

@@ -31,6 +31,10 @@ const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCo
      "twice."},
     {"processes_first_seen", Severity::kInfo,
      "Processes first seen without a start: exec sessions, attached late, or a lost message."},
+    {"processes_completed", Severity::kInfo,
+     "Of those, the ones of which `runsc trace procfs` told program, arguments and terminal."},
+    {"processes_seeded", Severity::kInfo,
+     "Processes learnt from `runsc trace procfs` when a sandbox was attached late."},
     {"ids_recycled", Severity::kInfo,
      "Thread ids that came back, made anew or with another start time, before their exit was "
      "seen."},

@@ -20,6 +20,7 @@ struct SandboxLimits {
   size_t argv_bytes_max = 256 * 1024;    // gVisor can't send more than about 213 kB
   size_t unjudged_raws_max = 32;         // raw messages of which it is not known what they mean
   size_t written_files_max = 16 * 1024;  // paths remembered as opened for writing
+  size_t awaiting_snapshot_max = 1024;   // processes of which a snapshot may tell more
   // All of a sandbox's state but its tables of ids, which the numbers above bound. From three
   // quarters on, arguments, environments and fds are not kept; at the whole, the state is forgotten
   // and begins anew.
@@ -41,6 +42,8 @@ enum class StateCounter : uint8_t {
   kUnknownThreadExits,
   kImpossible,
   kProcessesFirstSeen,
+  kProcessesCompleted,
+  kProcessesSeeded,
   kIdsRecycled,
   kPathsChanged,
   kPathsCorrected,

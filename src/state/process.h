@@ -34,7 +34,7 @@ struct Process : ArenaObject<Process>, ProcessFacts {
   uint32_t live_threads = 0;
   uint32_t losses = 0;  // what the sandbox's count of losses was when the process was made
   bool exited = false;
-  // First seen without an exec: one is made up as soon as its name is known.
+  // First seen without an exec: one is made up as soon as it has spoken and its name is known.
   bool owes_synthetic_exec = false;
 
  private:

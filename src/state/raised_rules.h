@@ -6,8 +6,9 @@
 
 namespace gyrfalcon {
 
-// Which rules an open has raised, noted by the sink: an open that turns out to be of another file
-// is told again, and must not raise the same rule twice. Beyond its size it forgets: an alert told
+// Which rules a happening has raised, noted by the sink. What is told again because more is known
+// of it (an open that turns out to be of another file, an exec whose arguments come later) must not
+// raise the same rule twice. Beyond its size it forgets: an alert told
 // twice is better than one not told.
 class RaisedRules {
  public:

@@ -83,6 +83,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
                 .process = {},
                 .container = {},
                 .sink = sink};
+  now_ns_ = moment.time_ns;
   if (messages_ == 1) first_time_ns_ = moment.time_ns;
   // 0 is a context field that the session does not ask for.
   if (context.thread_id < 0 || context.thread_group_id < 0 || context.parent_thread_group_id < 0) {
@@ -100,8 +101,9 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
       !threads_.contains(context.thread_id)) {
     return;
   }
-  const bool unknown_exit =
-      event.type() == MessageType::kSentryTaskExit && !threads_.contains(context.thread_id);
+  const auto known = threads_.find(context.thread_id);
+  const bool unknown_exit = event.type() == MessageType::kSentryTaskExit &&
+                            (known == threads_.end() || known->second.from_snapshot);
   FindActor(moment);
   if (unknown_exit) {
     counters_.Add(StateCounter::kUnknownThreadExits);
@@ -136,6 +138,7 @@ void Sandbox::BeginConnection(HappeningSink& sink) {
   for (auto& seen : schematised_) seen.reset();
   unjudged_raws_.clear();
   has_tripwires_ = false;
+  snapshot_asked_ = false;  // the answer to the older connection may be lost with it
   unpaired_told_.fill(0);
   for (auto& [tid, thread] : threads_) {
     thread.last_enter = {};
@@ -258,6 +261,7 @@ Ref<Process> Sandbox::MakeFirstSeenProcess(const Context& context) {
   }
   process.owes_synthetic_exec = !looks_forked;
   if (parent) SetParent(process, std::move(parent));
+  if (!looks_forked) Await(Ref(&process));
   return Ref(&process);
 }
 
@@ -316,6 +320,7 @@ bool TellsOldName(const Event& event) {
 
 void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
   const Context& context = event.context();
+  thread.from_snapshot = false;
   if (thread.start_time_ns == 0) thread.start_time_ns = context.thread_start_time_ns;
   if (process.start_time_ns == 0) process.start_time_ns = context.thread_group_start_time_ns;
   if (context.is_exec_session) process.is_exec_session = true;
@@ -330,6 +335,7 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
     if (as_cloned && process.losses != losses_ && !process.name.empty()) {
       exec_lost_ = true;
       process.owes_synthetic_exec = true;
+      process.image = Ref(arena_.New<Image>());
     }
     process.name.Set(context.process_name);
     if (process.started_as_guess) process.started_as = process.name;
@@ -393,6 +399,7 @@ void Sandbox::ForgetEverything() {
   processes_.clear();
   containers_.clear();
   unjudged_raws_.clear();
+  awaited_.clear();
   written_files_.clear();
   written_order_.clear();
   arena_.Release();
@@ -440,11 +447,16 @@ Happening Sandbox::Describe(const Moment& moment) const {
   return happening;
 }
 
-Happening Sandbox::DescribeConcludedExec(const Moment& moment, EventType type) const {
-  Happening happening = Describe(moment);
+Happening Sandbox::DescribeConcludedExec(const Process& process, int32_t tid,
+                                         EventType type) const {
+  Happening happening;
   happening.type = type;
-  happening.event = nullptr;
-  happening.point = nullptr;
+  happening.number = messages_;
+  happening.time_ns = now_ns_;
+  happening.first_time_ns = first_time_ns_;
+  happening.process = &process;
+  happening.container = process.container.get();
+  happening.tid = tid;
   happening.has_return = true;
   happening.return_value = 0;
   happening.is_exec = true;
@@ -482,13 +494,19 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   Process& process = *moment.process;
   if (process.name.empty()) return;  // thin session: owed until its name is known
   process.owes_synthetic_exec = false;
-  Ref<Image> image(arena_.New<Image>());
-  image->synthetic = true;
-  image->exec_time_ns = moment.time_ns;
-  process.image = std::move(image);
+  process.image->synthetic = true;
+  process.image->exec_time_ns = moment.time_ns;
   process.started_as = process.name;
   process.ForgetCommandLine();
-  Happening happening = DescribeConcludedExec(moment, *FindEventType("execve"));
+  Happening happening = DescribeConcludedExec(process, acting_tid_, *FindEventType("execve"));
+  if (Awaited* awaited = Await(moment.process); awaited != nullptr) {
+    awaited->told = true;
+    awaited->image = process.image;
+    awaited->number = happening.number;
+    awaited->time_ns = happening.time_ns;
+    awaited->tid = happening.tid;
+    happening.raised = &awaited->raised;
+  }
   moment.sink.OnHappening(happening);
 }
 

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "state/happening.h"
 #include "state/limits.h"
 #include "state/process.h"
+#include "state/process_snapshot.h"
 #include "state/sockaddr.h"
 
 namespace gyrfalcon {
@@ -57,6 +59,21 @@ class Sandbox {
   // Ids of containers without such names that were met since the last call.
   bool has_new_containers() const { return !new_containers_.empty(); }
   std::vector<std::string> TakeNewContainers() { return std::exchange(new_containers_, {}); }
+
+  // Snapshots of the sandbox's processes can be had, if asked for. A process that is first seen
+  // without a start (exec session, restore, late attach, lost exec) has its exec told at once, with
+  // what messages say: that waits for nobody, and nothing is lost where no snapshot comes. A
+  // snapshot that then knows program, arguments and terminal has the same exec told once more, with
+  // its own time and number, and a rule that it has raised is not raised again.
+  // `seed`: what the snapshot has and the state has not becomes known too, for lines of ancestors
+  // and for names; such a process has its exec told when it first speaks.
+  void AllowSnapshots(bool seed);
+  bool wants_snapshot() const;
+  // One is on its way; none is wanted until it has been taken.
+  void NoteSnapshotAsked();
+  // What was asked for; empty: none could be had. Fills only what no message has said, and only of
+  // processes that are still the program they were.
+  void TakeSnapshot(std::span<const ProcessSnapshot> processes, HappeningSink& sink);
 
   const StateCounters& counters() const { return counters_; }
   size_t held_bytes() const { return arena_.held_bytes(); }
@@ -105,6 +122,18 @@ class Sandbox {
     int64_t time_ns = 0;
   };
 
+  // A process first seen without an exec, of which a snapshot may tell more.
+  struct Awaited {
+    Ref<Process> process;
+    Ref<Image> image;     // the program it was then
+    uint64_t number = 0;  // with time_ns: of the exec that was made up; of the first message before
+    int64_t time_ns = 0;
+    int32_t tid = 0;
+    uint64_t since = 0;  // the message that it was first awaited at
+    bool told = false;
+    RaisedRules raised;
+  };
+
   static constexpr uint64_t kNoSyscall = ~uint64_t{0};
 
   // A raw enter without a twin, while it was not known whether this session has the twin.
@@ -124,6 +153,7 @@ class Sandbox {
     PointRef last_enter;            // the last enter message of the thread; no point: none
     std::pmr::string entered_with;  // the path or address that it had
     uint32_t entered_losses = 0;    // what losses_ was then
+    bool from_snapshot = false;     // it has not spoken yet
     bool heard = false;             // this connection has had a message of it
     uint32_t heard_losses = 0;      // what losses_ was at the last one
     bool told_hidden = false;       // the enter of the call at hand was
@@ -173,12 +203,23 @@ class Sandbox {
   void Dispatch(Moment& moment);
   Happening Describe(const Moment& moment) const;
   // An exec that no message of its own tells.
-  Happening DescribeConcludedExec(const Moment& moment, EventType type) const;
+  Happening DescribeConcludedExec(const Process& process, int32_t tid, EventType type) const;
   void Tell(Moment& moment);
   void TellReturn(Moment& moment);
   void TellFd(Moment& moment, int64_t fd, const File* file);
   void TellFd(Moment& moment, int64_t fd, const File* file, FdOrigin origin);
   void TellSyntheticExec(Moment& moment);
+
+  // sandbox_snapshot.cc
+  using SnapshotsByTgid = absl::flat_hash_map<int32_t, const ProcessSnapshot*>;
+  Awaited* Await(const Ref<Process>& process);
+  void SeedProcesses(std::span<const ProcessSnapshot> snapshots);
+  void FillGaps(Process& process, const ProcessSnapshot& snapshot);
+  void FillFds(Process& process, const ProcessSnapshot& snapshot);
+  void FillImage(const Process& process, Image& image, const ProcessSnapshot& snapshot);
+  void FillTexts(TextVector& target, std::span<const std::string> texts);
+  bool Complete(Awaited& awaited, const ProcessSnapshot& snapshot, HappeningSink& sink);
+  void ShareCompleted(const absl::flat_hash_set<const Image*>& images);
 
   // sandbox_raw.cc
   void OnRaw(Moment& moment);
@@ -250,6 +291,7 @@ class Sandbox {
   File* KnownFile(Moment& moment, int64_t fd);
   Ref<File> NewFile(FileType type) { return Ref(arena_.New<File>(type)); }
   Ref<File> FileFromPath(std::string_view path);
+  Ref<File> FileFromInfo(std::string_view path, uint32_t mode);
   void SetEndpoint(File& file, const SocketAddress& address, std::optional<Endpoint>& side);
   void NameSocket(File& file);
 
@@ -277,6 +319,7 @@ class Sandbox {
   bool exec_lost_ = false;              // the message at hand shows it
   int32_t acting_tid_ = 0;              // of the message at hand
   HappeningSink* sink_ = nullptr;       // of the call at hand
+  int64_t now_ns_ = 0;                  // its time
   uint64_t messages_ = 0;
   int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point
@@ -291,6 +334,11 @@ class Sandbox {
   std::vector<UnjudgedRaw> unjudged_raws_;
   std::array<uint8_t, 512> unpaired_told_{};  // by syscall number: how often it was told as hidden
   bool has_tripwires_ = false;  // a raw message and its twin have come: this session has pairs
+  std::vector<Awaited> awaited_;
+  bool snapshots_allowed_ = false;
+  bool seed_wanted_ = false;
+  bool snapshot_asked_ = false;
+  uint64_t snapshot_asked_at_ = 0;  // what messages_ was then
   // Scratch for paths, kept to save allocations.
   std::string path_;
 };

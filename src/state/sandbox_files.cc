@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -115,6 +116,18 @@ Ref<File> Sandbox::FileFromPath(std::string_view path) {
   }
   Ref<File> file = NewFile(type);
   if (path.starts_with('/')) Assign(file->name, Cut(path));
+  return file;
+}
+
+Ref<File> Sandbox::FileFromInfo(std::string_view path, uint32_t mode) {
+  Ref<File> file = FileFromPath(path);
+  if (S_ISDIR(mode)) file->type = FileType::kDirectory;
+  if (S_ISFIFO(mode)) file->type = FileType::kPipe;
+  // What was given from outside has no path: "host:[N]".
+  if (file->type == FileType::kUnknown && (S_ISREG(mode) || S_ISCHR(mode))) {
+    file->type = FileType::kFile;
+    Assign(file->name, Cut(path));
+  }
   return file;
 }
 

@@ -9,31 +9,10 @@
 
 #include "base/text.h"
 #include "state/sandbox.h"
+#include "state/terminal.h"
 
 namespace gyrfalcon {
 namespace {
-
-// What Linux gives the terminals of a container, /dev/pts/N: major 136.
-constexpr uint32_t kPtsMajor = 136;
-
-uint32_t TerminalDevice(uint32_t number) {
-  return kPtsMajor << 8 | (number & 0xff);
-}
-
-// gVisor does not tell the controlling terminal; standard input of an exec is the best sign of one.
-// A terminal given from outside the sandbox shows as "host:[N]".
-uint32_t TerminalOf(const FdInfo& standard_input) {
-  if (!S_ISCHR(standard_input.mode)) return 0;
-  constexpr std::string_view kPts = "/dev/pts/";
-  if (standard_input.path.starts_with(kPts)) {
-    const auto number = ParseUint(standard_input.path.substr(kPts.size()));
-    return number ? TerminalDevice(static_cast<uint32_t>(*number)) : 0;
-  }
-  // /dev/null and its like are open to all, a terminal is not.
-  constexpr uint32_t kOpenToAll = 0666;
-  const bool from_outside = standard_input.path.starts_with("host:[");
-  return from_outside && (standard_input.mode & 0777) != kOpenToAll ? TerminalDevice(0) : 0;
-}
 
 // False where none was sent, or none of this kind.
 template <size_t size>
@@ -79,7 +58,7 @@ void Sandbox::OnContainerStart(Moment& moment) {
   process.group_id = tgid;
   process.fds->whole = true;
   process.fds->losses = losses_;
-  if (event.number(Slot::kTerminal) != 0) process.tty = TerminalDevice(0);
+  if (event.number(Slot::kTerminal) != 0) process.tty = kSomeTerminal;
   // The spec's arguments: may be empty.
   const TextList argv = event.list(Slot::kArgv);
   const std::string_view exe = argv.front();
@@ -318,7 +297,7 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
     if (!event.has(slot)) continue;
     const FdInfo info = DecodeFdInfo(event.text(slot));
     if (fd == 0) {
-      if (const uint32_t tty = TerminalOf(info); tty != 0) process.tty = tty;
+      if (const uint32_t tty = TerminalOf(info.path, info.mode); tty != 0) process.tty = tty;
     }
     const bool is_socket = info.socket_family != 0;
     if (File* known = process.fds->Find(fd); known != nullptr && !is_socket) {
@@ -339,14 +318,7 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
       file->connected = info.remote.has_value();
       NameSocket(*file);
     } else {
-      file = FileFromPath(info.path);
-      if (S_ISDIR(info.mode)) file->type = FileType::kDirectory;
-      if (S_ISFIFO(info.mode)) file->type = FileType::kPipe;
-      // What was given from outside has no path: "host:[N]".
-      if (file->type == FileType::kUnknown && (S_ISREG(info.mode) || S_ISCHR(info.mode))) {
-        file->type = FileType::kFile;
-        Assign(file->name, Cut(info.path));
-      }
+      file = FileFromInfo(info.path, info.mode);
     }
     file->inode = info.inode;
     SetFd(process, fd, std::move(file), false, FdOrigin::kExec);
@@ -406,7 +378,7 @@ void Sandbox::SettlePendingExec(Moment& moment) {
   InstallImage(*moment.process, pending->image, PathBasename(pending->pathname));
   moment.thread->last_enter = {};
   DropFdsAtExec(*moment.process);
-  Happening happening = DescribeConcludedExec(moment, pending->type);
+  Happening happening = DescribeConcludedExec(*moment.process, acting_tid_, pending->type);
   happening.number = pending->number;
   happening.time_ns = pending->time_ns;
   moment.sink.OnHappening(happening);
