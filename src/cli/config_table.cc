@@ -139,8 +139,9 @@ constexpr ConfigKey kKeys[] = {
      .type = kText,
      .default_value = "runsc",
      .effect = kYes,
-     .help = "The runsc that is asked which sandboxes run, below each root that is known; empty: "
-             "none is asked",
+     .help =
+         "The runsc that is asked which sandboxes run, below each root that is known, and which "
+         "processes an exec session has; empty: none is asked",
      .set = Text<&Config::runsc_path>,
      .origin = kOurs},
     {.path = "gvisor.root",

@@ -236,6 +236,10 @@ class Daemon {
                      .interval_ms = static_cast<int>(config_.watch_interval_ms),
                      .grace_ms = static_cast<int>(config_.watch_grace_ms),
                      .builtins = options.pipeline.builtins};
+    options.processes.runsc = config_.runsc_path;
+    if (config_.runsc_path.empty()) {
+      spdlog::info("gvisor.runsc is empty: exec sessions show only what their messages tell");
+    }
     return Engine::Start(
         std::move(options), rules, dispatcher,
         [](const HandshakeRejected& rejected) {
@@ -245,6 +249,9 @@ class Daemon {
         },
         [](const Error& error) {
           spdlog::warn("which sandboxes run is not known: {}", error.message);
+        },
+        [](const Error& error) {
+          spdlog::warn("exec sessions show only what their messages tell: {}", error.message);
         });
   }
 

@@ -8,12 +8,14 @@
 namespace gyrfalcon {
 // A thread with its own connections, sandboxes and counters. Others only add connections, leave new
 // rules and read the published totals.
-struct Engine::Worker final : private UserNameSource {
+struct Engine::Worker final : private HostLookups {
   Worker(std::unique_ptr<SocketSource> socket_source, std::shared_ptr<const RuleSet> rules,
-         const PipelineOptions& options, Dispatcher& dispatcher, UserLookup& user_lookup)
+         const PipelineOptions& options, Dispatcher& dispatcher, UserLookup& user_lookup,
+         ProcessLookup& process_lookup)
       : source(std::move(socket_source)),
         sink(dispatcher),
-        lookup(user_lookup),
+        users(user_lookup),
+        processes(process_lookup),
         pipeline(std::move(rules), options, sink, this) {}
 
   void Run();
@@ -25,29 +27,48 @@ struct Engine::Worker final : private UserNameSource {
     std::string container_id;
     std::shared_ptr<const UserTable> users;
   };
+  struct FoundProcesses {
+    uint64_t connection;
+    std::shared_ptr<const ProcessList> processes;  // nullptr: not to be known
+  };
 
   std::unique_ptr<SocketSource> source;
   DispatcherSink sink;
-  UserLookup& lookup;
+  UserLookup& users;
+  ProcessLookup& processes;
   Pipeline pipeline;
 
   std::atomic<bool> has_news = false;
   std::mutex mutex;
-  std::shared_ptr<const RuleSet> new_rules;  // under mutex; nullptr: none
-  std::vector<FoundUsers> found_users;       // under mutex
-  Totals published;                          // under mutex
-  size_t published_sandboxes = 0;            // under mutex
+  std::shared_ptr<const RuleSet> new_rules;     // under mutex; nullptr: none
+  std::vector<FoundUsers> found_users;          // under mutex
+  std::vector<FoundProcesses> found_processes;  // under mutex
+  Totals published;                             // under mutex
+  size_t published_sandboxes = 0;               // under mutex
   std::thread thread;
 
  private:
-  bool Ask(uint64_t connection, const SandboxPlace& place,
-           const std::string& container_id) override {
-    return lookup.Ask(place, container_id,
-                      [this, connection, container_id](std::shared_ptr<const UserTable> users) {
-                        const std::scoped_lock lock(mutex);
-                        found_users.push_back({connection, container_id, std::move(users)});
-                        has_news.store(true, std::memory_order_release);
-                      });
+  bool AskUsers(uint64_t connection, const SandboxPlace& place,
+                const std::string& container_id) override {
+    return users.Ask(place, container_id,
+                     [this, connection, container_id](std::shared_ptr<const UserTable> table) {
+                       const std::scoped_lock lock(mutex);
+                       found_users.push_back({connection, container_id, std::move(table)});
+                       has_news.store(true, std::memory_order_release);
+                     });
+  }
+  bool CanAskProcesses(const SandboxPlace& place) const override {
+    return processes.can_ask(place);
+  }
+  bool AskProcesses(uint64_t connection, const SandboxPlace& place) override {
+    return processes.Ask(place, [this, connection](std::shared_ptr<const ProcessList> list) {
+      {
+        const std::scoped_lock lock(mutex);
+        found_processes.push_back({connection, std::move(list)});
+        has_news.store(true, std::memory_order_release);
+      }
+      source->Wake();  // the sandbox may say no more, and an alert may hang on this
+    });
   }
 };
 
@@ -74,11 +95,19 @@ void Engine::Worker::Run() {
 }
 
 void Engine::Worker::TakeUpNews() {
-  const std::scoped_lock lock(mutex);
-  has_news.store(false, std::memory_order_relaxed);
-  if (new_rules) pipeline.SetRules(std::exchange(new_rules, nullptr));
-  for (FoundUsers& found : std::exchange(found_users, {})) {
-    pipeline.SetUsers(found.connection, found.container_id, std::move(found.users));
+  std::vector<FoundProcesses> lists;
+  {
+    const std::scoped_lock lock(mutex);
+    has_news.store(false, std::memory_order_relaxed);
+    if (new_rules) pipeline.SetRules(std::exchange(new_rules, nullptr));
+    for (FoundUsers& found : std::exchange(found_users, {})) {
+      pipeline.SetUsers(found.connection, found.container_id, std::move(found.users));
+    }
+    lists.swap(found_processes);
+  }
+  // Not under the lock: this asks rules, and may ask the lookup again.
+  for (const FoundProcesses& found : lists) {
+    pipeline.SetProcesses(found.connection, found.processes.get());
   }
 }
 
@@ -93,7 +122,7 @@ void Engine::Worker::Publish() {
 }
 
 Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
-               OnProblem on_watch_problem)
+               OnProblem on_watch_problem, OnProblem on_lookup_problem)
     : options_(std::move(options)),
       listener_(std::move(listener)),
       watch_(
@@ -102,7 +131,8 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
             ++watch_alerts_;
             if (!dispatcher.Put(std::move(alert))) ++watch_alerts_lost_;
           },
-          std::move(on_watch_problem)) {
+          std::move(on_watch_problem)),
+      process_lookup_(options_.processes, std::move(on_lookup_problem)) {
   options_.pipeline.containers = &containers_;
   options_.pipeline.observer = &watch_;
 }
@@ -110,16 +140,19 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
 Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
                                               const std::shared_ptr<const RuleSet>& rules,
                                               Dispatcher& dispatcher, OnRejected on_rejected,
-                                              OnProblem on_watch_problem) {
+                                              OnProblem on_watch_problem,
+                                              OnProblem on_lookup_problem) {
   auto listener = Listener::Open(options.socket_path);
   if (!listener) return std::unexpected(listener.error());
   std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*listener), dispatcher,
-                                            std::move(on_watch_problem)));
+                                            std::move(on_watch_problem),
+                                            std::move(on_lookup_problem)));
   for (size_t i = 0; i < std::max<size_t>(1, engine->options_.workers); ++i) {
     auto source = SocketSource::Create(engine->options_.source);
     if (!source) return std::unexpected(source.error());
-    engine->workers_.push_back(std::make_unique<Worker>(
-        std::move(*source), rules, engine->options_.pipeline, dispatcher, engine->user_lookup_));
+    engine->workers_.push_back(
+        std::make_unique<Worker>(std::move(*source), rules, engine->options_.pipeline, dispatcher,
+                                 engine->user_lookup_, engine->process_lookup_));
   }
   for (const auto& worker : engine->workers_) {
     worker->thread = std::thread([&target = *worker] { target.Run(); });
@@ -145,6 +178,7 @@ void Engine::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (handshakes_) handshakes_->Stop();
   user_lookup_.Stop();
+  process_lookup_.Stop();
   watch_.Stop();
   for (const auto& worker : workers_) worker->source->Stop();
   for (const auto& worker : workers_) {

@@ -12,6 +12,7 @@
 
 #include "channels/dispatcher.h"
 #include "engine/pipeline.h"
+#include "engine/process_lookup.h"
 #include "engine/user_lookup.h"
 #include "engine/watch_thread.h"
 #include "wire/handshake.h"
@@ -27,6 +28,7 @@ struct EngineOptions {
   HandshakeOptions handshake;
   SocketSourceOptions source;
   WatchOptions watch;
+  ProcessLookupOptions processes;
 };
 
 class Engine {
@@ -36,10 +38,11 @@ class Engine {
   using OnProblem = WatchThread::OnProblem;
 
   // Listens when this returns. `dispatcher` must outlive the engine; `on_rejected` runs on the
-  // handshake thread, `on_watch_problem` on the watch's.
+  // handshake thread, the others on the watch's and the process lookup's.
   static Result<std::unique_ptr<Engine>> Start(
       EngineOptions options, const std::shared_ptr<const RuleSet>& rules, Dispatcher& dispatcher,
-      OnRejected on_rejected, OnProblem on_watch_problem = [](const Error&) {});
+      OnRejected on_rejected, OnProblem on_watch_problem = [](const Error&) {},
+      OnProblem on_lookup_problem = [](const Error&) {});
   ~Engine();  // as Stop
 
   // Stops accepting, takes up what sandboxes have sent by now, joins all threads. Sandboxes go on.
@@ -55,7 +58,7 @@ class Engine {
   struct Worker;
 
   Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
-         OnProblem on_watch_problem);
+         OnProblem on_watch_problem, OnProblem on_lookup_problem);
   Worker& WorkerFor(const AcceptedConnection& connection);
 
   EngineOptions options_;
@@ -64,7 +67,8 @@ class Engine {
   std::atomic<uint64_t> watch_alerts_ = 0;
   std::atomic<uint64_t> watch_alerts_lost_ = 0;
   WatchThread watch_;
-  UserLookupThread user_lookup_;
+  UserLookup user_lookup_;
+  ProcessLookup process_lookup_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HandshakeService> handshakes_;
   bool stopped_ = false;

@@ -10,8 +10,8 @@
 namespace gyrfalcon {
 
 Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts,
-                   UserNameSource* user_names)
-    : rules_(std::move(rules)), options_(options), alerts_(alerts), user_names_(user_names) {}
+                   HostLookups* lookups)
+    : rules_(std::move(rules)), options_(options), alerts_(alerts), lookups_(lookups) {}
 
 Pipeline::~Pipeline() = default;
 
@@ -47,6 +47,7 @@ void Pipeline::Open(const Record& record) {
     session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
     session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
     session.restored = RestoresSandbox(record.peer->command_line);
+    session.from_start = BeginsSandbox(record.peer->command_line);
   }
   const std::string id = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
   session.named = !id.empty();
@@ -58,8 +59,7 @@ void Pipeline::Open(const Record& record) {
     if (session.named) options_.containers->Assign(session.identity, id);
   }
   if (options_.observer != nullptr) {
-    const bool from_start = record.peer && BeginsSandbox(record.peer->command_line);
-    options_.observer->OnOpened(record.connection.value, session.place, from_start);
+    options_.observer->OnOpened(record.connection.value, session.place, session.from_start);
   }
   if (!record.peer) return;
   // Before the sandbox's own container has said a word, so that its first event has names already.
@@ -68,22 +68,56 @@ void Pipeline::Open(const Record& record) {
 
 void Pipeline::AskForUsers(uint64_t connection, const Session& session,
                            const std::string& container_id) {
-  if (user_names_ == nullptr || !session.place.known()) return;
-  if (!user_names_->Ask(connection, session.place, container_id)) {
+  if (lookups_ == nullptr || !session.place.known()) return;
+  if (!lookups_->AskUsers(connection, session.place, container_id)) {
     totals_.engine.Add(EngineCounter::kUserLookupsRefused);
   }
 }
 
 void Pipeline::SetUsers(uint64_t connection, std::string_view container_id,
                         std::shared_ptr<const UserTable> users) {
+  const Session* session = SessionForAnswer(connection);
+  if (session != nullptr) session->sandbox->SetUsers(container_id, std::move(users));
+}
+
+Pipeline::Session* Pipeline::SessionForAnswer(uint64_t& connection) {
   auto found = sessions_.find(connection);
   if (found != sessions_.end() && !found->second.sandbox) {
     // The state has moved while the answer was on its way.
     const auto newer = connection_by_sandbox_.find(found->second.sandbox_key);
     found = newer == connection_by_sandbox_.end() ? sessions_.end() : sessions_.find(newer->second);
   }
-  if (found == sessions_.end() || !found->second.sandbox) return;
-  found->second.sandbox->SetUsers(container_id, std::move(users));
+  if (found == sessions_.end() || !found->second.sandbox) return nullptr;
+  connection = found->first;
+  return &found->second;
+}
+
+void Pipeline::AllowSnapshots(Session& session) {
+  if (lookups_ == nullptr || !lookups_->CanAskProcesses(session.place)) return;
+  session.sandbox->AllowSnapshots(!session.from_start);
+}
+
+void Pipeline::AskForProcesses(uint64_t connection, Session& session) {
+  totals_.engine.Add(EngineCounter::kProcessLookups);
+  session.sandbox->NoteSnapshotAsked();
+  if (lookups_->AskProcesses(connection, session.place)) return;
+  totals_.engine.Add(EngineCounter::kProcessLookupsRefused);
+  session.sandbox->TakeSnapshot({}, *this);
+}
+
+void Pipeline::SetProcesses(uint64_t connection, const ProcessList* processes) {
+  if (processes == nullptr) {
+    totals_.engine.Add(EngineCounter::kProcessLookupsFailed);
+  } else {
+    totals_.engine.Add(EngineCounter::kProcessEntriesMalformed, processes->malformed);
+  }
+  Session* session = SessionForAnswer(connection);
+  if (session == nullptr) return;
+  speaking_ = session;
+  const auto snapshots =
+      processes == nullptr ? std::span<const ProcessSnapshot>() : std::span(processes->processes);
+  session->sandbox->TakeSnapshot(snapshots, *this);
+  if (session->sandbox->wants_snapshot()) AskForProcesses(connection, *session);
 }
 
 void Pipeline::Close(const Record& record) {
@@ -406,11 +440,13 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   if (!session.identified) {
     constexpr auto kStart = static_cast<uint16_t>(MessageType::kContainerStart);
     Identify(record.connection.value, session, message->type == kStart);
+    AllowSnapshots(session);
   }
   if (!session.sandbox) {
     // It speaks although its state has moved: so it was another sandbox, and begins anew.
     session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
     session.limits_hit = {};
+    AllowSnapshots(session);
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
   if (const auto decoded = Decode(message->type, message->payload, event_); !decoded) {
@@ -431,6 +467,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   if (++session.messages % kLimitsEvery == 0) NoteLimits(session, now_ns);
   TellDue(session);
   session.losses.NoteMessage(now_ns);
+  if (session.sandbox->wants_snapshot()) AskForProcesses(record.connection.value, session);
   if (!session.sandbox->has_new_containers()) return;
   for (const std::string& container : session.sandbox->TakeNewContainers()) {
     // The sandbox's own was asked for when the connection opened.

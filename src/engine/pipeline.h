@@ -25,6 +25,7 @@
 #include "metadata/rootfs.h"
 #include "points/event.h"
 #include "rules/rule_set.h"
+#include "runsc/process_list.h"
 #include "state/sandbox.h"
 #include "wire/record.h"
 
@@ -62,20 +63,27 @@ class DispatcherSink final : public AlertSink {
   Dispatcher& dispatcher_;
 };
 
-// Who is asked for the names of a container's users. Called on the worker's thread, which must not
-// wait for files. The answer comes to Pipeline::SetUsers, later or never. False when too many wait.
-class UserNameSource {
+// Who is asked for what the host knows of a sandbox. Called on the worker's thread, which must wait
+// neither for files nor for runsc.
+class HostLookups {
  public:
-  virtual ~UserNameSource() = default;
-  virtual bool Ask(uint64_t connection, const SandboxPlace& place,
-                   const std::string& container_id) = 0;
+  virtual ~HostLookups() = default;
+  // The names of a container's users. The answer comes to Pipeline::SetUsers, later or never. False
+  // when too many wait.
+  virtual bool AskUsers(uint64_t connection, const SandboxPlace& place,
+                        const std::string& container_id) = 0;
+  // Whether AskProcesses can ever be answered for a sandbox at this place.
+  virtual bool CanAskProcesses(const SandboxPlace& place) const = 0;
+  // Which processes run. The answer comes to Pipeline::SetProcesses. False when there is none to
+  // come: asked too often.
+  virtual bool AskProcesses(uint64_t connection, const SandboxPlace& place) = 0;
 };
 
 class Pipeline final : private HappeningSink {
  public:
-  // `user_names`: nullptr in replay, where the containers are gone; else it outlives the pipeline.
+  // `lookups`: nullptr in replay, where the sandboxes are gone; else it outlives the pipeline.
   Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts,
-           UserNameSource* user_names = nullptr);
+           HostLookups* lookups = nullptr);
   ~Pipeline() override;
 
   // Takes up one record, in the order in which its connection gave them.
@@ -88,6 +96,8 @@ class Pipeline final : private HappeningSink {
   // The names of a container's users, from the next record on. `connection` may have ended.
   void SetUsers(uint64_t connection, std::string_view container_id,
                 std::shared_ptr<const UserTable> users);
+  // What runs in a sandbox, or did a moment ago; nullptr: not to be known. May raise alerts.
+  void SetProcesses(uint64_t connection, const ProcessList* processes);
 
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
@@ -115,6 +125,7 @@ class Pipeline final : private HappeningSink {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
     std::string sandbox_key;           // from the peer's command line; "" when it has none
     SandboxPlace place;                // from the same
+    bool from_start = false;           // the sandbox began with this connection
     bool spoke = false;                // anything has come
     bool identified = false;           // its first message has come
     std::string name;                  // how alerts call the sandbox
@@ -157,6 +168,11 @@ class Pipeline final : private HappeningSink {
   // Those that have stood for long enough by now: asked at each record, of whatever connection.
   void TellDoubtfulClaims();
   void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
+  // Whose state an answer belongs to: its connection's, or that of the one it has moved to;
+  // nullptr: nobody's any more. `connection` becomes that one's.
+  Session* SessionForAnswer(uint64_t& connection);
+  void AllowSnapshots(Session& session);
+  void AskForProcesses(uint64_t connection, Session& session);
   // How many messages the sandbox has dropped since the last one.
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
   void NoteLimits(Session& session, int64_t now_ns);
@@ -179,7 +195,7 @@ class Pipeline final : private HappeningSink {
   std::shared_ptr<const RuleSet> rules_;
   const PipelineOptions options_;
   AlertSink& alerts_;
-  UserNameSource* const user_names_;
+  HostLookups* const lookups_;
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;

@@ -45,7 +45,7 @@ class UserLookupTest : public ::testing::Test {
 TEST_F(UserLookupTest, AnswersWithTheContainersUsers) {
   WriteState("sb");
   std::promise<std::shared_ptr<const UserTable>> answered;
-  UserLookupThread lookup;
+  UserLookup lookup;
   EXPECT_TRUE(lookup.Ask(place_, "sb", [&](auto users) { answered.set_value(std::move(users)); }));
   auto future = answered.get_future();
   ASSERT_EQ(future.wait_for(std::chrono::seconds(20)), std::future_status::ready);
@@ -56,7 +56,7 @@ TEST_F(UserLookupTest, AnswersWithTheContainersUsers) {
 
 TEST_F(UserLookupTest, LooksAgainForWhatRunscHasNotWrittenYet) {
   std::promise<void> answered;
-  UserLookupThread lookup({.tries = 1000, .wait_ms = 5, .waiting_max = 10});
+  UserLookup lookup({.tries = 1000, .wait_ms = 5, .waiting_max = 10});
   EXPECT_TRUE(lookup.Ask(place_, "late", [&](const auto&) { answered.set_value(); }));
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   WriteState("late");
@@ -64,7 +64,7 @@ TEST_F(UserLookupTest, LooksAgainForWhatRunscHasNotWrittenYet) {
 }
 
 TEST_F(UserLookupTest, RefusesMoreQuestionsThanItsLimitAndStopsAtOnce) {
-  UserLookupThread lookup({.tries = 1000, .wait_ms = 60'000, .waiting_max = 2});
+  UserLookup lookup({.tries = 1000, .wait_ms = 60'000, .waiting_max = 2});
   int taken = 0;
   for (int i = 0; i < 100; ++i) {
     if (lookup.Ask(place_, "c" + std::to_string(i), [](const auto&) { ADD_FAILURE(); })) ++taken;
@@ -75,7 +75,7 @@ TEST_F(UserLookupTest, RefusesMoreQuestionsThanItsLimitAndStopsAtOnce) {
 }
 
 TEST_F(UserLookupTest, AsksNothingOfPlacesThatNobodyKnows) {
-  UserLookupThread lookup({.tries = 1, .wait_ms = 1, .waiting_max = 0});
+  UserLookup lookup({.tries = 1, .wait_ms = 1, .waiting_max = 0});
   EXPECT_TRUE(lookup.Ask({}, "c", [](const auto&) { ADD_FAILURE(); }));
   EXPECT_TRUE(lookup.Ask(place_, "../c", [](const auto&) { ADD_FAILURE(); }));
 }
@@ -103,7 +103,7 @@ TEST(SandboxPlace, ComesFromTheCommandLineOfRunsc) {
 }
 
 // What a pipeline asks, and what alerts show once it is answered.
-class NamesInAlerts : public ::testing::Test, private UserNameSource, private AlertSink {
+class NamesInAlerts : public ::testing::Test, private HostLookups, private AlertSink {
  protected:
   static constexpr char kRules[] = R"(
 - rule: open
@@ -165,10 +165,14 @@ class NamesInAlerts : public ::testing::Test, private UserNameSource, private Al
   std::vector<std::string> asked_;
 
  private:
-  bool Ask(uint64_t connection, const SandboxPlace& place, const std::string& id) override {
+  bool AskUsers(uint64_t connection, const SandboxPlace& place, const std::string& id) override {
     asked_.push_back(std::to_string(connection) + " " + place.state_root + " " + place.bundle +
                      " " + place.sandbox_id + " " + id);
     return true;
+  }
+  bool CanAskProcesses(const SandboxPlace& /*place*/) const override { return false; }
+  bool AskProcesses(uint64_t /*connection*/, const SandboxPlace& /*place*/) override {
+    return false;
   }
   bool OnAlert(Alert alert) override {
     messages_.push_back(alert.message);

@@ -499,7 +499,9 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   process.started_as = process.name;
   process.ForgetCommandLine();
   Happening happening = DescribeConcludedExec(process, acting_tid_, *FindEventType("execve"));
-  if (Awaited* awaited = Await(moment.process); awaited != nullptr) {
+  // One that a snapshot has told of already needs no other.
+  Awaited* awaited = process.image->exe.empty() ? Await(moment.process) : nullptr;
+  if (awaited != nullptr) {
     awaited->told = true;
     awaited->image = process.image;
     awaited->number = happening.number;

@@ -117,6 +117,10 @@ void SocketSource::Add(AcceptedConnection connection) {
     const std::lock_guard lock(mutex_);
     added_.push_back(std::move(connection));
   }
+  Wake();
+}
+
+void SocketSource::Wake() {
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
@@ -126,8 +130,7 @@ void SocketSource::Stop() {
     const std::lock_guard lock(mutex_);
     stop_asked_ = true;
   }
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  Wake();
 }
 
 SourceStatus SocketSource::Next(Record& record) {
@@ -310,7 +313,8 @@ SourceStatus SocketSource::WaitForMemory() {
   return SourceStatus::kIdle;
 }
 
-// Finds out whose turn it is next. kIdle when the timeout passed.
+// Finds out whose turn it is next. kIdle when the timeout passed, or somebody woke it for nothing
+// of its own.
 SourceStatus SocketSource::Wait() {
   std::array<epoll_event, kEventsPerWait> events;
   const int ready = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, idle_timeout_ms_);
@@ -327,7 +331,8 @@ SourceStatus SocketSource::Wait() {
       turns_.push_back(key);
     }
   }
-  return SourceStatus::kRecord;
+  const bool nothing = turns_.empty() && opened_.empty() && !stopping_;
+  return nothing ? SourceStatus::kIdle : SourceStatus::kRecord;
 }
 
 void SocketSource::TakeAdded() {

@@ -45,6 +45,9 @@ class SocketSource : public Source {
   // when this object goes.
   void Add(AcceptedConnection connection);
 
+  // Any thread: a Next that waits yields kIdle.
+  void Wake();
+
   // Next then yields what can be read at this moment from every connection, then kEnd. Connections
   // whose peer is still there get no kClosed.
   void Stop();

@@ -1,0 +1,315 @@
+#include "engine/process_lookup.h"
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "engine/pipeline.h"
+#include "engine/test_replay.h"
+#include "points/test_message.h"
+
+namespace gyrfalcon {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using testing::Message;
+
+// Answers that have come, in their order: how many processes; -1: none could be had.
+class Answers {
+ public:
+  ProcessLookup::Answer Taker() {
+    return [this](const std::shared_ptr<const ProcessList>& list) {
+      const std::scoped_lock lock(mutex_);
+      counts_.push_back(list ? static_cast<int>(list->processes.size()) : -1);
+      came_.notify_all();
+    };
+  }
+  std::vector<int> Wait(size_t count) {
+    std::unique_lock lock(mutex_);
+    came_.wait_for(lock, std::chrono::seconds(20), [&] { return counts_.size() >= count; });
+    return counts_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::vector<int> counts_;
+};
+
+// A script that stands in for runsc, and notes each call with its time.
+class ProcessLookupTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "gyrfalcon-processes.XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    base_ = name;
+    options_.runsc = base_ + "/runsc";
+    options_.pause = milliseconds(0);
+  }
+  void TearDown() override { fs::remove_all(base_); }
+
+  void Runsc(const std::string& commands) const {
+    std::ofstream(options_.runsc) << "#!/bin/sh\necho \"$*\" >>" + base_ + "/calls\n" + commands;
+    fs::permissions(options_.runsc, fs::perms::owner_all);
+  }
+  std::vector<std::string> Calls() const {
+    std::vector<std::string> calls;
+    std::ifstream file(base_ + "/calls");
+    for (std::string line; std::getline(file, line);) calls.push_back(line);
+    return calls;
+  }
+  static SandboxPlace Place(const std::string& id) {
+    return {.state_root = "/r", .sandbox_id = id, .bundle = ""};
+  }
+
+  static constexpr char kOne[] =
+      R"(echo 'PROCFS DUMP'; echo; echo '{"clone_ts":5,"status":{"pid":7,"comm":"x"}}')";
+
+  std::string base_;
+  ProcessLookupOptions options_;
+  Answers answers_;
+  std::vector<std::string> problems_;
+  ProcessLookup::OnProblem on_problem_ = [this](const Error& error) {
+    problems_.push_back(error.message);
+  };
+};
+
+TEST_F(ProcessLookupTest, AnswersWithWhatRunscPrints) {
+  Runsc(kOne);
+  ProcessLookup lookup(options_, on_problem_);
+  EXPECT_TRUE(lookup.Ask(Place("sb"), answers_.Taker()));
+  EXPECT_EQ(answers_.Wait(1), std::vector<int>{1});
+  lookup.Stop();
+  EXPECT_EQ(Calls(), std::vector<std::string>{"--root=/r trace procfs sb"});
+  EXPECT_TRUE(problems_.empty());
+}
+
+TEST_F(ProcessLookupTest, AsksNobodyWithoutRunscOrPlace) {
+  ProcessLookup nobody({}, on_problem_);
+  EXPECT_FALSE(nobody.can_ask(Place("sb")));
+  EXPECT_FALSE(nobody.Ask(Place("sb"), answers_.Taker()));
+  ProcessLookup lookup(options_, on_problem_);
+  EXPECT_FALSE(lookup.Ask({}, answers_.Taker()));
+}
+
+TEST_F(ProcessLookupTest, AFailureIsAnsweredToldOnceAndNotTriedAgainSoon) {
+  Runsc("exit 128\n");
+  ProcessLookup lookup(options_, on_problem_);
+  EXPECT_TRUE(lookup.Ask(Place("a"), answers_.Taker()));
+  EXPECT_EQ(answers_.Wait(1), std::vector<int>{-1});
+  EXPECT_FALSE(lookup.Ask(Place("a"), answers_.Taker()));
+  EXPECT_TRUE(lookup.Ask(Place("b"), answers_.Taker())) << "another sandbox may be well";
+  EXPECT_EQ(answers_.Wait(2).size(), 2u);
+  lookup.Stop();
+  ASSERT_EQ(problems_.size(), 1u);
+  EXPECT_THAT(problems_[0], HasSubstr("ended with 128"));
+}
+
+TEST_F(ProcessLookupTest, ARunscThatHangsOrFloodsIsEnded) {
+  options_.child = {.patience = milliseconds(200), .output_bytes_max = 1000};
+  options_.pause_after_failure = milliseconds(0);
+  ProcessLookup lookup(options_, on_problem_);
+  for (const char* commands : {"sleep 60\n", "cat /dev/zero\n"}) {
+    Runsc(commands);
+    const auto begin = std::chrono::steady_clock::now();
+    Answers answers;
+    EXPECT_TRUE(lookup.Ask(Place("sb"), answers.Taker()));
+    EXPECT_EQ(answers.Wait(1), std::vector<int>{-1});
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  }
+}
+
+TEST_F(ProcessLookupTest, PausesBetweenCallsForOneSandboxAndCountsThemByTheMinute) {
+  Runsc(kOne);
+  options_.pause = milliseconds(300);
+  options_.calls_per_minute = 3;
+  ProcessLookup lookup(options_, on_problem_);
+  const auto begin = std::chrono::steady_clock::now();
+  int taken = 0;
+  for (int i = 0; i < 20; ++i) {
+    if (lookup.Ask(Place("sb"), answers_.Taker())) ++taken;
+  }
+  EXPECT_EQ(taken, 3);
+  EXPECT_EQ(answers_.Wait(3).size(), 3u);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(600));
+  EXPECT_TRUE(lookup.Ask(Place("other"), answers_.Taker()));
+}
+
+TEST_F(ProcessLookupTest, RefusesMoreThanItsLimitsAndStopsWithoutThem) {
+  Runsc(kOne);
+  options_.pause = milliseconds(60'000);
+  options_.waiting_max = 2;
+  options_.sandboxes_max = 3;
+  ProcessLookup lookup(options_, on_problem_);
+  EXPECT_TRUE(lookup.Ask(Place("a"), answers_.Taker()));
+  answers_.Wait(1);
+  EXPECT_TRUE(lookup.Ask(Place("a"), answers_.Taker()));  // in a minute
+  EXPECT_TRUE(lookup.Ask(Place("a"), answers_.Taker()));
+  EXPECT_FALSE(lookup.Ask(Place("b"), answers_.Taker())) << "too many wait";
+  EXPECT_FALSE(lookup.Ask(Place("c"), answers_.Taker()));
+  EXPECT_FALSE(lookup.Ask(Place("d"), answers_.Taker())) << "too many sandboxes";
+  lookup.Stop();
+  EXPECT_EQ(answers_.Wait(1).size(), 1u);
+}
+
+// What a pipeline asks, and which alerts the answers raise.
+class ExecSessions : public ::testing::Test, private HostLookups, private AlertSink {
+ protected:
+  static constexpr char kRules[] = R"(
+- rule: terminal
+  desc: with a terminal
+  condition: evt.type = execve and proc.name = sh and proc.tty != 0 and not proc.pname exists
+  output: "%proc.cmdline tty=%proc.tty synthetic=%gyrfalcon.proc.synthetic"
+  priority: INFO
+- rule: shell
+  desc: any
+  condition: evt.type = execve and proc.name = sh
+  output: "%proc.cmdline"
+  priority: INFO
+)";
+
+  void Open(uint64_t connection, std::string_view command) {
+    auto peer = std::make_shared<Peer>();
+    peer->command_line = std::string("runsc\0--root=/r\0", 16) + std::string(command);
+    std::ranges::replace(peer->command_line, ' ', '\0');
+    Record record{.kind = RecordKind::kOpened, .connection = {connection}};
+    record.peer = std::move(peer);
+    pipeline_.Process(record);
+  }
+  void Close(uint64_t connection) {
+    pipeline_.Process({.kind = RecordKind::kClosed, .connection = {connection}});
+  }
+  void Speak(uint64_t connection, int32_t tid, int64_t start, std::string_view name) {
+    Message context;
+    context.Number(1, 1'000'000).Number(2, tid).Number(3, start).Number(4, tid).Number(5, start);
+    context.Text(6, "sb").Text(9, name);
+    std::string datagram{'\x08', '\0', static_cast<char>(MessageType::kClose), '\0', '\0', '\0',
+                         '\0',   '\0'};
+    datagram += Message().Nested(1, context).Nested(2, Message()).Number(3, 3).Number(4, 9).bytes();
+    pipeline_.Process({.kind = RecordKind::kFrame,
+                       .connection = {connection},
+                       .frame = FrameRef::Copy(std::as_bytes(std::span(datagram)))});
+  }
+  static ProcessList Shell() {
+    ProcessSnapshot shell;
+    shell.tgid = 9;
+    shell.start_time_ns = 5;
+    shell.name = "sh";
+    shell.argv = {"sh", "-i"};
+    shell.fds = {{.number = 0, .mode = 020620, .path = "host:[3]"}};
+    ProcessList list;
+    list.processes = {shell};
+    list.malformed = 2;
+    return list;
+  }
+
+  bool can_ask_ = true, takes_ = true;
+  std::vector<uint64_t> asked_;
+  std::vector<std::string> alerts_;
+  Pipeline pipeline_{
+      testing::RulesFromText(kRules), {.limits = {}, .arch = Arch::kX86_64}, *this, this};
+
+ private:
+  bool AskUsers(uint64_t, const SandboxPlace&, const std::string&) override { return true; }
+  bool CanAskProcesses(const SandboxPlace& place) const override {
+    return can_ask_ && place.known();
+  }
+  bool AskProcesses(uint64_t connection, const SandboxPlace& place) override {
+    EXPECT_EQ(place.sandbox_id, "sb");
+    asked_.push_back(connection);
+    return takes_;
+  }
+  bool OnAlert(Alert alert) override {
+    alerts_.push_back(alert.rule + ": " + alert.message);
+    return true;
+  }
+};
+
+constexpr char kCompleted[] = "terminal: sh -i tty=34816 synthetic=true";
+
+TEST_F(ExecSessions, RaiseWhatOnlyTheCompletedExecMatchesOnTopOfWhatIsRaisedAtOnce) {
+  Open(1, "create sb");
+  EXPECT_TRUE(asked_.empty()) << "a sandbox that begins tells all";
+  Speak(1, 9, 5, "sh");
+  EXPECT_EQ(asked_, std::vector<uint64_t>{1});
+  EXPECT_EQ(alerts_, std::vector<std::string>{"shell: sh"});
+  Speak(1, 9, 5, "sh");
+  EXPECT_EQ(asked_.size(), 1u) << "one is on its way";
+  const ProcessList list = Shell();
+  pipeline_.SetProcesses(1, &list);
+  EXPECT_EQ(alerts_, (std::vector<std::string>{"shell: sh", kCompleted}));
+  EXPECT_EQ(pipeline_.totals().engine[EngineCounter::kProcessEntriesMalformed], 2u);
+  pipeline_.SetProcesses(1, &list);
+  EXPECT_EQ(alerts_.size(), 2u);
+  EXPECT_EQ(asked_.size(), 1u);
+}
+
+TEST_F(ExecSessions, RaiseNoRuleTwice) {
+  Open(1, "create sb");
+  Speak(1, 9, 5, "sh");
+  ProcessList list = Shell();
+  list.processes[0].fds.clear();
+  pipeline_.SetProcesses(1, &list);
+  EXPECT_EQ(alerts_, std::vector<std::string>{"shell: sh"});
+}
+
+TEST_F(ExecSessions, AreNotAskedAboutAgainWhereTheAnswerFailsOrIsRefused) {
+  Open(1, "create sb");
+  Speak(1, 9, 5, "sh");
+  pipeline_.SetProcesses(1, nullptr);
+  EXPECT_EQ(asked_.size(), 1u);
+  takes_ = false;
+  Speak(1, 10, 6, "sh");
+  Speak(1, 10, 6, "sh");
+  EXPECT_EQ(asked_.size(), 2u) << "each process once";
+  const Totals totals = pipeline_.totals();
+  EXPECT_EQ(totals.engine[EngineCounter::kProcessLookups], 2u);
+  EXPECT_EQ(totals.engine[EngineCounter::kProcessLookupsFailed], 1u);
+  EXPECT_EQ(totals.engine[EngineCounter::kProcessLookupsRefused], 1u);
+}
+
+TEST_F(ExecSessions, AreNotAskedAboutWhereNobodyCanTell) {
+  can_ask_ = false;
+  Open(1, "create sb");
+  Speak(1, 9, 5, "sh");
+  EXPECT_EQ(alerts_.size(), 1u);
+  EXPECT_TRUE(asked_.empty());
+}
+
+TEST_F(ExecSessions, ASandboxAttachedLateIsAskedAboutAtItsFirstMessage) {
+  Open(1, "trace create --config c sb");
+  Speak(1, 1, 2, "nginx");
+  EXPECT_EQ(asked_.size(), 1u);
+  const ProcessList list = Shell();
+  pipeline_.SetProcesses(1, &list);
+  EXPECT_TRUE(alerts_.empty()) << "it has not spoken";
+  Speak(1, 9, 5, "sh");
+  EXPECT_EQ(alerts_, std::vector<std::string>{kCompleted});
+  EXPECT_EQ(asked_.size(), 1u);
+}
+
+TEST_F(ExecSessions, AnAnswerFollowsTheStateToANewerConnectionOrIsAskedForAnew) {
+  Open(1, "create sb");
+  Speak(1, 9, 5, "sh");
+  Open(2, "trace create --force --config c sb");
+  Speak(2, 9, 5, "sh");
+  EXPECT_EQ(asked_, (std::vector<uint64_t>{1, 2}));
+  const ProcessList list = Shell();
+  pipeline_.SetProcesses(1, &list);
+  EXPECT_EQ(alerts_, (std::vector<std::string>{"shell: sh", kCompleted}));
+  Close(1);
+  pipeline_.SetProcesses(1, &list);
+  pipeline_.SetProcesses(2, &list);
+  Close(2);
+  pipeline_.SetProcesses(2, &list);
+  EXPECT_EQ(alerts_.size(), 2u);
+}
+
+}  // namespace
+}  // namespace gyrfalcon

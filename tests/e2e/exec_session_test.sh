@@ -1,0 +1,44 @@
+#!/bin/sh
+# A shell with a terminal that is put into a running sandbox: no message tells its start, so the rule needs what
+# `runsc trace procfs` knows. usage: exec_session_test.sh debian|current
+set -eu
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+runsc_of "$1"
+have script || skip "no script (package bsdutils), which makes the terminal"
+cleanup_more() { remove_sandboxes "$RUNSC" "$scratch/state"; }
+
+rules=tests/e2e/rules/terminal_shell.yaml
+"$GYRFALCON" session generate -r $rules --socket "$scratch/run/gvisor.sock" >"$session" || fail "no session config"
+start_gyrfalcon run -r $rules -g "$session" -o gvisor.runsc="$RUNSC"
+
+make_rootfs "$scratch/rootfs"
+run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$session" 'sleep 25' >"$scratch/runsc.log" 2>&1 &
+tries=200
+id=
+while [ -z "$id" ]; do
+  id=$("$RUNSC" --root="$scratch/state" list 2>/dev/null | awk '$3 == "running" { print $1 }')
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] || fail "the sandbox did not start"
+  sleep 0.05
+done
+
+# in_sandbox COMMAND…: `runsc exec`, with the descriptors of the caller.
+# shellcheck disable=SC2086 # words on purpose
+in_sandbox() { timeout 20 "$RUNSC" --root="$scratch/state" --network=none $flags exec --user 33:33 --cwd /tmp "$id" "$@"; }
+
+# The honest twins first: a shell without a terminal, and a terminal without a shell.
+in_sandbox /bin/sh -c 'echo benign; sleep 1.5' </dev/null >"$scratch/exec.log" 2>&1 || fail "runsc exec ended with $?"
+grep -q benign "$scratch/exec.log" || fail "nothing ran in the sandbox"
+script -qec "timeout 20 $RUNSC --root=$scratch/state --network=none $flags exec $id /bin/sleep 1.5" /dev/null \
+  </dev/null >"$scratch/exec.log" 2>&1 || fail "runsc exec with a terminal ended with $?"
+! grep -q 'A shell was spawned' "$alerts" || fail "an alert for what is no shell with a terminal"
+
+script -qec "timeout 20 $RUNSC --root=$scratch/state --network=none $flags exec --user 33:33 --cwd /tmp $id /bin/sh -c 'sleep 3; true'" \
+  /dev/null </dev/null >"$scratch/exec.log" 2>&1 || fail "runsc exec with a terminal ended with $?"
+wait_for_line 'A shell was spawned in a container with an attached terminal \| .*command=sh -c sleep 3; true terminal=34816 ' \
+  "$alerts" 5 || fail "no alert for a shell with a terminal"
+stop_gyrfalcon
+count=$(grep -c 'A shell was spawned' "$alerts")
+[ "$count" -eq 1 ] || fail "$count alerts for one shell"
+cat "$alerts"
