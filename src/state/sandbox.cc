@@ -108,6 +108,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   if (unknown_exit) {
     counters_.Add(StateCounter::kUnknownThreadExits);
     moment.process->owes_synthetic_exec = false;  // it ends: nothing begins
+    std::erase_if(awaited_, [&](const Awaited& a) { return a.process == moment.process; });
   }
   SettleRaw(context.thread_id, *moment.thread, &event, sink);
   NoteSchematised(moment);

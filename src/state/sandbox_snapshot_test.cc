@@ -264,6 +264,12 @@ TEST_F(SandboxSnapshotTest, NothingIsAskedWhereNobodyCanBe) {
   EXPECT_EQ(told_.size(), 4u);
 }
 
+TEST_F(SandboxSnapshotTest, OneThatIsMetAtItsExitIsNotAskedAbout) {
+  TaskExit(Context(9, ""));
+  EXPECT_EQ(Only().type, "procexit");
+  EXPECT_FALSE(sandbox_.wants_snapshot());
+}
+
 TEST_F(SandboxSnapshotTest, SeedsWhatRanBeforeTheConnectionAndTellsItWhenItSpeaks) {
   sandbox_.AllowSnapshots(true);
   EXPECT_TRUE(sandbox_.wants_snapshot());

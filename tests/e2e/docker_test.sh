@@ -25,7 +25,8 @@ cleanup_more() {
 }
 
 "$GYRFALCON" "--gvisor-generate-config=$scratch/run/gvisor.sock" >"$session" || fail "no session config"
-start_gyrfalcon -r tests/e2e/rules/below_bin.yaml -r tests/e2e/rules/names.yaml -g "$session"
+start_gyrfalcon -r tests/e2e/rules/below_bin.yaml -r tests/e2e/rules/names.yaml -r tests/e2e/rules/terminal_shell.yaml \
+  -g "$session" -o gvisor.runsc="$RUNSC"
 
 # shellcheck disable=SC2046,SC2086 # words on purpose
 cat >"$scratch/daemon.json" <<EOF
@@ -67,5 +68,20 @@ timeout 60 $docker run --rm --runtime=runsc --network=none --user=4242:33 busybo
   >"$scratch/docker.log" 2>&1 || fail "docker run as a user ended with $?"
 wait_for_line 'user=inside home=/home/inside shell=/bin/inside group=www-data uid=4242$' "$alerts" 10 ||
   fail "the alert does not show the image's own names"
+
+# A shell put into a running container: the alert comes for the one with a terminal.
+if have script; then
+  $docker run --detach --rm --name=web --runtime=runsc --network=none busybox sleep 60 >"$scratch/docker.log" 2>&1 ||
+    fail "docker run --detach ended with $?"
+  timeout 60 $docker exec web sh -c 'sleep 1; exit 0' >"$scratch/docker.log" 2>&1 || fail "docker exec ended with $?"
+  timeout 60 script -qec "$docker exec --interactive --tty web sleep 1" /dev/null </dev/null >"$scratch/docker.log" 2>&1 ||
+    fail "docker exec with a terminal ended with $?"
+  ! grep -q 'A shell was spawned' "$alerts" || fail "an alert for what is no shell with a terminal"
+  timeout 60 script -qec "$docker exec --interactive --tty web sh -c 'sleep 3; true'" /dev/null </dev/null \
+    >"$scratch/docker.log" 2>&1 || fail "docker exec with a terminal ended with $?"
+  wait_for_line 'A shell was spawned in a container with an attached terminal \| .*command=sh -c sleep 3; true terminal=34816 ' \
+    "$alerts" 10 || fail "no alert for docker exec with a terminal"
+  $docker kill web >"$scratch/docker.log" 2>&1 || fail "docker kill ended with $?"
+fi
 stop_gyrfalcon
 echo "$flags: $(cat "$alerts")"
