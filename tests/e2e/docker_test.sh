@@ -76,10 +76,10 @@ if have script; then
   timeout 60 $docker exec web sh -c 'sleep 1; exit 0' >"$scratch/docker.log" 2>&1 || fail "docker exec ended with $?"
   timeout 60 script -qec "$docker exec --interactive --tty web sleep 1" /dev/null </dev/null >"$scratch/docker.log" 2>&1 ||
     fail "docker exec with a terminal ended with $?"
-  ! grep -q 'A shell was spawned' "$alerts" || fail "an alert for what is no shell with a terminal"
+  ! grep -q 'A shell began' "$alerts" || fail "an alert for what is no shell with a terminal"
   timeout 60 script -qec "$docker exec --interactive --tty web sh -c 'sleep 3; true'" /dev/null </dev/null \
     >"$scratch/docker.log" 2>&1 || fail "docker exec with a terminal ended with $?"
-  wait_for_line 'A shell was spawned in a container with an attached terminal \| .*command=sh -c sleep 3; true terminal=34816 ' \
+  wait_for_line 'A shell began with a terminal \| .*command=sh -c sleep 3; true terminal=34816 ' \
     "$alerts" 10 || fail "no alert for docker exec with a terminal"
   $docker kill web >"$scratch/docker.log" 2>&1 || fail "docker kill ended with $?"
 fi

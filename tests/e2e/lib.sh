@@ -108,3 +108,18 @@ check_only_one_alert() {
   count=$(wc -l <"$alerts")
   [ "$count" -eq 1 ] || fail "$count alerts for one happening"
 }
+
+# start_sandbox SESSION COMMAND: as run_sandbox, of $scratch/rootfs, in the background; its id into $id once it runs.
+start_sandbox() {
+  known=$("$RUNSC" --root="$scratch/state" list -quiet | sort)
+  run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$1" "$2" >"$scratch/runsc.log" 2>&1 &
+  tries=200
+  while :; do
+    id=$("$RUNSC" --root="$scratch/state" list 2>/dev/null | awk -v known="$known" '
+      $3 == "running" && index(known, $1) == 0 { print $1 }')
+    [ -z "$id" ] || return 0
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || fail "the sandbox did not start"
+    sleep 0.05
+  done
+}

@@ -28,21 +28,6 @@ cat >"$scratch/idle.json" <<EOF
 EOF
 
 make_rootfs "$scratch/rootfs"
-# start SESSION: a sandbox that sleeps, in the background; its id into $id.
-start() {
-  known=$("$RUNSC" --root="$scratch/state" list -quiet | sort)
-  run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$1" 'sleep 25' >"$scratch/runsc.log" 2>&1 &
-  tries=200
-  while :; do
-    id=$("$RUNSC" --root="$scratch/state" list 2>/dev/null | awk -v known="$known" '
-      $3 == "running" && index(known, $1) == 0 { print $1 }')
-    [ -z "$id" ] || return 0
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || fail "the sandbox did not start"
-    sleep 0.05
-  done
-}
-
 # mend ID TEXT: runs the command that the newest alert with TEXT about the sandbox names, as pasted into a shell.
 mend() {
   command=$(grep -- "$2.* gyrfalcon_sandbox=$1 " "$alerts" | tail -n 1 | sed 's/.* gyrfalcon_mend=//')
@@ -50,17 +35,17 @@ mend() {
 }
 runs_untold() { ! grep -q "gyrfalcon_sandbox=$1 " "$alerts" || fail "an alert for a sandbox $2"; }
 
-start "$session"
+start_sandbox "$session" 'sleep 25'
 watched=$id
-start "$session"
+start_sandbox "$session" 'sleep 25'
 taken=$id
-start "$scratch/idle.json"
+start_sandbox "$scratch/idle.json" 'sleep 25'
 idle=$id
-start ''
+start_sandbox '' 'sleep 25'
 untraced=$id
 wait_for_line "A sandbox runs that is not connected.* gyrfalcon_sandbox=$untraced .*trace create --force .*$untraced" "$alerts" 15 ||
   fail "no alert for a sandbox without a session"
-start "$scratch/refused.json"
+start_sandbox "$scratch/refused.json" 'sleep 25'
 refused=$id
 wait_for_line "A sandbox runs and has sent nothing since it connected.* gyrfalcon_sandbox=$refused " "$alerts" 15 ||
   fail "no alert for a sandbox whose session config was refused"
