@@ -66,7 +66,8 @@ class Sandbox {
   // snapshot that then knows program, arguments and terminal has the same exec told once more, with
   // its own time and number, and a rule that it has raised is not raised again.
   // `seed`: what the snapshot has and the state has not becomes known too, for lines of ancestors
-  // and for names; such a process has its exec told when it first speaks.
+  // and for names; such a process has its exec told when it first speaks,
+  // unless it looks like a fork of its parent.
   void AllowSnapshots(bool seed);
   bool wants_snapshot() const;
   // One is on its way; none is wanted until it has been taken.
@@ -213,7 +214,7 @@ class Sandbox {
   // sandbox_snapshot.cc
   using SnapshotsByTgid = absl::flat_hash_map<int32_t, const ProcessSnapshot*>;
   Awaited* Await(const Ref<Process>& process);
-  void SeedProcesses(std::span<const ProcessSnapshot> snapshots);
+  void SeedProcesses(std::span<const ProcessSnapshot> snapshots, const SnapshotsByTgid& by_tgid);
   void FillGaps(Process& process, const ProcessSnapshot& snapshot);
   void FillFds(Process& process, const ProcessSnapshot& snapshot);
   void FillImage(const Process& process, Image& image, const ProcessSnapshot& snapshot);

@@ -50,7 +50,7 @@ void Sandbox::TakeSnapshot(std::span<const ProcessSnapshot> processes, Happening
   snapshot_asked_ = false;
   SnapshotsByTgid by_tgid;
   for (const ProcessSnapshot& process : processes) by_tgid.emplace(process.tgid, &process);
-  if (std::exchange(seed_wanted_, false)) SeedProcesses(processes);
+  if (std::exchange(seed_wanted_, false)) SeedProcesses(processes, by_tgid);
   for (const ProcessSnapshot& snapshot : processes) {
     const Ref<Process> process = FindProcessRef(snapshot.tgid);
     if (process && process->start_time_ns == snapshot.start_time_ns) FillGaps(*process, snapshot);
@@ -68,7 +68,18 @@ void Sandbox::TakeSnapshot(std::span<const ProcessSnapshot> processes, Happening
   ShareCompleted(completed);
 }
 
-void Sandbox::SeedProcesses(std::span<const ProcessSnapshot> snapshots) {
+namespace {
+
+// The same program with the same arguments as its parent: no exec lies between them.
+bool LooksForked(const ProcessSnapshot& child, const ProcessSnapshot& parent) {
+  return child.name == parent.name && child.exe_path == parent.exe_path &&
+         child.argv == parent.argv;
+}
+
+}  // namespace
+
+void Sandbox::SeedProcesses(std::span<const ProcessSnapshot> snapshots,
+                            const SnapshotsByTgid& by_tgid) {
   for (const ProcessSnapshot& snapshot : snapshots) {
     if (processes_.contains(snapshot.tgid) || threads_.contains(snapshot.tgid)) continue;
     // Those that speak are worth more than these: nobody makes room.
@@ -82,7 +93,9 @@ void Sandbox::SeedProcesses(std::span<const ProcessSnapshot> snapshots) {
     process->start_time_ns = snapshot.start_time_ns;
     process->name.Set(snapshot.name);
     process->started_as = process->name;
-    process->owes_synthetic_exec = true;
+    const auto parent = by_tgid.find(snapshot.parent_tgid);
+    process->owes_synthetic_exec =
+        parent == by_tgid.end() || !LooksForked(snapshot, *parent->second);
     process->image->synthetic = true;
     FillImage(*process, *process->image, snapshot);
     PutThread(snapshot.tgid, process, 0).from_snapshot = true;

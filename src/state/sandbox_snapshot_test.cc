@@ -283,6 +283,7 @@ TEST_F(SandboxSnapshotTest, SeedsWhatRanBeforeTheConnectionAndTellsItWhenItSpeak
   running[2].tgid = 11;
   running[2].start_time_ns = 12;
   running[2].parent_tgid = 9;
+  running[2].argv = {"sh", "-i"};
   Take(running);
   EXPECT_EQ(Only().name, "nginx") << "those that have not spoken are not told";
   EXPECT_EQ(sandbox_.process_count(), 3u);
@@ -290,7 +291,7 @@ TEST_F(SandboxSnapshotTest, SeedsWhatRanBeforeTheConnectionAndTellsItWhenItSpeak
   ASSERT_EQ(told_.size(), 2u);
   EXPECT_EQ(told_[0].type, "execve");
   EXPECT_TRUE(told_[0].synthetic);
-  EXPECT_EQ(told_[0].command_line, "sh -c sleep 3");
+  EXPECT_EQ(told_[0].command_line, "sh -i");
   EXPECT_EQ(told_[0].parent, "sh");
   EXPECT_EQ(sandbox_.FindProcess(9)->parent->name.view(), "nginx");
   // One that only ends begins nothing.
@@ -300,6 +301,20 @@ TEST_F(SandboxSnapshotTest, SeedsWhatRanBeforeTheConnectionAndTellsItWhenItSpeak
   // Of the past there is one snapshot.
   Take(running);
   EXPECT_EQ(sandbox_.process_count(), 2u);
+}
+
+TEST_F(SandboxSnapshotTest, ASeededForkOfItsParentTellsNoExec) {
+  sandbox_.AllowSnapshots(true);
+  sandbox_.NoteSnapshotAsked();
+  std::vector<ProcessSnapshot> running(2, Shell());
+  running[1].tgid = 11;
+  running[1].start_time_ns = 12;
+  running[1].parent_tgid = 9;
+  Take(running);
+  Close(Context(11, "sh", 12));
+  EXPECT_EQ(Only().type, "close");
+  EXPECT_EQ(Only().command_line, "sh -c sleep 3");
+  EXPECT_EQ(Only().parent, "sh");
 }
 
 TEST_F(SandboxSnapshotTest, HostileSnapshotsStayWithinTheLimits) {
