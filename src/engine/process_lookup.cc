@@ -3,12 +3,20 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/eventfd.h>
+
 namespace gyrfalcon {
 
 ProcessLookup::ProcessLookup(ProcessLookupOptions options, OnProblem on_problem)
     : options_(std::move(options)),
       on_problem_(std::move(on_problem)),
+      stop_fd_(eventfd(0, EFD_CLOEXEC)),
       thread_({.tries = 1, .wait_ms = 0, .waiting_max = options_.waiting_max}) {}
+
+void ProcessLookup::Stop() {
+  eventfd_write(stop_fd_.get(), 1);
+  thread_.Stop();
+}
 
 bool ProcessLookup::Ask(const SandboxPlace& place, Answer answer) {
   if (!can_ask(place)) return false;
@@ -49,7 +57,9 @@ bool ProcessLookup::Plan(const std::string& sandbox, Clock::time_point& due) {
 
 void ProcessLookup::Look(const SandboxPlace& place, const std::string& sandbox,
                          const Answer& answer) {
-  auto list = ListProcesses({options_.runsc, place.state_root, options_.child}, place.sandbox_id);
+  ChildLimits limits = options_.child;
+  limits.stop_fd = stop_fd_.get();
+  auto list = ListProcesses({options_.runsc, place.state_root, limits}, place.sandbox_id);
   {
     const std::scoped_lock lock(mutex_);
     Past& past = past_[sandbox];

@@ -17,6 +17,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "base/hash.h"
+#include "base/unique_fd.h"
 #include "engine/lookup_thread.h"
 #include "metadata/rootfs.h"
 #include "runsc/process_list.h"
@@ -45,8 +46,9 @@ class ProcessLookup {
 
   // `on_problem` runs on the lookup's thread.
   ProcessLookup(ProcessLookupOptions options, OnProblem on_problem);
-  // No answer runs after it returns.
-  void Stop() { thread_.Stop(); }
+  ~ProcessLookup() { Stop(); }
+  // No answer runs after it returns; a call that runs is ended.
+  void Stop();
 
   bool can_ask(const SandboxPlace& place) const { return !options_.runsc.empty() && place.known(); }
   // Any thread; does not wait. `answer` runs once on another thread, unless Stop comes first; who
@@ -68,6 +70,7 @@ class ProcessLookup {
 
   const ProcessLookupOptions options_;
   const OnProblem on_problem_;
+  const UniqueFd stop_fd_;                                            // becomes readable at Stop
   absl::flat_hash_set<std::string> failing_;                          // roots; lookup's thread
   std::mutex mutex_;                                                  // guards what follows
   absl::flat_hash_map<std::string, Past, TextHash, TextEqual> past_;  // by root and id

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -123,6 +124,17 @@ TEST_F(ProcessLookupTest, ARunscThatHangsOrFloodsIsEnded) {
     EXPECT_EQ(answers.Wait(1), std::vector<int>{-1});
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   }
+}
+
+TEST_F(ProcessLookupTest, StopDoesNotWaitForARunscThatHangs) {
+  Runsc("sleep 60\n");
+  options_.child.patience = milliseconds(60'000);
+  ProcessLookup lookup(options_, on_problem_);
+  EXPECT_TRUE(lookup.Ask(Place("sb"), answers_.Taker()));
+  while (Calls().empty()) std::this_thread::sleep_for(milliseconds(5));
+  const auto begin = std::chrono::steady_clock::now();
+  lookup.Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST_F(ProcessLookupTest, PausesBetweenCallsForOneSandboxAndCountsThemByTheMinute) {
