@@ -31,7 +31,10 @@ enum class EngineCounter : uint8_t {
   kProcessLookups,
   kProcessLookupsRefused,
   kProcessLookupsFailed,
+  kProcessLookupsSpared,
   kProcessEntriesMalformed,
+  kProcessEntriesTrimmed,
+  kProcessesUnasked,
   kTimesClamped,
   kContainersDisowned,
   kCount,
@@ -62,12 +65,18 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
     {"process_lookups", Severity::kInfo,
      "Times runsc was to be asked which processes a sandbox has."},
     {"process_lookups_refused", Severity::kInfo,
-     "Of those, the ones not made: too many for the sandbox in a minute, too many at once, or "
-     "after "
-     "one that failed."},
+     "Of those, the ones not made: too many sandboxes waited to be asked about."},
     {"process_lookups_failed", Severity::kInfo, "Of those, the ones that runsc could not answer."},
+    {"process_lookups_spared", Severity::kInfo,
+     "Of those, the ones not made because all who were waited for had ended before their turn."},
     {"process_entries_malformed", Severity::kInfo,
      "Processes in runsc's answers that were left out: not of the form expected, or too long."},
+    {"process_entries_trimmed", Severity::kInfo,
+     "Processes in runsc's answers of which only the program, its first arguments and its standard "
+     "descriptors were kept: the answer was too large."},
+    {"processes_unasked", Severity::kDataLoss,
+     "Processes that began untold and of which runsc could not tell: it failed, was ended, or its "
+     "answer had to be cut."},
     {"times_clamped", Severity::kInfo,
      "Messages whose time was too far from the time they came at, and was moved to the bound."},
     {"containers_disowned", Severity::kInfo,

@@ -29,7 +29,8 @@ struct Engine::Worker final : private HostLookups {
   };
   struct FoundProcesses {
     uint64_t connection;
-    std::shared_ptr<const ProcessList> processes;  // nullptr: not to be known
+    uint64_t question;
+    ProcessAnswer answer;
   };
 
   std::unique_ptr<SocketSource> source;
@@ -60,15 +61,17 @@ struct Engine::Worker final : private HostLookups {
   bool CanAskProcesses(const SandboxPlace& place) const override {
     return processes.can_ask(place);
   }
-  bool AskProcesses(uint64_t connection, const SandboxPlace& place) override {
-    return processes.Ask(place, [this, connection](std::shared_ptr<const ProcessList> list) {
-      {
-        const std::scoped_lock lock(mutex);
-        found_processes.push_back({connection, std::move(list)});
-        has_news.store(true, std::memory_order_release);
-      }
-      source->Wake();  // the sandbox may say no more, and an alert may hang on this
-    });
+  bool AskProcesses(uint64_t connection, uint64_t question, const SandboxPlace& place,
+                    std::shared_ptr<const SharedWanted> wanted) override {
+    return processes.Ask(
+        place, std::move(wanted), [this, connection, question](ProcessAnswer answer) {
+          {
+            const std::scoped_lock lock(mutex);
+            found_processes.push_back({connection, question, std::move(answer)});
+            has_news.store(true, std::memory_order_release);
+          }
+          source->Wake();  // the sandbox may say no more, and an alert may hang on this
+        });
   }
 };
 
@@ -107,7 +110,7 @@ void Engine::Worker::TakeUpNews() {
   }
   // Not under the lock: this asks rules, and may ask the lookup again.
   for (const FoundProcesses& found : lists) {
-    pipeline.SetProcesses(found.connection, found.processes.get());
+    pipeline.SetProcesses(found.connection, found.question, found.answer);
   }
 }
 

@@ -13,6 +13,7 @@ enum class LossKind : uint8_t {
   kTruncated,    // larger than the receive buffer
   kUndecodable,  // arrived, and makes no sense
   kLimit,        // a limit of the state was hit
+  kUnasked,      // runsc could not tell of processes whose start no message told
   kCount,
 };
 
@@ -36,7 +37,7 @@ class LossLedger {
     Open();
     report_.counts[static_cast<size_t>(kind)] += count;
     report_.until_ns = event_ns;
-    fresh_ |= kind != LossKind::kLimit;
+    fresh_ |= kind != LossKind::kLimit && kind != LossKind::kUnasked;
   }
   // Whether messages were lost since the last call.
   bool TakeFresh() { return std::exchange(fresh_, false); }

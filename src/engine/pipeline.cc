@@ -99,25 +99,45 @@ void Pipeline::AllowSnapshots(Session& session) {
 
 void Pipeline::AskForProcesses(uint64_t connection, Session& session) {
   totals_.engine.Add(EngineCounter::kProcessLookups);
-  session.sandbox->NoteSnapshotAsked();
-  if (lookups_->AskProcesses(connection, session.place)) return;
+  const uint64_t question = ++questions_;
+  session.sandbox->NoteSnapshotAsked(question);
+  session.wanted = std::make_shared<SharedWanted>(WantedProcesses{});
+  UpdateWanted(session);
+  if (lookups_->AskProcesses(connection, question, session.place, session.wanted)) return;
   totals_.engine.Add(EngineCounter::kProcessLookupsRefused);
-  session.sandbox->TakeSnapshot({}, *this);
+  TakeAnswer(session, {.question = question, .failed = true, .whole = false, .processes = {}});
 }
 
-void Pipeline::SetProcesses(uint64_t connection, const ProcessList* processes) {
-  if (processes == nullptr) {
-    totals_.engine.Add(EngineCounter::kProcessLookupsFailed);
-  } else {
-    totals_.engine.Add(EngineCounter::kProcessEntriesMalformed, processes->malformed);
+void Pipeline::UpdateWanted(Session& session) {
+  session.wanted_version = session.sandbox->awaited_version();
+  const std::vector<int32_t> tgids = session.sandbox->AwaitedTgids();
+  session.wanted->Set(
+      {.all = session.sandbox->wants_seed(), .tgids = {tgids.begin(), tgids.end()}});
+}
+
+void Pipeline::SetProcesses(uint64_t connection, uint64_t question, const ProcessAnswer& answer) {
+  SnapshotAnswer snapshots{.question = question, .failed = !answer.list && !answer.spared};
+  if (answer.spared) totals_.engine.Add(EngineCounter::kProcessLookupsSpared);
+  if (snapshots.failed) totals_.engine.Add(EngineCounter::kProcessLookupsFailed);
+  if (answer.list) {
+    totals_.engine.Add(EngineCounter::kProcessEntriesMalformed, answer.list->malformed);
+    totals_.engine.Add(EngineCounter::kProcessEntriesTrimmed, answer.list->trimmed);
+    snapshots.whole = answer.list->whole();
+    snapshots.processes = answer.list->processes;
   }
   Session* session = SessionForAnswer(connection);
   if (session == nullptr) return;
   speaking_ = session;
-  const auto snapshots =
-      processes == nullptr ? std::span<const ProcessSnapshot>() : std::span(processes->processes);
-  session->sandbox->TakeSnapshot(snapshots, *this);
+  TakeAnswer(*session, snapshots);
   if (session->sandbox->wants_snapshot()) AskForProcesses(connection, *session);
+}
+
+void Pipeline::TakeAnswer(Session& session, const SnapshotAnswer& answer) {
+  const size_t missed = session.sandbox->TakeSnapshot(answer, *this);
+  if (missed == 0) return;
+  totals_.engine.Add(EngineCounter::kProcessesUnasked, missed);
+  session.losses.Note(LossKind::kUnasked, missed, session.losses.last_ns());
+  TellDue(session);
 }
 
 void Pipeline::Close(const Record& record) {
@@ -125,6 +145,7 @@ void Pipeline::Close(const Record& record) {
   if (found == sessions_.end()) return;
   totals_.engine.Add(EngineCounter::kSandboxesClosed);
   Session& session = found->second;
+  if (session.wanted) session.wanted->Set({});
   if (record.receive_time_ns != 0) session.clock.Receive(record.receive_time_ns);
   if (session.sandbox) {
     speaking_ = &session;
@@ -266,6 +287,10 @@ void Pipeline::TellDue(int64_t receive_time_ns) {
   if (received_ns_ >= doubtful_claims_due_ns_) TellDoubtfulClaims();
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
+    if (session.sandbox) {
+      speaking_ = &session;
+      session.sandbox->TellOverdue(receive_time_ns, *this);
+    }
     TellDue(session);
   }
 }
@@ -467,7 +492,11 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   if (++session.messages % kLimitsEvery == 0) NoteLimits(session, now_ns);
   TellDue(session);
   session.losses.NoteMessage(now_ns);
-  if (session.sandbox->wants_snapshot()) AskForProcesses(record.connection.value, session);
+  if (session.sandbox->wants_snapshot()) {
+    AskForProcesses(record.connection.value, session);
+  } else if (session.wanted && session.wanted_version != session.sandbox->awaited_version()) {
+    UpdateWanted(session);
+  }
   if (!session.sandbox->has_new_containers()) return;
   for (const std::string& container : session.sandbox->TakeNewContainers()) {
     // The sandbox's own was asked for when the connection opened.

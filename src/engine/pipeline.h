@@ -20,12 +20,13 @@
 #include "engine/counters.h"
 #include "engine/identity.h"
 #include "engine/loss_ledger.h"
+#include "engine/process_lookup.h"
 #include "engine/session_clock.h"
+#include "engine/wanted_processes.h"
 #include "fields/scratch.h"
 #include "metadata/rootfs.h"
 #include "points/event.h"
 #include "rules/rule_set.h"
-#include "runsc/process_list.h"
 #include "state/sandbox.h"
 #include "wire/record.h"
 
@@ -74,9 +75,11 @@ class HostLookups {
                         const std::string& container_id) = 0;
   // Whether AskProcesses can ever be answered for a sandbox at this place.
   virtual bool CanAskProcesses(const SandboxPlace& place) const = 0;
-  // Which processes run. The answer comes to Pipeline::SetProcesses. False when there is none to
-  // come: asked too often.
-  virtual bool AskProcesses(uint64_t connection, const SandboxPlace& place) = 0;
+  // Which processes run, of those wanted when it is the question's turn. The answer comes to
+  // Pipeline::SetProcesses with the same connection and question. False when there is none to come:
+  // too many wait.
+  virtual bool AskProcesses(uint64_t connection, uint64_t question, const SandboxPlace& place,
+                            std::shared_ptr<const SharedWanted> wanted) = 0;
 };
 
 class Pipeline final : private HappeningSink {
@@ -96,8 +99,8 @@ class Pipeline final : private HappeningSink {
   // The names of a container's users, from the next record on. `connection` may have ended.
   void SetUsers(uint64_t connection, std::string_view container_id,
                 std::shared_ptr<const UserTable> users);
-  // What runs in a sandbox, or did a moment ago; nullptr: not to be known. May raise alerts.
-  void SetProcesses(uint64_t connection, const ProcessList* processes);
+  // What runs in a sandbox, or did a moment ago. May raise alerts.
+  void SetProcesses(uint64_t connection, uint64_t question, const ProcessAnswer& answer);
 
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
@@ -143,6 +146,8 @@ class Pipeline final : private HappeningSink {
     SessionClock clock;
     BuiltinThrottle throttle;
     std::optional<DoubtfulClaim> doubtful_claim;  // told if it stands for a while
+    std::shared_ptr<SharedWanted> wanted;  // of the question on its way; nullptr: there is none
+    uint64_t wanted_version = 0;           // of the state's awaited processes
     LossLedger losses;
     uint64_t messages = 0;
     uint64_t untold_drops = 0;  // of messages that could not be taken up themselves
@@ -173,6 +178,8 @@ class Pipeline final : private HappeningSink {
   Session* SessionForAnswer(uint64_t& connection);
   void AllowSnapshots(Session& session);
   void AskForProcesses(uint64_t connection, Session& session);
+  void TakeAnswer(Session& session, const SnapshotAnswer& answer);
+  static void UpdateWanted(Session& session);
   // How many messages the sandbox has dropped since the last one.
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
   void NoteLimits(Session& session, int64_t now_ns);
@@ -199,6 +206,7 @@ class Pipeline final : private HappeningSink {
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
+  uint64_t questions_ = 0;                                                // asked about processes
   int64_t received_ns_ = 0;                                               // the record at hand
   int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by receipt
   Session* speaking_ = nullptr;  // whose message is at hand

@@ -2,9 +2,10 @@
 // tenth of a second and may hang, so no event waits for it.
 //
 // Who runs in a sandbox decides how often this is asked for, so it is bounded: one call runs at a
-// time, with a pause between two for the same sandbox, a number of them in a minute, and none for a
-// while after one has failed (a Sentry that does not answer would have every call take as long as
-// it may).
+// time, with a pause between two for the same sandbox, a number of them in a minute, for it and for
+// all together, and none for a while after one has failed (a Sentry that does not answer would have
+// every call take as long as it may). A question that comes too early waits for its turn; none is
+// refused for that. Runsc is not called when nobody is waited for any more by then.
 #pragma once
 
 #include <chrono>
@@ -14,11 +15,11 @@
 #include <string>
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 
 #include "base/hash.h"
 #include "base/unique_fd.h"
 #include "engine/lookup_thread.h"
+#include "engine/wanted_processes.h"
 #include "metadata/rootfs.h"
 #include "runsc/process_list.h"
 
@@ -26,22 +27,31 @@ namespace gyrfalcon {
 
 struct ProcessLookupOptions {
   std::string runsc;  // "": nobody is asked
+  // Between a question and its call: what ends before costs none (health probes).
+  std::chrono::milliseconds delay{200};
   // Of one sandbox:
   std::chrono::milliseconds pause{1'000};  // between two calls
   size_t calls_per_minute = 20;
-  std::chrono::milliseconds pause_after_failure{60'000};
+  std::chrono::milliseconds pause_after_failure{5'000};  // doubled by each further one, up to
+  std::chrono::milliseconds pause_after_failure_max{60'000};
   // Of all:
+  size_t calls_per_minute_of_all = 300;
   size_t sandboxes_max = 16 * 1024;  // asked about within the last minute
-  size_t waiting_max = 1024;
-  ChildLimits child{.patience = std::chrono::milliseconds{3'000},
-                    .output_bytes_max = size_t{16} << 20};
+  size_t waiting_max = 16 * 1024;
+  // The output is read as it comes, and not kept.
+  ChildLimits child{.patience = std::chrono::milliseconds{5'000},
+                    .output_bytes_max = size_t{256} << 20};
+};
+
+struct ProcessAnswer {
+  std::shared_ptr<const ProcessList> list;  // nullptr: runsc could not tell, or was not asked
+  bool spared = false;                      // it was not: nobody was waited for any more
 };
 
 class ProcessLookup {
  public:
-  // nullptr: runsc could not tell.
-  using Answer = std::function<void(std::shared_ptr<const ProcessList>)>;
-  // What is wrong with asking; once for each root, until asking works there again.
+  using Answer = std::function<void(ProcessAnswer)>;
+  // What is wrong with asking; once for each sandbox, until asking works there again.
   using OnProblem = std::function<void(const Error&)>;
 
   // `on_problem` runs on the lookup's thread.
@@ -52,28 +62,40 @@ class ProcessLookup {
 
   bool can_ask(const SandboxPlace& place) const { return !options_.runsc.empty() && place.known(); }
   // Any thread; does not wait. `answer` runs once on another thread, unless Stop comes first; who
-  // asks is alive until then. False: refused by one of the limits, or nobody can be asked.
-  bool Ask(const SandboxPlace& place, Answer answer);
+  // asks is alive until then. `wanted` is read when it is the question's turn. False: too many wait
+  // or were asked about, or nobody can be asked.
+  bool Ask(const SandboxPlace& place, std::shared_ptr<const SharedWanted> wanted, Answer answer);
 
  private:
   using Clock = LookupThread::Clock;
+  // Calls made and planned.
+  struct Budget {
+    Clock::time_point minute_began;
+    size_t calls = 0;  // in that minute, which may lie ahead
+
+    Clock::time_point Next(Clock::time_point now, size_t calls_per_minute);
+    void GiveBack() { calls -= calls > 0 ? 1 : 0; }
+  };
   // How often a sandbox was asked about.
   struct Past {
-    Clock::time_point minute_began;
-    size_t calls = 0;  // in that minute
+    Budget budget;
     Clock::time_point not_before;
-    bool failed = false;  // the last one
+    unsigned failures = 0;  // the last ones, without a success between them
   };
 
   bool Plan(const std::string& sandbox, Clock::time_point& due);
-  void Look(const SandboxPlace& place, const std::string& sandbox, const Answer& answer);
+  void GiveBack(const std::string& sandbox);
+  void Look(const SandboxPlace& place, const std::string& sandbox, WantedProcesses wanted,
+            const Answer& answer);
+  // True: the first failure after a success.
+  bool NoteOutcome(const std::string& sandbox, bool failed);
 
   const ProcessLookupOptions options_;
   const OnProblem on_problem_;
   const UniqueFd stop_fd_;                                            // becomes readable at Stop
-  absl::flat_hash_set<std::string> failing_;                          // roots; lookup's thread
   std::mutex mutex_;                                                  // guards what follows
   absl::flat_hash_map<std::string, Past, TextHash, TextEqual> past_;  // by root and id
+  Budget of_all_;
   LookupThread thread_;  // last: ends before what it uses
 };
 

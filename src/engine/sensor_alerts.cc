@@ -8,6 +8,9 @@ std::string_view CauseOf(const LossReport& report) {
   if (report.count(LossKind::kDropped) != 0) return "queue full";
   if (report.count(LossKind::kTruncated) != 0) return "larger than the receive buffer";
   if (report.count(LossKind::kUndecodable) != 0) return "undecodable";
+  if (report.count(LossKind::kUnasked) != 0) {
+    return "could not be asked about processes that began untold";
+  }
   return "limit of the state";
 }
 
@@ -67,6 +70,7 @@ std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view 
       {"gyrfalcon.lost.truncated", report.count(LossKind::kTruncated)},
       {"gyrfalcon.lost.undecodable", report.count(LossKind::kUndecodable)},
       {"gyrfalcon.lost.limits", report.count(LossKind::kLimit)},
+      {"gyrfalcon.lost.unasked", report.count(LossKind::kUnasked)},
       {"gyrfalcon.lost.since", report.since_ns},
       {"gyrfalcon.lost.until", report.until_ns},
   };

@@ -171,7 +171,8 @@ class NamesInAlerts : public ::testing::Test, private HostLookups, private Alert
     return true;
   }
   bool CanAskProcesses(const SandboxPlace& /*place*/) const override { return false; }
-  bool AskProcesses(uint64_t /*connection*/, const SandboxPlace& /*place*/) override {
+  bool AskProcesses(uint64_t /*connection*/, uint64_t /*question*/, const SandboxPlace& /*place*/,
+                    std::shared_ptr<const SharedWanted> /*wanted*/) override {
     return false;
   }
   bool OnAlert(Alert alert) override {

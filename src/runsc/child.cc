@@ -53,9 +53,10 @@ Result<pid_t> Spawn(const std::vector<std::string>& words, int output) {
 }
 
 // Until the end of the output; an error at a limit.
-Result<std::string> ReadOutput(const std::string& program, int fd, const ChildLimits& limits) {
+Result<void> ReadOutput(const std::string& program, int fd, const ChildLimits& limits,
+                        const std::function<void(std::string_view)>& take) {
   const auto end = Clock::now() + limits.patience;
-  std::string output;
+  size_t taken = 0;
   std::array<char, 64 * 1024> piece{};
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
@@ -70,13 +71,14 @@ Result<std::string> ReadOutput(const std::string& program, int fd, const ChildLi
     }
     if (waiting[1].revents != 0) return FailOf(program, "stopped");
     const ssize_t got = read(fd, piece.data(), piece.size());
-    if (got == 0) return output;
+    if (got == 0) return {};
     if (got < 0) {
       if (errno == EINTR) continue;
       return FailOf(program, ErrnoText(errno));
     }
-    output.append(piece.data(), static_cast<size_t>(got));
-    if (output.size() > limits.output_bytes_max) return FailOf(program, "printed too much");
+    taken += static_cast<size_t>(got);
+    if (taken > limits.output_bytes_max) return FailOf(program, "printed too much");
+    take({piece.data(), static_cast<size_t>(got)});
   }
 }
 
@@ -104,7 +106,8 @@ int WaitFor(pid_t pid, const ChildLimits& limits) {
 
 }  // namespace
 
-Result<std::string> RunChild(const std::vector<std::string>& words, const ChildLimits& limits) {
+Result<void> RunChild(const std::vector<std::string>& words, const ChildLimits& limits,
+                      const std::function<void(std::string_view)>& take) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return FailOf(words.front(), ErrnoText(errno));
   UniqueFd reading(ends[0]);
@@ -112,15 +115,22 @@ Result<std::string> RunChild(const std::vector<std::string>& words, const ChildL
   const auto pid = Spawn(words, writing.get());
   writing.reset();
   if (!pid) return std::unexpected(pid.error());
-  auto output = ReadOutput(words.front(), reading.get(), limits);
-  if (!output) kill(-*pid, SIGKILL);
+  auto read = ReadOutput(words.front(), reading.get(), limits, take);
+  if (!read) kill(-*pid, SIGKILL);
   const int status = WaitFor(*pid, limits);
-  if (!output) return output;
+  if (!read) return read;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return FailOf(words.front(), WIFEXITED(status)
                                      ? fmt::format("ended with {}", WEXITSTATUS(status))
                                      : "was killed");
   }
+  return {};
+}
+
+Result<std::string> RunChild(const std::vector<std::string>& words, const ChildLimits& limits) {
+  std::string output;
+  const auto ran = RunChild(words, limits, [&](std::string_view piece) { output += piece; });
+  if (!ran) return std::unexpected(ran.error());
   return output;
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -23,5 +25,10 @@ struct ChildLimits {
 // program that can't be started, ends with another code than 0, or goes beyond a limit, or is
 // stopped; it is killed then, with its process group.
 Result<std::string> RunChild(const std::vector<std::string>& words, const ChildLimits& limits = {});
+
+// The same for output that need not be kept as a whole: `take` has it in pieces, as they come. What
+// came before an error is taken too.
+Result<void> RunChild(const std::vector<std::string>& words, const ChildLimits& limits,
+                      const std::function<void(std::string_view)>& take);
 
 }  // namespace gyrfalcon

@@ -1,7 +1,9 @@
 #include "runsc/process_list.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -134,8 +136,53 @@ bool IsWanted(int depth, json::parse_event_t event, const json& parsed) {
   return key != "maps" && key != "cgroup";
 }
 
-size_t ItemsOf(const ProcessSnapshot& process) {
-  return process.argv.size() + process.env.size() + process.fds.size();
+size_t SizeOf(const std::string& text) {
+  return sizeof(text) + text.size();
+}
+
+size_t SizeOf(const ProcessSnapshot& process) {
+  size_t sum = sizeof(process) + SizeOf(process.exe_path) + SizeOf(process.cwd);
+  for (const std::string& argument : process.argv) sum += SizeOf(argument);
+  for (const std::string& variable : process.env) sum += SizeOf(variable);
+  for (const ProcessSnapshot::Fd& fd : process.fds) sum += SizeOf(fd.path);
+  return sum;
+}
+
+void Trim(std::string& text) {
+  if (text.size() > kTrimmedTextBytesMax) text.resize(kTrimmedTextBytesMax);
+  text.shrink_to_fit();
+}
+
+void Trim(ProcessSnapshot& process) {
+  process.env = {};
+  if (process.argv.size() > kTrimmedArgumentsMax) process.argv.resize(kTrimmedArgumentsMax);
+  size_t left = kTrimmedTextBytesMax;
+  for (std::string& argument : process.argv) {
+    argument.resize(std::min(argument.size(), left));
+    argument.shrink_to_fit();
+    left -= argument.size();
+  }
+  process.argv.shrink_to_fit();
+  std::erase_if(process.fds, [](const auto& fd) { return fd.number < 0 || fd.number > 2; });
+  if (process.fds.size() > 3) process.fds.resize(3);
+  process.fds.shrink_to_fit();
+  for (ProcessSnapshot::Fd& fd : process.fds) Trim(fd.path);
+  for (std::string* text : {&process.name, &process.exe_path, &process.cwd}) Trim(*text);
+}
+
+// Whether the line may be of a wanted process, without a look at all of it. In a JSON text the
+// characters looked for are a key: inside of a string the quotes would be escaped.
+bool MayBeWanted(std::string_view line, const WantedProcesses& wanted) {
+  constexpr std::string_view kKey = "\"pid\":";
+  bool any = false;
+  for (size_t at = line.find(kKey); at != std::string_view::npos; at = line.find(kKey, at)) {
+    at += kKey.size();
+    int32_t pid = 0;
+    const auto parsed = std::from_chars(line.data() + at, line.data() + line.size(), pid);
+    if (parsed.ec != std::errc() || wanted.tgids.contains(pid)) return true;
+    any = true;
+  }
+  return !any;
 }
 
 }  // namespace
@@ -154,38 +201,83 @@ Result<ProcessSnapshot> ParseProcess(std::string_view text) {
   return process;
 }
 
-Result<ProcessList> ParseProcessList(std::string_view text) {
-  if (!text.starts_with(kHeading)) {
-    return Fail(Fault::kEnvironment, "`runsc trace procfs` printed no dump");
-  }
-  text.remove_prefix(kHeading.size());
-  ProcessList list;
-  size_t items = 0;
-  while (!text.empty() && !list.cut) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (line.empty()) continue;
-    auto process = line.size() <= kProcessLineBytesMax
-                       ? ParseProcess(line)
-                       : Fail(Fault::kEnvironment, "too long: cannot parse procfs entry");
-    if (!process) {
-      ++list.malformed;
-      continue;
+void ProcessListReader::Feed(std::string_view piece) {
+  while (!piece.empty()) {
+    const size_t end = piece.find('\n');
+    const std::string_view part = piece.substr(0, end);
+    if (!skipping_ && line_.size() + part.size() > kProcessLineBytesMax) {
+      skipping_ = true;
+      line_.clear();
+      ++list_.malformed;
     }
-    items += ItemsOf(*process);
-    list.cut = items > kProcessItemsMax || list.processes.size() == kProcessEntriesMax;
-    if (!list.cut) list.processes.push_back(std::move(*process));
+    if (!skipping_) line_ += part;
+    if (end == std::string_view::npos) return;
+    piece.remove_prefix(end + 1);
+    if (!std::exchange(skipping_, false)) TakeLine(line_);
+    line_.clear();
   }
-  return list;
 }
 
-Result<ProcessList> ListProcesses(const RunscCall& call, const std::string& sandbox_id) {
+void ProcessListReader::TakeLine(std::string_view line) {
+  if (!std::exchange(begun_, true)) {
+    no_dump_ = !line.starts_with(kHeading);
+    return;
+  }
+  if (line.empty() || no_dump_) return;
+  if (!wanted_.all && !MayBeWanted(line, wanted_)) return;
+  auto process = ParseProcess(line);
+  if (process) {
+    Keep(std::move(*process));
+  } else {
+    ++list_.malformed;
+  }
+}
+
+void ProcessListReader::Keep(ProcessSnapshot process) {
+  const bool waited_for = wanted_.tgids.contains(process.tgid);
+  if (!waited_for && !wanted_.all) return;
+  const bool full = list_.processes.size() >= kProcessEntriesMax + wanted_.tgids.size();
+  if (full || (!waited_for && others_ == kProcessEntriesMax)) {
+    list_.cut = true;
+    return;
+  }
+  others_ += waited_for ? 0 : 1;
+  size_t size = SizeOf(process);
+  if (size > kProcessListBytesMax - std::min(bytes_, kProcessListBytesMax)) {
+    Trim(process);
+    ++list_.trimmed;
+    size = SizeOf(process);
+  }
+  bytes_ += size;
+  list_.processes.push_back(std::move(process));
+}
+
+Result<ProcessList> ProcessListReader::Finish() {
+  if (!skipping_ && !line_.empty()) TakeLine(line_);
+  if (!begun_ || no_dump_) {
+    return Fail(Fault::kEnvironment, "`runsc trace procfs` printed no dump");
+  }
+  return std::move(list_);
+}
+
+Result<ProcessList> ParseProcessList(std::string_view text, WantedProcesses wanted) {
+  ProcessListReader reader(std::move(wanted));
+  reader.Feed(text);
+  return reader.Finish();
+}
+
+Result<ProcessList> ListProcesses(const RunscCall& call, const std::string& sandbox_id,
+                                  WantedProcesses wanted) {
   // An id may come from a command line; one that looks like a flag is none.
   if (sandbox_id.starts_with('-')) return Fail(Fault::kInput, "no sandbox's id: " + sandbox_id);
-  const auto output =
-      RunChild({call.program, "--root=" + call.root, "trace", "procfs", sandbox_id}, call.limits);
-  if (!output) return std::unexpected(output.error());
-  return ParseProcessList(*output);
+  ProcessListReader reader(std::move(wanted));
+  const auto ran = RunChild({call.program, "--root=" + call.root, "trace", "procfs", sandbox_id},
+                            call.limits, [&](std::string_view piece) { reader.Feed(piece); });
+  auto list = reader.Finish();
+  if (ran) return list;
+  if (!list || list->processes.empty()) return std::unexpected(ran.error());
+  list->ended_early = ran.error();
+  return list;
 }
 
 }  // namespace gyrfalcon

@@ -8,9 +8,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <absl/container/flat_hash_set.h>
 
 #include "base/result.h"
 #include "runsc/sandbox_list.h"
@@ -18,26 +21,63 @@
 
 namespace gyrfalcon {
 
-struct ProcessList {
-  std::vector<ProcessSnapshot> processes;
-  size_t malformed = 0;  // lines left out: too long, no JSON, a field missing or of a wrong type
-  bool cut = false;      // there was more than the limits below allow
+// Of which processes a dump is to tell. Others, which a hostile program can make many and large,
+// take nothing from the ones that are waited for.
+struct WantedProcesses {
+  bool all = false;  // the others too, as far as there is room
+  absl::flat_hash_set<int32_t> tgids;
 };
 
-inline constexpr size_t kProcessEntriesMax = 16 * 1024;
-// A line: what a large environment and the maps of a large program need.
-inline constexpr size_t kProcessLineBytesMax = size_t{2} << 20;
-// Arguments, variables and descriptors of all entries together.
-inline constexpr size_t kProcessItemsMax = 256 * 1024;
+struct ProcessList {
+  std::vector<ProcessSnapshot> processes;  // wanted ones
+  size_t malformed = 0;  // lines left out: too long, no JSON, a field missing or of a wrong type
+  size_t trimmed = 0;    // entries of which only what tells the program was kept
+  bool cut = false;      // entries were left out, for there were too many
+  std::optional<Error> ended_early;  // runsc failed, or was ended, after this much
+
+  // Who is wanted and not here is not in the dump either.
+  bool whole() const { return malformed == 0 && !cut && !ended_early; }
+};
+
+inline constexpr size_t kProcessEntriesMax = 16 * 1024;  // of those that nobody waits for
+// A line: what large arguments, a large environment and the maps of a large program need.
+inline constexpr size_t kProcessLineBytesMax = size_t{4} << 20;
+// What all entries together take in memory; those beyond are trimmed: to the first arguments and
+// the standard descriptors.
+inline constexpr size_t kProcessListBytesMax = size_t{32} << 20;
+inline constexpr size_t kTrimmedArgumentsMax = 64;
+inline constexpr size_t kTrimmedTextBytesMax = 4096;  // of one text
 
 // One line of the dump. pid, clone_ts and comm must be there; of the others the Sentry leaves out
 // what is empty, but what is there must be of its type.
 Result<ProcessSnapshot> ParseProcess(std::string_view json);
 
-// The whole dump. An error where it does not begin as one.
-Result<ProcessList> ParseProcessList(std::string_view text);
+// Takes a dump in pieces of any size; holds one line of it.
+class ProcessListReader {
+ public:
+  explicit ProcessListReader(WantedProcesses wanted) : wanted_(std::move(wanted)) {}
+  void Feed(std::string_view piece);
+  // After the last piece, once. An error where it did not begin as a dump.
+  Result<ProcessList> Finish();
 
-// Runs runsc: waits.
-Result<ProcessList> ListProcesses(const RunscCall& call, const std::string& sandbox_id);
+ private:
+  void TakeLine(std::string_view line);
+  void Keep(ProcessSnapshot process);
+
+  const WantedProcesses wanted_;
+  ProcessList list_;
+  std::string line_;       // as much as has come of it
+  bool skipping_ = false;  // the rest of a line that is too long
+  bool begun_ = false;     // the heading has come
+  bool no_dump_ = false;
+  size_t others_ = 0;  // entries that nobody waits for
+  size_t bytes_ = 0;
+};
+
+Result<ProcessList> ParseProcessList(std::string_view text, WantedProcesses wanted);
+
+// Runs runsc: waits. An error where not a single process was told.
+Result<ProcessList> ListProcesses(const RunscCall& call, const std::string& sandbox_id,
+                                  WantedProcesses wanted);
 
 }  // namespace gyrfalcon

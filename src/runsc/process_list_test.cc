@@ -12,6 +12,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+Result<ProcessList> ParseAll(std::string_view text) {
+  return ParseProcessList(text, {.all = true, .tgids = {}});
+}
+
 std::string Dump(const std::string& runsc) {
   std::ifstream file(std::string(GYRFALCON_TEST_DATA) + "/procfs/" + runsc + ".txt");
   std::ostringstream text;
@@ -22,7 +26,7 @@ std::string Dump(const std::string& runsc) {
 TEST(ProcessList, TellsWhatBothRunscsPrint) {
   for (const char* runsc : {"old", "new"}) {
     SCOPED_TRACE(runsc);
-    const auto list = ParseProcessList(Dump(runsc));
+    const auto list = ParseAll(Dump(runsc));
     ASSERT_TRUE(list) << list.error().message;
     EXPECT_EQ(list->malformed, 0u);
     EXPECT_FALSE(list->cut);
@@ -87,14 +91,14 @@ TEST(ProcessList, TakesNoValueOfAnotherType) {
 }
 
 TEST(ProcessList, LeavesOutWhatIsNoEntry) {
-  EXPECT_FALSE(ParseProcessList(""));
-  EXPECT_THAT(ParseProcessList("usage: …").error().message, HasSubstr("no dump"));
-  const auto empty = ParseProcessList("PROCFS DUMP\n");
+  EXPECT_FALSE(ParseAll(""));
+  EXPECT_THAT(ParseAll("usage: …").error().message, HasSubstr("no dump"));
+  const auto empty = ParseAll("PROCFS DUMP\n");
   ASSERT_TRUE(empty);
   EXPECT_TRUE(empty->processes.empty());
   const std::string line = kLeast;
-  const auto mixed = ParseProcessList("PROCFS DUMP\n\n" + line + "\n{\"a\xff\":1}\n\nnull\n" +
-                                      std::string(100'000, '[') + "\n" + line);
+  const auto mixed = ParseAll("PROCFS DUMP\n\n" + line + "\n{\"a\xff\":1}\n\nnull\n" +
+                              std::string(100'000, '[') + "\n" + line);
   ASSERT_TRUE(mixed);
   EXPECT_EQ(mixed->processes.size(), 2u);
   EXPECT_EQ(mixed->malformed, 3u);
@@ -104,29 +108,77 @@ TEST(ProcessList, IsBounded) {
   const std::string line = kLeast;
   std::string many = "PROCFS DUMP\n";
   for (size_t i = 0; i <= kProcessEntriesMax; ++i) many += line + "\n";
-  const auto entries = ParseProcessList(many);
+  const auto entries = ParseAll(many);
   ASSERT_TRUE(entries);
   EXPECT_EQ(entries->processes.size(), kProcessEntriesMax);
   EXPECT_TRUE(entries->cut);
 
-  std::string wide = line.substr(0, line.size() - 1) + R"(,"args":[)";
-  for (int i = 0; i < 100'000; ++i) wide += R"("",)";
-  wide += R"(""]})";
-  const auto items = ParseProcessList("PROCFS DUMP\n" + wide + "\n" + wide + "\n" + wide + "\n");
-  ASSERT_TRUE(items);
-  EXPECT_EQ(items->processes.size(), 2u);
-  EXPECT_TRUE(items->cut);
+  // Trimmed where it takes too much.
+  std::string wide = line.substr(0, line.size() - 1) + R"(,"exe":"/bin/x","fdlist":[)";
+  for (int i = 0; i < 900; ++i) {
+    wide += R"({"number":)" + std::to_string(i) + R"(,"path":")" + std::string(4000, 'x') + "\"},";
+  }
+  wide += R"({"number":-1}],"env":["A=1"],"args":[)";
+  for (int i = 0; i < 1000; ++i) wide += R"("sh",)";
+  wide += R"("-i"]})";
+  ASSERT_LT(wide.size(), kProcessLineBytesMax);
+  std::string fat = "PROCFS DUMP\n";
+  for (int i = 0; i < 20; ++i) fat += wide + "\n";
+  const auto trimmed = ParseAll(fat);
+  ASSERT_TRUE(trimmed);
+  ASSERT_EQ(trimmed->processes.size(), 20u);
+  EXPECT_GT(trimmed->trimmed, 8u);
+  EXPECT_EQ(trimmed->processes[0].fds.size(), 901u);
+  const ProcessSnapshot& last = trimmed->processes.back();
+  EXPECT_EQ(last.exe_path, "/bin/x");
+  EXPECT_EQ(last.argv.size(), kTrimmedArgumentsMax);
+  EXPECT_EQ(last.argv.front(), "sh");
+  EXPECT_TRUE(last.env.empty());
+  EXPECT_EQ(last.fds.size(), 3u);
 
   const auto long_line =
-      ParseProcessList("PROCFS DUMP\n" + line.substr(0, line.size() - 1) + R"(,"cwd":")" +
-                       std::string(kProcessLineBytesMax, 'x') + "\"}\n" + line);
+      ParseAll("PROCFS DUMP\n" + line.substr(0, line.size() - 1) + R"(,"cwd":")" +
+               std::string(kProcessLineBytesMax, 'x') + "\"}\n" + line);
   ASSERT_TRUE(long_line);
   EXPECT_EQ(long_line->processes.size(), 1u);
   EXPECT_EQ(long_line->malformed, 1u);
 }
 
+std::string Entry(int pid, const std::string& more = "") {
+  return R"({"clone_ts":5,)" + more + R"("status":{"comm":"x","pid":)" + std::to_string(pid) +
+         "}}\n";
+}
+
+TEST(ProcessList, OthersTakeNothingFromThoseThatAreWaitedFor) {
+  std::string text = "PROCFS DUMP\n";
+  for (size_t i = 0; i <= kProcessEntriesMax; ++i) text += Entry(1000 + static_cast<int>(i));
+  const std::string deep(4000, 'd');
+  for (int i = 0; i < 2'000; ++i) {  // 16 MiB and more
+    text += Entry(2, R"("cwd":")" + deep + R"(","root":")" + deep + R"(",)");
+  }
+  text += Entry(3, R"("cwd":")" + std::string(kProcessLineBytesMax, 'x') + R"(",)");
+  text += Entry(4, R"("args":["\"pid\":7"],)");
+  text += Entry(7, R"("args":["sh","-i"],)") + Entry(77);
+  const auto all = ParseProcessList(text, {.all = true, .tgids = {7}});
+  ASSERT_TRUE(all);
+  EXPECT_TRUE(all->cut);
+  EXPECT_EQ(all->processes.back().tgid, 7);
+  ProcessListReader reader({.all = false, .tgids = {7}});
+  for (size_t i = 0; i < text.size(); i += 65'536) {
+    reader.Feed(std::string_view(text).substr(i, 65'536));
+  }
+  const auto one = reader.Finish();
+  ASSERT_TRUE(one);
+  ASSERT_EQ(one->processes.size(), 1u);
+  EXPECT_THAT(one->processes[0].argv, ElementsAre("sh", "-i"));
+  EXPECT_FALSE(one->cut);
+  EXPECT_EQ(one->malformed, 1u) << "whose line is too long is not known";
+  EXPECT_FALSE(one->whole());
+}
+
 TEST(ProcessList, IsAskedOfRunscOnlyForIds) {
-  EXPECT_FALSE(ListProcesses({.program = "true", .root = "/r", .limits = {}}, "--help"));
+  EXPECT_FALSE(ListProcesses({.program = "true", .root = "/r", .limits = {}}, "--help",
+                             {.all = true, .tgids = {}}));
 }
 
 }  // namespace

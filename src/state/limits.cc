@@ -33,8 +33,14 @@ const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCo
      "Processes first seen without a start: exec sessions, attached late, or a lost message."},
     {"processes_completed", Severity::kInfo,
      "Of those, the ones of which `runsc trace procfs` told program, arguments and terminal."},
+    {"processes_not_completed", Severity::kInfo,
+     "Of those, the ones of which it told nothing: they had ended, were another program by then, "
+     "or runsc could not tell."},
     {"processes_seeded", Severity::kInfo,
      "Processes learnt from `runsc trace procfs` when a sandbox was attached late."},
+    {"snapshots_cut", Severity::kInfo,
+     "Times something that `runsc trace procfs` told was left out: too many processes, or too "
+     "little memory left for them."},
     {"ids_recycled", Severity::kInfo,
      "Thread ids that came back, made anew or with another start time, before their exit was "
      "seen."},

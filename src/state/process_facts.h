@@ -74,6 +74,7 @@ struct Image : ArenaObject<Image> {
   // The exec was concluded, not told: from syscall/execve/exit, or a process first seen without
   // one.
   bool synthetic = false;
+  bool synthetic_told = false;  // for whichever of the processes that share it
 
   FileLayers layers() const {
     return {.upper = in_upper_layer, .lower = in_lower_layer, .memfd = in_memfd};

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,14 @@ struct ProcessSnapshot {
   int32_t session_id = 0;  // 0: not told
   int64_t fd_limit = -1;   // RLIMIT_NOFILE; -1: not told
   std::vector<Fd> fds;
+};
+
+// What came of asking for snapshots.
+struct SnapshotAnswer {
+  uint64_t question = 0;  // as in Sandbox::NoteSnapshotAsked
+  bool failed = false;    // none could be had
+  bool whole = true;      // who was waited for and is not here was not there either
+  std::span<const ProcessSnapshot> processes;
 };
 
 }  // namespace gyrfalcon

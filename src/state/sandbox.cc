@@ -71,6 +71,8 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   ++messages_;
   sink_ = &sink;
   acting_tid_ = event.context().thread_id;
+  received_ns_ = receive_time_ns;
+  if (held_ != 0 && receive_time_ns >= held_due_ns_) TellOverdue(receive_time_ns, sink);
   // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
   if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||
       arena_.held_bytes() >= 2 * limits_.sandbox_bytes_max) {
@@ -108,8 +110,11 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   if (unknown_exit) {
     counters_.Add(StateCounter::kUnknownThreadExits);
     moment.process->owes_synthetic_exec = false;  // it ends: nothing begins
-    std::erase_if(awaited_, [&](const Awaited& a) { return a.process == moment.process; });
+    std::erase_if(awaited_,
+                  [&](const Awaited& a) { return !a.told && a.process == moment.process; });
+    ++awaited_version_;
   }
+  if (event.type() == MessageType::kSentryTaskExit) TellHeldOf(*moment.process);
   SettleRaw(context.thread_id, *moment.thread, &event, sink);
   NoteSchematised(moment);
   constexpr uint64_t kTwinPatience = 1'000;
@@ -151,6 +156,7 @@ void Sandbox::Finish(HappeningSink& sink) {
   sink_ = &sink;
   for (auto& [tid, thread] : threads_) SettleThread(tid, thread);
   JudgeUnpairedRaws(messages_, sink);
+  TellAllHeld();
 }
 
 void Sandbox::SettleThread(int32_t tid, Thread& thread) {
@@ -331,6 +337,7 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
       context.has(ContextField::kProcessName) &&
       (process.name.empty() || (context.thread_id == process.tgid && !TellsOldName(event)));
   if (names_process && process.name.view() != context.process_name) {
+    TellHeldOf(process);
     // A clone, a loss, and then another name: its exec was lost.
     const bool as_cloned = process.parent && process.image == process.parent->image;
     if (as_cloned && process.losses != losses_ && !process.name.empty()) {
@@ -344,6 +351,9 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
   }
   if (names_process) process.started_as_guess = false;
   if (context.has(ContextField::kCredentials)) {
+    const bool same_user = !process.credentials_known ||
+                           process.credentials.effective_uid == context.credentials.effective_uid;
+    if (!same_user) TellHeldOf(process);
     process.credentials = context.credentials;
     process.credentials_known = true;
   }
@@ -396,11 +406,13 @@ bool Sandbox::MemoryLeft() {
 // Only between two messages: nothing of the state may be referred to.
 void Sandbox::ForgetEverything() {
   counters_.Add(StateCounter::kStateForgotten);
+  TellAllHeld();
   threads_.clear();
   processes_.clear();
   containers_.clear();
   unjudged_raws_.clear();
   awaited_.clear();
+  ++awaited_version_;
   written_files_.clear();
   written_order_.clear();
   arena_.Release();
@@ -422,7 +434,9 @@ bool Sandbox::ForgetThread(int32_t tid) {
   threads_.erase(found);
   if (process->live_threads > 0) --process->live_threads;
   if (process->live_threads == 0) {
+    TellHeldOf(*process);
     process->exited = true;
+    NoteExit(*process);
     const auto entry = processes_.find(process->tgid);
     if (entry != processes_.end() && entry->second == process) processes_.erase(entry);
     // What the dead are asked for is only who they were: their fds go now.
@@ -495,20 +509,30 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   Process& process = *moment.process;
   if (process.name.empty()) return;  // thin session: owed until its name is known
   process.owes_synthetic_exec = false;
-  process.image->synthetic = true;
-  process.image->exec_time_ns = moment.time_ns;
   process.started_as = process.name;
   process.ForgetCommandLine();
+  // A fork of it, or the one that it was forked from, was told: it is the same program's start.
+  if (std::exchange(process.image->synthetic_told, true)) return;
+  process.image->synthetic = true;
+  process.image->exec_time_ns = moment.time_ns;
   Happening happening = DescribeConcludedExec(process, acting_tid_, *FindEventType("execve"));
   // One that a snapshot has told of already needs no other.
   Awaited* awaited = process.image->exe.empty() ? Await(moment.process) : nullptr;
   if (awaited != nullptr) {
+    TellHeld(*awaited);
+    if (awaited->image != process.image) awaited->raised = {};
     awaited->told = true;
     awaited->image = process.image;
     awaited->number = happening.number;
     awaited->time_ns = happening.time_ns;
     awaited->tid = happening.tid;
     happening.raised = &awaited->raised;
+    if (received_ns_ != 0) {
+      awaited->held = true;
+      awaited->held_until_ns = received_ns_ + kHoldNs;
+      if (held_++ == 0) held_due_ns_ = awaited->held_until_ns;
+      return;
+    }
   }
   moment.sink.OnHappening(happening);
 }

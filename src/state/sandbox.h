@@ -61,20 +61,30 @@ class Sandbox {
   std::vector<std::string> TakeNewContainers() { return std::exchange(new_containers_, {}); }
 
   // Snapshots of the sandbox's processes can be had, if asked for. A process that is first seen
-  // without a start (exec session, restore, late attach, lost exec) has its exec told at once, with
-  // what messages say: that waits for nobody, and nothing is lost where no snapshot comes. A
-  // snapshot that then knows program, arguments and terminal has the same exec told once more, with
-  // its own time and number, and a rule that it has raised is not raised again.
+  // without a start (exec session, restore, late attach, lost exec) has an exec told, with what
+  // messages say. That one happening is held back, for at most kHoldNs by receipt, until a snapshot
+  // knows program, arguments and terminal, none can be had, or the process ends, makes an exec, or
+  // becomes another name or user; all others flow on. It keeps its own time and number. A snapshot
+  // that comes after it has been told has it told once more, and a rule that it has raised is not
+  // raised again. Where messages have no time of receipt, nothing is held back.
   // `seed`: what the snapshot has and the state has not becomes known too, for lines of ancestors
   // and for names; such a process has its exec told when it first speaks,
   // unless it looks like a fork of its parent.
   void AllowSnapshots(bool seed);
   bool wants_snapshot() const;
-  // One is on its way; none is wanted until it has been taken.
-  void NoteSnapshotAsked();
-  // What was asked for; empty: none could be had. Fills only what no message has said, and only of
-  // processes that are still the program they were.
-  void TakeSnapshot(std::span<const ProcessSnapshot> processes, HappeningSink& sink);
+  bool wants_seed() const { return seed_wanted_; }
+  // Who is waited for, of those that run; the number changes with them.
+  std::vector<int32_t> AwaitedTgids() const;
+  uint64_t awaited_version() const { return awaited_version_; }
+  // One is on its way; none is wanted until it has been taken. No two questions have one number.
+  void NoteSnapshotAsked(uint64_t question);
+  // What was asked for. Fills only what no message has said, and only of processes that are still
+  // the program they were. Returns how many processes were waited for and might have been told, had
+  // the answer been whole. An answer to an older question settles only what it has.
+  size_t TakeSnapshot(const SnapshotAnswer& answer, HappeningSink& sink);
+  static constexpr int64_t kHoldNs = 500'000'000;
+  // Tells what has been held back for long enough, where no message comes.
+  void TellOverdue(int64_t receive_time_ns, HappeningSink& sink);
 
   const StateCounters& counters() const { return counters_; }
   size_t held_bytes() const { return arena_.held_bytes(); }
@@ -131,7 +141,9 @@ class Sandbox {
     int64_t time_ns = 0;
     int32_t tid = 0;
     uint64_t since = 0;  // the message that it was first awaited at
-    bool told = false;
+    bool told = false;   // its exec, or it is held back
+    bool held = false;
+    int64_t held_until_ns = 0;  // by receipt
     RaisedRules raised;
   };
 
@@ -215,11 +227,19 @@ class Sandbox {
   using SnapshotsByTgid = absl::flat_hash_map<int32_t, const ProcessSnapshot*>;
   Awaited* Await(const Ref<Process>& process);
   void SeedProcesses(std::span<const ProcessSnapshot> snapshots, const SnapshotsByTgid& by_tgid);
-  void FillGaps(Process& process, const ProcessSnapshot& snapshot);
+  bool SnapshotRoom();
+  void TellHeld(Awaited& awaited);
+  void TellHeldOf(const Process& process);
+  void TellAllHeld();
+  void NoteExit(const Process& process);
+  static constexpr int64_t kAllFds = -1;
+  void NoteFdChanged(const FdTable& fds, int64_t fd);
+  void FillGaps(Process& process, const ProcessSnapshot& snapshot, bool with_fds);
   void FillFds(Process& process, const ProcessSnapshot& snapshot);
   void FillImage(const Process& process, Image& image, const ProcessSnapshot& snapshot);
   void FillTexts(TextVector& target, std::span<const std::string> texts);
-  bool Complete(Awaited& awaited, const ProcessSnapshot& snapshot, HappeningSink& sink);
+  bool Complete(Awaited& awaited, const ProcessSnapshot& snapshot, bool with_fds,
+                HappeningSink& sink);
   void ShareCompleted(const absl::flat_hash_set<const Image*>& images);
 
   // sandbox_raw.cc
@@ -338,8 +358,18 @@ class Sandbox {
   std::vector<Awaited> awaited_;
   bool snapshots_allowed_ = false;
   bool seed_wanted_ = false;
+  unsigned seed_tries_left_ = 0;
   bool snapshot_asked_ = false;
+  uint64_t question_ = 0;           // the last one asked
   uint64_t snapshot_asked_at_ = 0;  // what messages_ was then
+  uint64_t awaited_version_ = 0;
+  size_t held_ = 0;  // of awaited_
+  int64_t held_due_ns_ = 0;
+  int64_t received_ns_ = 0;  // the message at hand; 0: not known
+  // Since that question, for the answer may be older: processes that ended, and descriptors that
+  // were closed or made. More than is noted: the answer says nothing about such.
+  absl::flat_hash_set<int32_t> ended_since_;
+  absl::flat_hash_set<std::pair<const FdTable*, int64_t>> fds_changed_since_;
   // Scratch for paths, kept to save allocations.
   std::string path_;
 };

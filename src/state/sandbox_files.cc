@@ -87,6 +87,7 @@ void Sandbox::SetFd(Process& process, int64_t fd, Ref<File> file, bool close_on_
     return;
   }
   FdTable& fds = *process.fds;
+  NoteFdChanged(fds, fd);
   if (!MemoryLeft()) {
     fds.whole = false;
     return;
@@ -225,6 +226,7 @@ void Sandbox::OnCloseEnter(Moment& moment) {
                                         .type = moment.point.event_type.value_or(EventType{}),
                                         .number = messages_,
                                         .time_ns = moment.time_ns};
+  NoteFdChanged(fds, fd);
   fds.Remove(fd);
 }
 
@@ -237,7 +239,9 @@ void Sandbox::OnClose(Moment& moment) {
   }
   TellFd(moment, fd, moment.process->fds->Find(fd));
   // A number that was never open stays what it was.
-  if (moment.event.error_number() != EBADF) moment.process->fds->Remove(fd);
+  if (moment.event.error_number() == EBADF) return;
+  NoteFdChanged(*moment.process->fds, fd);
+  moment.process->fds->Remove(fd);
 }
 
 void Sandbox::SettleClose(Moment& moment) {
@@ -412,6 +416,7 @@ void Sandbox::CopyFd(Moment& moment, int64_t from, int64_t to, bool close_on_exe
     SetFd(*moment.process, to, Ref(file), close_on_exec,
           passed ? FdOrigin::kPassed : FdOrigin::kDup);
   } else {
+    NoteFdChanged(*moment.process->fds, to);
     moment.process->fds->Remove(to);  // what it was before is gone, what it is now not known
   }
 }

@@ -164,6 +164,7 @@ Ref<Image> Sandbox::NewImage(std::string_view exe, const TextList& argv, const T
 }
 
 void Sandbox::InstallImage(Process& process, Ref<Image> image, std::string_view name) {
+  TellHeldOf(process);
   process.image = std::move(image);
   process.previous_name = process.name;
   process.name.Set(name);
@@ -288,6 +289,7 @@ void Sandbox::TakeLeadersPlace(Moment& moment) {
 void Sandbox::DropFdsAtExec(Process& process) {
   if (process.fds->references > 1) process.fds = Ref(arena_.New<FdTable>(*process.fds));
   process.fds->DropCloseOnExec();
+  NoteFdChanged(*process.fds, kAllFds);
 }
 
 void Sandbox::FillStandardFds(const Event& event, Process& process) {

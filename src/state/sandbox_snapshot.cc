@@ -1,5 +1,6 @@
 // What snapshots of a sandbox's processes add to what its messages have told.
 #include <algorithm>
+#include <limits>
 
 #include "state/sandbox.h"
 #include "state/terminal.h"
@@ -7,17 +8,81 @@
 namespace gyrfalcon {
 
 void Sandbox::AllowSnapshots(bool seed) {
+  constexpr unsigned kSeedTries = 3;
   snapshots_allowed_ = true;
   seed_wanted_ = seed;
+  seed_tries_left_ = kSeedTries;
 }
 
 bool Sandbox::wants_snapshot() const {
   return snapshots_allowed_ && !snapshot_asked_ && (seed_wanted_ || !awaited_.empty());
 }
 
-void Sandbox::NoteSnapshotAsked() {
+void Sandbox::NoteSnapshotAsked(uint64_t question) {
   snapshot_asked_ = true;
+  question_ = question;
   snapshot_asked_at_ = messages_;
+  ended_since_.clear();
+  fds_changed_since_.clear();
+}
+
+std::vector<int32_t> Sandbox::AwaitedTgids() const {
+  std::vector<int32_t> tgids;
+  for (const Awaited& awaited : awaited_) {
+    const Process& process = *awaited.process;
+    if (!process.exited && process.image == awaited.image) tgids.push_back(process.tgid);
+  }
+  return tgids;
+}
+
+void Sandbox::NoteExit(const Process& process) {
+  if (!awaited_.empty()) ++awaited_version_;
+  if (!snapshot_asked_ || !seed_wanted_) return;
+  if (ended_since_.size() < limits_.changes_since_question_max) ended_since_.insert(process.tgid);
+}
+
+void Sandbox::NoteFdChanged(const FdTable& fds, int64_t fd) {
+  if (!snapshot_asked_ || fds.whole) return;
+  if (fds_changed_since_.size() >= limits_.changes_since_question_max) return;
+  fds_changed_since_.emplace(&fds, fd);
+}
+
+// What is held back is told as it is known.
+void Sandbox::TellHeld(Awaited& awaited) {
+  if (!std::exchange(awaited.held, false)) return;
+  --held_;
+  Happening happening =
+      DescribeConcludedExec(*awaited.process, awaited.tid, *FindEventType("execve"));
+  happening.number = awaited.number;
+  happening.time_ns = awaited.time_ns;
+  happening.raised = &awaited.raised;
+  sink_->OnHappening(happening);
+}
+
+void Sandbox::TellHeldOf(const Process& process) {
+  if (held_ == 0) return;
+  for (Awaited& awaited : awaited_) {
+    if (awaited.process.get() == &process) TellHeld(awaited);
+  }
+}
+
+void Sandbox::TellAllHeld() {
+  if (held_ == 0) return;
+  for (Awaited& awaited : awaited_) TellHeld(awaited);
+}
+
+void Sandbox::TellOverdue(int64_t receive_time_ns, HappeningSink& sink) {
+  if (held_ == 0 || receive_time_ns < held_due_ns_) return;
+  sink_ = &sink;
+  held_due_ns_ = std::numeric_limits<int64_t>::max();
+  for (Awaited& awaited : awaited_) {
+    if (!awaited.held) continue;
+    if (receive_time_ns >= awaited.held_until_ns) {
+      TellHeld(awaited);
+    } else {
+      held_due_ns_ = std::min(held_due_ns_, awaited.held_until_ns);
+    }
+  }
 }
 
 // nullptr: no snapshot can come, or too many processes wait for one.
@@ -25,6 +90,7 @@ Sandbox::Awaited* Sandbox::Await(const Ref<Process>& process) {
   const auto known = std::ranges::find(awaited_, process, &Awaited::process);
   if (known != awaited_.end()) return &*known;
   if (!snapshots_allowed_ || awaited_.size() >= limits_.awaiting_snapshot_max) return nullptr;
+  ++awaited_version_;
   awaited_.push_back({.process = process,
                       .image = process->image,
                       .number = messages_,
@@ -45,27 +111,53 @@ bool IsOf(const ProcessSnapshot& snapshot, const Process& process, int64_t met_n
 
 }  // namespace
 
-void Sandbox::TakeSnapshot(std::span<const ProcessSnapshot> processes, HappeningSink& sink) {
+size_t Sandbox::TakeSnapshot(const SnapshotAnswer& answer, HappeningSink& sink) {
   sink_ = &sink;
-  snapshot_asked_ = false;
+  const bool current = snapshot_asked_ && answer.question == question_;
   SnapshotsByTgid by_tgid;
-  for (const ProcessSnapshot& process : processes) by_tgid.emplace(process.tgid, &process);
-  if (std::exchange(seed_wanted_, false)) SeedProcesses(processes, by_tgid);
-  for (const ProcessSnapshot& snapshot : processes) {
-    const Ref<Process> process = FindProcessRef(snapshot.tgid);
-    if (process && process->start_time_ns == snapshot.start_time_ns) FillGaps(*process, snapshot);
+  for (const ProcessSnapshot& process : answer.processes) by_tgid.emplace(process.tgid, &process);
+  if (current && seed_wanted_) {
+    const bool usable = !answer.failed && ended_since_.size() < limits_.changes_since_question_max;
+    if (usable) SeedProcesses(answer.processes, by_tgid);
+    seed_wanted_ = !usable && --seed_tries_left_ != 0;
   }
   absl::flat_hash_set<const Image*> completed;
   std::vector<Awaited> waiting = std::exchange(awaited_, {});
+  ++awaited_version_;
+  size_t missed = 0;
   for (Awaited& awaited : waiting) {
     const auto found = by_tgid.find(awaited.process->tgid);
     if (found != by_tgid.end() && IsOf(*found->second, *awaited.process, awaited.time_ns)) {
-      if (Complete(awaited, *found->second, sink)) completed.insert(awaited.image.get());
-    } else if (awaited.since > snapshot_asked_at_) {
+      if (Complete(awaited, *found->second, current, sink)) {
+        completed.insert(awaited.image.get());
+      } else {
+        counters_.Add(StateCounter::kProcessesNotCompleted);
+        TellHeld(awaited);
+      }
+    } else if (!current || awaited.since > snapshot_asked_at_) {
       awaited_.push_back(std::move(awaited));  // may have begun after the snapshot
+    } else {
+      counters_.Add(StateCounter::kProcessesNotCompleted);
+      missed += answer.failed || !answer.whole ? 1 : 0;
+      TellHeld(awaited);
     }
   }
   ShareCompleted(completed);
+  for (const ProcessSnapshot& snapshot : answer.processes) {
+    const Ref<Process> process = FindProcessRef(snapshot.tgid);
+    if (!process || process->start_time_ns != snapshot.start_time_ns) continue;
+    if (!SnapshotRoom()) break;
+    FillGaps(*process, snapshot, current);
+  }
+  if (current) snapshot_asked_ = false;
+  return missed;
+}
+
+// Snapshots may take what is no more than half of the memory.
+bool Sandbox::SnapshotRoom() {
+  if (arena_.used_bytes() < limits_.sandbox_bytes_max / 2) return true;
+  counters_.Add(StateCounter::kSnapshotsCut);
+  return false;
 }
 
 namespace {
@@ -80,14 +172,17 @@ bool LooksForked(const ProcessSnapshot& child, const ProcessSnapshot& parent) {
 
 void Sandbox::SeedProcesses(std::span<const ProcessSnapshot> snapshots,
                             const SnapshotsByTgid& by_tgid) {
+  size_t seeded = 0;
   for (const ProcessSnapshot& snapshot : snapshots) {
     if (processes_.contains(snapshot.tgid) || threads_.contains(snapshot.tgid)) continue;
+    if (ended_since_.contains(snapshot.tgid)) continue;
     // Those that speak are worth more than these: nobody makes room.
-    if (processes_.size() >= limits_.processes_max || threads_.size() >= limits_.threads_max) {
-      counters_.Add(StateCounter::kProcessesRefused);
+    if (processes_.size() >= limits_.processes_max || threads_.size() >= limits_.threads_max ||
+        ++seeded > limits_.processes_seeded_max) {
+      counters_.Add(StateCounter::kSnapshotsCut);
       return;
     }
-    if (!MemoryLeft()) return;
+    if (!SnapshotRoom()) return;
     counters_.Add(StateCounter::kProcessesSeeded);
     const Ref<Process> process(NewProcess(snapshot.tgid));
     process->start_time_ns = snapshot.start_time_ns;
@@ -102,7 +197,7 @@ void Sandbox::SeedProcesses(std::span<const ProcessSnapshot> snapshots,
   }
 }
 
-void Sandbox::FillGaps(Process& process, const ProcessSnapshot& snapshot) {
+void Sandbox::FillGaps(Process& process, const ProcessSnapshot& snapshot, bool with_fds) {
   if (process.cwd.empty()) Assign(process.cwd, Cut(snapshot.cwd));
   if (!process.credentials_known && snapshot.credentials) {
     process.credentials = *snapshot.credentials;
@@ -124,17 +219,26 @@ void Sandbox::FillGaps(Process& process, const ProcessSnapshot& snapshot) {
       SetParent(process, std::move(parent));
     }
   }
-  if (!process.exited) FillFds(process, snapshot);
+  if (with_fds && !process.exited) FillFds(process, snapshot);
 }
 
 void Sandbox::FillFds(Process& process, const ProcessSnapshot& snapshot) {
   // Known from its start: what is missing there is closed, or was passed, which is told.
-  if (process.fds->whole) return;
+  if (process.fds->whole || snapshot.fds.empty()) return;
+  const auto changed = [&](int64_t fd) {
+    return fds_changed_since_.contains({process.fds.get(), fd});
+  };
+  if (changed(kAllFds) || fds_changed_since_.size() >= limits_.changes_since_question_max) return;
+  if (!SnapshotRoom()) return;
+  // SetFd notes what it sets.
+  const bool noting = std::exchange(snapshot_asked_, false);
   for (const ProcessSnapshot::Fd& fd : snapshot.fds) {
-    if (process.fds->size() >= limits_.fds_per_process_max) return;
-    if (fd.number < 0 || process.fds->Find(fd.number) != nullptr) continue;
+    if (process.fds->size() >= limits_.fds_per_process_max) break;
+    if (arena_.used_bytes() >= limits_.sandbox_bytes_max / 2) break;
+    if (fd.number < 0 || changed(fd.number) || process.fds->Find(fd.number) != nullptr) continue;
     SetFd(process, fd.number, FileFromInfo(fd.path, fd.mode), false, FdOrigin::kUnknown);
   }
+  snapshot_asked_ = noting;
 }
 
 void Sandbox::FillTexts(TextVector& target, std::span<const std::string> texts) {
@@ -160,7 +264,8 @@ void Sandbox::FillImage(const Process& process, Image& image, const ProcessSnaps
 }
 
 // True where the snapshot has been taken as the process's.
-bool Sandbox::Complete(Awaited& awaited, const ProcessSnapshot& snapshot, HappeningSink& sink) {
+bool Sandbox::Complete(Awaited& awaited, const ProcessSnapshot& snapshot, bool with_fds,
+                       HappeningSink& sink) {
   Process& process = *awaited.process;
   TaskName name;
   name.Set(snapshot.name);
@@ -171,15 +276,18 @@ bool Sandbox::Complete(Awaited& awaited, const ProcessSnapshot& snapshot, Happen
   // Nobody is to be told of it: it has ended without another word.
   if (!awaited.told && !process.owes_synthetic_exec) return false;
   counters_.Add(StateCounter::kProcessesCompleted);
-  FillGaps(process, snapshot);
+  FillGaps(process, snapshot, with_fds);
   FillImage(process, *awaited.image, snapshot);
+  process.owes_synthetic_exec = false;
+  process.ForgetCommandLine();
+  // Its fork has been told.
+  if (!awaited.told && std::exchange(awaited.image->synthetic_told, true)) return true;
   if (!awaited.told) {
     process.name = process.started_as = name;
     awaited.image->synthetic = true;
     awaited.image->exec_time_ns = awaited.time_ns;
   }
-  process.owes_synthetic_exec = false;
-  process.ForgetCommandLine();
+  if (std::exchange(awaited.held, false)) --held_;
   Happening happening = DescribeConcludedExec(process, awaited.tid, *FindEventType("execve"));
   happening.number = awaited.number;
   happening.time_ns = awaited.time_ns;
