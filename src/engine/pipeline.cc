@@ -20,9 +20,17 @@ void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) {
   scratch_.ForgetChecks();
 }
 
+namespace {
+
+constexpr int64_t kTellDueEveryNs = 1'000'000'000;
+
+}  // namespace
+
 void Pipeline::Process(const Record& record) {
   received_ns_ = record.receive_time_ns;
   if (received_ns_ >= doubtful_claims_due_ns_) TellDoubtfulClaims();
+  // A worker that is never idle must not keep quiet sandboxes waiting.
+  if (received_ns_ >= told_due_ns_ + kTellDueEveryNs) TellDue(received_ns_);
   switch (record.kind) {
     case RecordKind::kOpened:
       Open(record);
@@ -283,13 +291,14 @@ void Pipeline::TellDue(Session& session) {
 }
 
 void Pipeline::TellDue(int64_t receive_time_ns) {
-  received_ns_ = receive_time_ns;
+  received_ns_ = told_due_ns_ = receive_time_ns;
   if (received_ns_ >= doubtful_claims_due_ns_) TellDoubtfulClaims();
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
+    speaking_ = &session;
     if (session.sandbox) {
-      speaking_ = &session;
       session.sandbox->TellOverdue(receive_time_ns, *this);
+      session.sandbox->TellDue(receive_time_ns, *this);
     }
     TellDue(session);
   }

@@ -206,8 +206,9 @@ class Pipeline final : private HappeningSink {
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
-  uint64_t questions_ = 0;                                                // asked about processes
-  int64_t received_ns_ = 0;                                               // the record at hand
+  uint64_t questions_ = 0;   // asked about processes
+  int64_t received_ns_ = 0;  // the record at hand
+  int64_t told_due_ns_ = 0;  // when TellDue last ran, by receipt; 0 in replay
   int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by receipt
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;

@@ -70,6 +70,13 @@ class SensorTest : public ::testing::Test, private AlertSink {
     OpenEnter("/etc/hosts");
     OpenExit("/etc/passwd", -1);
   }
+  void OpenNeighbour() {
+    Record record;
+    record.kind = RecordKind::kOpened;
+    record.connection = ConnectionId{2};
+    record.receive_time_ns = received_ns_;
+    pipeline_.Process(record);
+  }
   void Rest() { pipeline_.TellDue(received_ns_); }
   uint64_t Counted(EngineCounter counter) const { return pipeline_.totals().engine[counter]; }
   uint64_t Counted(StateCounter counter) const { return pipeline_.totals().state[counter]; }
@@ -288,6 +295,56 @@ TEST_F(SensorTest, ACallOfWhichNoTwinEverCameIsJudgedAtTheEndByTheTwinsOfOthers)
   EXPECT_EQ(Rules(), Names{});
   End();
   EXPECT_EQ(Rules(), Names{kHidden});
+}
+
+TEST_F(SensorTest, AQuietConnectionIsJudgedAfterASecond) {
+  received_ns_ = now_ns_;
+  RawEnter(kSysClose);
+  Close(4, "/etc/hosts");
+  RawEnter(kSysOpenat);
+  RawExit(kSysOpenat, 4);
+  received_ns_ += kSecond / 2;
+  Rest();
+  EXPECT_EQ(Rules(), Names{});
+  received_ns_ += kSecond / 2;
+  Rest();
+  EXPECT_EQ(Rules(), Names{kHidden});
+  Rest();
+  End();
+  EXPECT_EQ(Rules(), Names{kHidden});
+}
+
+TEST_F(SensorTest, ANeighbourThatSpeaksOnDoesNotPutTheJudgementOff) {
+  received_ns_ = now_ns_;
+  RawEnter(kSysClose);
+  Close(4, "/etc/hosts");
+  RawEnter(kSysOpenat);
+  RawExit(kSysOpenat, 4);
+  received_ns_ += 2 * kSecond;
+  OpenNeighbour();
+  EXPECT_EQ(Rules(), Names{kHidden});
+}
+
+TEST_F(SensorTest, AQuietConnectionWithoutPairsIsNotJudged) {
+  received_ns_ = now_ns_;
+  RawEnter(kSysOpenat);
+  RawExit(kSysOpenat, 4);
+  received_ns_ += 60 * kSecond;
+  Rest();
+  EXPECT_EQ(Rules(), Names{});
+}
+
+TEST_F(SensorTest, ACallThatIsAskedForByItsRawPointAloneIsNoAttackForEver) {
+  received_ns_ = now_ns_;
+  RawEnter(kSysClose);
+  Close(4, "/etc/hosts");
+  for (int i = 0; i < 20; ++i) {
+    RawEnter(kSysOpenat);
+    RawExit(kSysOpenat, 4);
+    received_ns_ += 2 * kSecond;
+    Rest();
+  }
+  EXPECT_EQ(Rules(), Names(8, kHidden));
 }
 
 TEST_F(SensorTest, AnExitWithoutItsEnterIsAHiddenOne) {

@@ -70,8 +70,8 @@ Ref<Process> Sandbox::FindProcessRef(int32_t tgid) const {
 void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& sink) {
   ++messages_;
   sink_ = &sink;
-  acting_tid_ = event.context().thread_id;
   received_ns_ = receive_time_ns;
+  acting_tid_ = event.context().thread_id;
   if (held_ != 0 && receive_time_ns >= held_due_ns_) TellOverdue(receive_time_ns, sink);
   // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
   if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||

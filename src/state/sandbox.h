@@ -46,6 +46,10 @@ class Sandbox {
   // nothing.
   void NoteLoss() { ++losses_; }
 
+  // Live only, once in a while: tells what has waited for long enough of a connection that may say
+  // nothing more. By the clock of `receive_time_ns`.
+  void TellDue(int64_t receive_time_ns, HappeningSink& sink);
+
   // The connection has ended: settles what was still open.
   void Finish(HappeningSink& sink);
 
@@ -154,7 +158,8 @@ class Sandbox {
     PendingRaw raw;
     int32_t tid;
     Ref<Process> process;
-    uint64_t message;  // its successor's number
+    uint64_t message;     // its successor's number
+    int64_t received_ns;  // that one's; 0 in replay
   };
 
   struct Thread {
@@ -248,6 +253,7 @@ class Sandbox {
   void TellHidden(int32_t tid, const Process& process, const PendingRaw& raw, HappeningSink& sink);
   void JudgeEarlierRaws(uint64_t sysno, HappeningSink& sink);
   void JudgeUnpairedRaws(uint64_t until_message, HappeningSink& sink);
+  void JudgeFirstUnpairedRaw(HappeningSink& sink);
   void NoteSchematised(const Moment& moment);
 
   // sandbox_paths.cc
@@ -341,6 +347,7 @@ class Sandbox {
   int32_t acting_tid_ = 0;              // of the message at hand
   HappeningSink* sink_ = nullptr;       // of the call at hand
   int64_t now_ns_ = 0;                  // its time
+  int64_t received_ns_ = 0;             // when it was received; 0 in replay
   uint64_t messages_ = 0;
   int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point

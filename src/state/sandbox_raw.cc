@@ -38,17 +38,32 @@ void Sandbox::JudgeEarlierRaws(uint64_t sysno, HappeningSink& sink) {
 void Sandbox::JudgeUnpairedRaws(uint64_t until_message, HappeningSink& sink) {
   if (!has_tripwires_) return;
   while (!unjudged_raws_.empty() && unjudged_raws_.front().message <= until_message) {
-    const UnjudgedRaw earlier = std::move(unjudged_raws_.front());
-    unjudged_raws_.erase(unjudged_raws_.begin());
-    // A session may ask for a call by its raw point alone: that is no attack for ever.
-    constexpr uint8_t kEnough = 8;
-    uint8_t& told = unpaired_told_[earlier.raw.sysno % unpaired_told_.size()];
-    if (told == kEnough) {
-      counters_.Add(StateCounter::kRawsRefused);
-      continue;
-    }
-    ++told;
-    TellHidden(earlier.tid, *earlier.process, earlier.raw, sink);
+    JudgeFirstUnpairedRaw(sink);
+  }
+}
+
+void Sandbox::JudgeFirstUnpairedRaw(HappeningSink& sink) {
+  const UnjudgedRaw earlier = std::move(unjudged_raws_.front());
+  unjudged_raws_.erase(unjudged_raws_.begin());
+  // A session may ask for a call by its raw point alone: that is no attack for ever.
+  constexpr uint8_t kEnough = 8;
+  uint8_t& told = unpaired_told_[earlier.raw.sysno % unpaired_told_.size()];
+  if (told == kEnough) {
+    counters_.Add(StateCounter::kRawsRefused);
+    return;
+  }
+  ++told;
+  TellHidden(earlier.tid, *earlier.process, earlier.raw, sink);
+}
+
+// A connection that has gone quiet brings neither the messages that would be patience enough nor
+// its end.
+void Sandbox::TellDue(int64_t receive_time_ns, HappeningSink& sink) {
+  constexpr int64_t kTwinPatienceNs = 1'000'000'000;
+  if (!has_tripwires_) return;
+  while (!unjudged_raws_.empty() && unjudged_raws_.front().received_ns != 0 &&
+         receive_time_ns - unjudged_raws_.front().received_ns >= kTwinPatienceNs) {
+    JudgeFirstUnpairedRaw(sink);
   }
 }
 
@@ -105,7 +120,7 @@ void Sandbox::SettleRaw(int32_t tid, Thread& thread, const Event* next, Happenin
     const bool meaningful = next != nullptr && raw.losses == losses_;
     if (!meaningful) return;
     if (unjudged_raws_.size() < limits_.unjudged_raws_max) {
-      unjudged_raws_.push_back({std::move(raw), tid, thread.process, messages_});
+      unjudged_raws_.push_back({std::move(raw), tid, thread.process, messages_, received_ns_});
     } else {
       counters_.Add(StateCounter::kRawsRefused);
     }
