@@ -1,10 +1,10 @@
 #!/bin/sh
-# Builds the release preset and installs it below a prefix (default /usr/local); DESTDIR is obeyed.
+# Builds the program (not its tests) in the release preset and installs it below a prefix (default /usr/local); DESTDIR is obeyed.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 prefix=${1:-/usr/local}
-sh scripts/build.sh release
+sh scripts/build.sh release gyrfalcon
 say "installing below ${DESTDIR:-}$prefix"
 cmake --install build/release --prefix "$prefix"
