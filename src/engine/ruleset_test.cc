@@ -78,6 +78,7 @@ const std::vector<Recording>& Recordings() {
       {"miner", {{kMiner, 2}}},
       {"net", {{kEscape, 1}}},
       {"credentials", {{kCredentials, 4}, {kSensitiveRead, 1}}},
+      {"late-attach", {{kSession, 1}}},
       {"docker-exec", {{kSession, 3}, {kSensitiveRead, 1}}},
       {"priv", {{kPtrace, 2, kOnNew}, {kNewExecutable, 1}}},
       {"persistence",
