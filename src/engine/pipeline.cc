@@ -54,6 +54,7 @@ void Pipeline::Open(const Record& record) {
   if (record.peer) {
     session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
     session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
+    session.place.runsc = record.peer->runsc;
     session.restored = RestoresSandbox(record.peer->command_line);
     session.from_start = BeginsSandbox(record.peer->command_line);
   }

@@ -103,15 +103,22 @@ void ProcessLookup::Look(const SandboxPlace& place, const std::string& sandbox,
                          WantedProcesses wanted, const Answer& answer) {
   ChildLimits limits = options_.child;
   limits.stop_fd = stop_fd_.get();
-  auto list = ListProcesses({options_.runsc, place.state_root, limits}, place.sandbox_id,
-                            std::move(wanted));
+  const bool by_own = options_.prefer_connecting && !place.runsc.empty();
+  const std::string& program = by_own ? place.runsc : options_.runsc;
+  auto list =
+      ListProcesses({program, place.state_root, limits}, place.sandbox_id, std::move(wanted));
   const Error* error = nullptr;
   if (!list) {
     error = &list.error();
   } else if (list->ended_early) {
     error = &*list->ended_early;
   }
-  if (NoteOutcome(sandbox, error != nullptr)) on_problem_(*error);
+  if (NoteOutcome(sandbox, error != nullptr)) {
+    Error told = *error;
+    told.message =
+        "sandbox " + place.sandbox_id + " below " + place.state_root + ": " + told.message;
+    on_problem_(told);
+  }
   answer({.list = list ? std::make_shared<const ProcessList>(std::move(*list)) : nullptr});
 }
 

@@ -27,6 +27,8 @@ namespace gyrfalcon {
 
 struct ProcessLookupOptions {
   std::string runsc;  // "": nobody is asked
+  // The runsc that connected goes before it where it is known: it has the sandbox's version.
+  bool prefer_connecting = false;
   // Between a question and its call: what ends before costs none (health probes).
   std::chrono::milliseconds delay{200};
   // Of one sandbox:

@@ -98,6 +98,35 @@ TEST_F(ProcessLookupTest, AnswersWithWhatRunscPrints) {
   EXPECT_TRUE(problems_.empty());
 }
 
+TEST_F(ProcessLookupTest, AsksTheRunscThatConnectedWhereThatIsPreferred) {
+  Runsc(kOne);
+  SandboxPlace place = Place("sb");
+  place.runsc = options_.runsc;
+  ProcessLookupOptions options = options_;
+  options.runsc = "/no/such/runsc";
+  ProcessLookup chosen(options, on_problem_);
+  EXPECT_TRUE(chosen.Ask(place, answers_.Taker()));
+  EXPECT_EQ(answers_.Wait(1), std::vector<int>{-1}) << "the config's own goes before";
+  chosen.Stop();
+  options.prefer_connecting = true;
+  ProcessLookup lookup(options, on_problem_);
+  EXPECT_TRUE(lookup.Ask(place, answers_.Taker()));
+  EXPECT_EQ(answers_.Wait(2), (std::vector<int>{-1, 1}));
+  EXPECT_TRUE(lookup.Ask(Place("other"), answers_.Taker()));
+  EXPECT_EQ(answers_.Wait(3), (std::vector<int>{-1, 1, -1})) << "else the default";
+}
+
+TEST_F(ProcessLookupTest, AProblemNamesSandboxRootAndRunscsWords) {
+  Runsc("echo 'no such sandbox' >&2; exit 128");
+  ProcessLookup lookup(options_, on_problem_);
+  EXPECT_TRUE(lookup.Ask(Place("sb"), answers_.Taker()));
+  answers_.Wait(1);
+  lookup.Stop();
+  ASSERT_EQ(problems_.size(), 1u);
+  EXPECT_EQ(problems_[0],
+            "sandbox sb below /r: " + options_.runsc + ": ended with 128: no such sandbox");
+}
+
 TEST_F(ProcessLookupTest, AsksNobodyWithoutRunscOrPlace) {
   ProcessLookup nobody({}, on_problem_);
   EXPECT_FALSE(nobody.can_ask(Place("sb")));

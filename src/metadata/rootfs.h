@@ -15,11 +15,12 @@
 
 namespace gyrfalcon {
 
-// What the command line of a sandbox's runsc tells of it.
+// What the process of a sandbox's runsc tells of it, by its command line mostly.
 struct SandboxPlace {
   std::string state_root;  // runsc's --root, absolute
   std::string sandbox_id;
-  std::string bundle;  // --bundle of the sandbox's own container; "": not told, or not absolute
+  std::string bundle;   // --bundle of the sandbox's own container; "": not told, or not absolute
+  std::string runsc{};  // the program itself, where it may be run; "": not known
 
   bool known() const { return !sandbox_id.empty() && !state_root.empty(); }
 };

@@ -21,7 +21,8 @@ struct ChildLimits {
 };
 
 // What `words` (the program, looked for in PATH, and its arguments) writes to standard output;
-// standard error is thrown away. Waits: never call it where events do. Errors (kEnvironment) for a
+// of standard error the last line is part of the error, as far as it is in the last 512 bytes, with
+// control characters escaped. Waits: never call it where events do. Errors (kEnvironment) for a
 // program that can't be started, ends with another code than 0, or goes beyond a limit, or is
 // stopped; it is killed then, with its process group.
 Result<std::string> RunChild(const std::vector<std::string>& words, const ChildLimits& limits = {});

@@ -71,6 +71,20 @@ TEST(Child, GivesItsOutputOrSaysWhyNot) {
   EXPECT_THAT(RunChild({"sh", "-c", "kill -9 $$"}).error().message, HasSubstr("was killed"));
 }
 
+TEST(Child, QuotesTheLastLineOfWhatItComplainedAbout) {
+  EXPECT_EQ(RunChild({"sh", "-c", "echo first >&2; printf 'last \\033[31m one\\n' >&2; exit 128"})
+                .error()
+                .message,
+            "sh: ended with 128: last \\x1b[31m one");
+  const std::string long_line =
+      RunChild({"sh", "-c", "yes | tr -d '\\n' | head -c 300000 >&2; exit 1"}).error().message;
+  EXPECT_EQ(long_line, "sh: ended with 1: " + std::string(512, 'y'));
+  const ChildLimits limits{.patience = milliseconds(200)};
+  EXPECT_EQ(RunChild({"sh", "-c", "echo busy >&2; sleep 60"}, limits).error().message,
+            "sh: took too long: busy");
+  EXPECT_EQ(RunChild({"sh", "-c", "echo fine >&2; echo out"}), "out\n");
+}
+
 TEST(Child, IsKilledAtItsLimits) {
   const auto begin = std::chrono::steady_clock::now();
   ChildLimits limits{.patience = milliseconds(200), .output_bytes_max = 1000};

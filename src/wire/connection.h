@@ -27,6 +27,8 @@ struct Peer {
   // Arguments joined by NUL as in /proc/PID/cmdline, cut at 64 KiB; empty when it can't be read
   // (pid 0, or the process is gone). The peer's own words: good for a hint, not for a decision.
   std::string command_line{};
+  // Its program, see TrustedRunsc in wire/peer.h; "": none that we would run.
+  std::string runsc{};
 };
 
 // A connection whose handshake is done; the next thing to read from `fd` (non-blocking) is a

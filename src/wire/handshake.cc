@@ -264,6 +264,7 @@ void HandshakeService::Admit(PendingMap::iterator client) {
   // Before the answer: runsc waits for that, and exits soon after it. And not for silent clients,
   // who would make us keep 64 KiB each.
   peer.command_line = ReadCommandLine(peer.pid);
+  peer.runsc = TrustedRunsc(peer.pid);
   const auto answer = EncodeHandshake();
   const int fd = client->second.fd.get();
   const ssize_t sent = ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

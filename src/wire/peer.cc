@@ -1,7 +1,11 @@
 #include "wire/peer.h"
 
+#include <array>
+#include <climits>
+
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/unique_fd.h"
@@ -12,8 +16,11 @@ std::optional<Peer> PeerCredentials(int fd) {
   ucred credentials{};
   socklen_t length = sizeof credentials;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return std::nullopt;
-  return Peer{
-      .pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid, .command_line = {}};
+  return Peer{.pid = credentials.pid,
+              .uid = credentials.uid,
+              .gid = credentials.gid,
+              .command_line = {},
+              .runsc = {}};
 }
 
 std::string ReadCommandLine(pid_t pid) {
@@ -34,6 +41,37 @@ std::string ReadCommandLine(pid_t pid) {
   if (line.size() > kCommandLineBytesMax) line.resize(kCommandLineBytesMax);
   if (line.ends_with('\0')) line.pop_back();  // the last argument's own terminator
   return line;
+}
+
+bool IsRootsAlone(const std::string& path) {
+  if (!path.starts_with('/')) return false;
+  for (std::string part = path; !part.empty(); part.resize(part.rfind('/'))) {
+    struct stat status{};
+    if (::lstat(part.c_str(), &status) != 0) return false;
+    const bool right_kind =
+        part.size() == path.size() ? S_ISREG(status.st_mode) : S_ISDIR(status.st_mode);
+    const bool changed_by_others = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    if (!right_kind || status.st_uid != 0 || changed_by_others) return false;
+  }
+  return true;
+}
+
+std::string TrustedRunsc(pid_t pid) {
+  if (pid <= 0) return {};
+  const std::string link = "/proc/" + std::to_string(pid) + "/exe";
+  std::array<char, PATH_MAX> target{};
+  const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+  if (size <= 0 || static_cast<size_t>(size) >= target.size()) return {};
+  std::string path(target.data(), static_cast<size_t>(size));
+  if (path.find("runsc", path.rfind('/') + 1) == std::string::npos) return {};
+  struct stat running{};
+  struct stat here{};
+  if (!IsRootsAlone(path) || ::stat(link.c_str(), &running) != 0 ||
+      ::stat(path.c_str(), &here) != 0) {
+    return {};
+  }
+  const bool is_same = running.st_dev == here.st_dev && running.st_ino == here.st_ino;
+  return is_same ? path : std::string();
 }
 
 }  // namespace gyrfalcon

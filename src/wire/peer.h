@@ -19,4 +19,14 @@ std::optional<Peer> PeerCredentials(int fd);
 // See Peer::command_line. The process may be gone, and its pid another's by now: best effort.
 std::string ReadCommandLine(pid_t pid);
 
+// The path of the runsc that the process runs, for asking the same version about its sandbox; ""
+// where we should not run it: its name has no "runsc", the path leads to another file here (another
+// mount namespace, replaced, deleted), or somebody else than root may change the file or a folder
+// on the way to it.
+std::string TrustedRunsc(pid_t pid);
+
+// The second half of that: the absolute `path` is a file that root alone can change, folders
+// included.
+bool IsRootsAlone(const std::string& path);
+
 }  // namespace gyrfalcon
