@@ -94,6 +94,7 @@ void Engine::Worker::Run() {
       Publish();
     }
   }
+  pipeline.TellRest();
   Publish();
 }
 

@@ -31,6 +31,7 @@ struct LossReport {
 class LossLedger {
  public:
   static constexpr int64_t kQuietNs = 10'000'000'000;  // between two reports
+  static constexpr int64_t kCauseNs = 1'000'000'000;   // for a cause to show
 
   void Note(LossKind kind, uint64_t count, int64_t event_ns) {
     if (count == 0) return;
@@ -47,12 +48,19 @@ class LossLedger {
     report_.exec_too_large = true;
     report_.until_ns = event_ns;
   }
+  // What is lost may be an exec, whose process will say so soon: the report waits for that.
+  void AwaitCause() { awaits_cause_ = open_; }
   void NoteMessage(int64_t event_ns) { last_good_ns_ = event_ns; }
   int64_t last_ns() const { return last_good_ns_; }
 
-  // The first loss is due at once, later ones when it has been quiet for long enough.
+  // The first loss is due at once, or when its cause has had time to show; later ones when it has
+  // been quiet for long enough.
   std::optional<LossReport> TakeDue(int64_t now_ns) {
     if (!open_ || (told_ && now_ns - told_at_ns_ < kQuietNs)) return std::nullopt;
+    if (awaits_cause_ && !report_.exec_too_large) {
+      if (!awaits_since_ns_) awaits_since_ns_ = now_ns;
+      if (now_ns - *awaits_since_ns_ < kCauseNs) return std::nullopt;
+    }
     told_ = true;
     told_at_ns_ = now_ns;
     return TakeRest();
@@ -60,6 +68,8 @@ class LossLedger {
   // The connection ends: what is left is told now.
   std::optional<LossReport> TakeRest() {
     if (!std::exchange(open_, false)) return std::nullopt;
+    awaits_cause_ = false;
+    awaits_since_ns_.reset();
     return report_;
   }
 
@@ -74,6 +84,8 @@ class LossLedger {
   bool open_ = false;
   bool told_ = false;
   bool fresh_ = false;
+  bool awaits_cause_ = false;
+  std::optional<int64_t> awaits_since_ns_;
   int64_t told_at_ns_ = 0;
   int64_t last_good_ns_ = 0;
 };

@@ -1,6 +1,8 @@
 #include "engine/pipeline.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "base/hash.h"
 #include "engine/sandbox_id.h"
@@ -166,9 +168,7 @@ void Pipeline::Close(const Record& record) {
     TellClaim(session, session.doubtful_claim->container, session.doubtful_claim->owner,
               session.doubtful_claim->since_ns);
   }
-  session.losses.Note(LossKind::kDropped, session.untold_drops, session.losses.last_ns());
-  if (const auto rest = session.losses.TakeRest()) RaiseLoss(session, *rest);
-  TellHeldBack(session, true);
+  TellRest(session);
   const auto named = connection_by_sandbox_.find(session.sandbox_key);
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
     connection_by_sandbox_.erase(named);
@@ -283,6 +283,24 @@ void Pipeline::TellHeldBack(Session& session, bool at_end) {
     std::vector<AlertField> fields = {{"gyrfalcon.sandbox", session.name}};
     AppendHeldBack(held, fields);
     RaiseBuiltin(builtin, held.until_ns, std::move(fields));
+  }
+}
+
+void Pipeline::TellRest(Session& session) {
+  const uint64_t untold_drops = std::exchange(session.untold_drops, 0);
+  session.losses.Note(LossKind::kDropped, untold_drops, session.losses.last_ns());
+  if (const auto rest = session.losses.TakeRest()) RaiseLoss(session, *rest);
+  TellHeldBack(session, true);
+}
+
+void Pipeline::TellRest() {
+  for (auto& [connection, session] : sessions_) {
+    speaking_ = &session;
+    if (session.sandbox) {
+      session.sandbox->TellDue(std::numeric_limits<int64_t>::max(), *this);
+      NoteLimits(session, session.losses.last_ns());
+    }
+    TellRest(session);
   }
 }
 
@@ -459,6 +477,17 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   TakeUpMessage(session, record);
 }
 
+// Where a process has just been made, the next thing it does is an exec, and one that is too large
+// to send counts as a drop, too: what its process says next decides.
+void Pipeline::NoteDrops(Session& session, int64_t now_ns) {
+  const int64_t clock_ns = session.clock.now_ns();
+  const uint64_t drops = std::exchange(session.untold_drops, 0);
+  session.losses.Note(LossKind::kDropped, drops, now_ns);
+  const bool after_clone = session.clone_ns && clock_ns - *session.clone_ns < LossLedger::kCauseNs;
+  if (drops != 0 && after_clone) session.losses.AwaitCause();
+  if (event_.type() == MessageType::kSentryClone) session.clone_ns = clock_ns;
+}
+
 void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   const auto message = ReadMessage(record.frame.bytes());
   if (!message) {
@@ -495,7 +524,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
   if (record.receive_time_ns == 0) session.clock.Replay(told_ns);
   CheckContainers(record.connection.value, session, now_ns);
-  session.losses.Note(LossKind::kDropped, std::exchange(session.untold_drops, 0), now_ns);
+  NoteDrops(session, now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);
   constexpr uint64_t kLimitsEvery = 256;

@@ -94,6 +94,8 @@ class Pipeline final : private HappeningSink {
   // Tells what has waited for long enough of sandboxes that send nothing more. Live only; once in a
   // while, between two records.
   void TellDue(int64_t receive_time_ns);
+  // Tells what is held back of sandboxes that live on when we stop.
+  void TellRest();
   // From the next record on.
   void SetRules(std::shared_ptr<const RuleSet> rules);
   // The names of a container's users, from the next record on. `connection` may have ended.
@@ -149,6 +151,7 @@ class Pipeline final : private HappeningSink {
     std::shared_ptr<SharedWanted> wanted;  // of the question on its way; nullptr: there is none
     uint64_t wanted_version = 0;           // of the state's awaited processes
     LossLedger losses;
+    std::optional<int64_t> clone_ns;  // when a process was last made, by the clock
     uint64_t messages = 0;
     uint64_t untold_drops = 0;  // of messages that could not be taken up themselves
     LimitsHit limits_hit;
@@ -182,6 +185,7 @@ class Pipeline final : private HappeningSink {
   static void UpdateWanted(Session& session);
   // How many messages the sandbox has dropped since the last one.
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
+  void NoteDrops(Session& session, int64_t now_ns);
   void NoteLimits(Session& session, int64_t now_ns);
   void RaiseLoss(const Session& session, const LossReport& report);
   // For those that a sandbox can provoke as often as it likes: raised only when admitted.
@@ -189,6 +193,7 @@ class Pipeline final : private HappeningSink {
   void RaiseProvoked(Session& session, Builtin builtin, int64_t event_ns,
                      std::vector<AlertField> fields);
   void TellDue(Session& session);
+  void TellRest(Session& session);
   void TellHeldBack(Session& session, bool at_end);
   void RaiseBuiltin(Builtin builtin, int64_t time_ns, std::vector<AlertField> fields);
   void Raise(Alert alert);

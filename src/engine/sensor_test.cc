@@ -1,4 +1,6 @@
 // What the pipeline says about attempts to get around it, message by message.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "engine/pipeline.h"
@@ -77,6 +79,7 @@ class SensorTest : public ::testing::Test, private AlertSink {
     record.receive_time_ns = received_ns_;
     pipeline_.Process(record);
   }
+  void Stop() { pipeline_.TellRest(); }
   void Rest() { pipeline_.TellDue(received_ns_); }
   uint64_t Counted(EngineCounter counter) const { return pipeline_.totals().engine[counter]; }
   uint64_t Counted(StateCounter counter) const { return pipeline_.totals().state[counter]; }
@@ -416,6 +419,52 @@ TEST_F(SensorTest, ACloneThatChangesItsNameAfterALossHasHadAnExecTooLargeToSend)
   EXPECT_EQ(alerts_.front().message, "evil synthetic=true");
   EXPECT_EQ(alerts_.back().rule, kLost);
   EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"), "message too large");
+}
+
+TEST_F(SensorTest, ALossAfterACloneWaitsASecondForItsCause) {
+  received_ns_ = now_ns_;
+  Send(MessageType::kSentryClone,
+       Message().Nested(1, Context()).Number(2, 9).Number(3, 9).Number(4, now_ns_));
+  Send(MessageType::kClose,
+       Message().Nested(1, Context(9, "sh").Number(10, 1)).Number(3, kSysClose));
+  dropped_ += 1;
+  Open("/etc/hosts", 3);
+  EXPECT_EQ(Rules(), Names{});
+  received_ns_ += kSecond / 2;
+  Send(MessageType::kClose,
+       Message().Nested(1, Context(9, "evil").Number(10, 1)).Number(3, kSysClose));
+  ASSERT_EQ(Rules(), Names{kLost});
+  EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"), "message too large");
+}
+
+TEST_F(SensorTest, ALossAfterACloneThatNothingExplainsIsToldAfterASecond) {
+  received_ns_ = now_ns_;
+  Send(MessageType::kSentryClone,
+       Message().Nested(1, Context()).Number(2, 9).Number(3, 9).Number(4, now_ns_));
+  dropped_ += 1;
+  Open("/etc/hosts", 3);
+  EXPECT_EQ(Rules(), Names{});
+  received_ns_ += kSecond;
+  Rest();
+  ASSERT_EQ(Rules(), Names{kLost});
+  EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"), "queue full");
+}
+
+TEST_F(SensorTest, AStopTellsWhatIsHeldBackOfThoseThatLiveOn) {
+  received_ns_ = now_ns_;
+  dropped_ += 1;
+  Open("/etc/hosts", 3);
+  dropped_ += 2;
+  Open("/etc/hosts", 4);
+  for (int i = 0; i < 150; ++i) Race();
+  EXPECT_EQ(std::ranges::count(Rules(), kLost), 1);
+  EXPECT_EQ(HeldBackAsTold(), 0u);
+  Stop();
+  EXPECT_EQ(std::ranges::count(Rules(), kLost), 2);
+  EXPECT_EQ(HeldBackAsTold(), 50u);
+  const size_t told = alerts_.size();
+  End();
+  EXPECT_EQ(alerts_.size(), told) << "not twice";
 }
 
 TEST_F(SensorTest, ALossThatAnUnknownMessageTellsIsNotForgotten) {
