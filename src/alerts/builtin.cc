@@ -104,7 +104,7 @@ Alert MakeBuiltinAlert(Builtin builtin, Priority priority, int64_t time_ns,
               .source = "syscall",
               .tags = {},
               .time_ns = time_ns,
-              .message = std::string(def.headline),
+              .message = std::string(def.rule) + ": " + std::string(def.headline),
               .fields = {}};
   for (const std::string_view tag : Split(def.tags, ' ')) alert.tags.emplace_back(tag);
   alert.message += " |";

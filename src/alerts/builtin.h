@@ -31,7 +31,7 @@ struct BuiltinDef {
   std::string_view rule;
   Priority priority;          // unless the config says otherwise
   std::string_view tags;      // separated by blanks, sorted
-  std::string_view headline;  // how the output begins
+  std::string_view headline;  // what the output says behind the rule's name
   std::string_view help;      // what it means, and what to do
 };
 
@@ -46,6 +46,7 @@ std::optional<std::string_view> NearestBuiltin(std::string_view name);
 class BuiltinSettings {
  public:
   BuiltinSettings();
+  bool operator==(const BuiltinSettings&) const = default;
   bool enabled(Builtin builtin) const { return enabled_.test(static_cast<size_t>(builtin)); }
   Priority priority(Builtin builtin) const { return priorities_[static_cast<size_t>(builtin)]; }
   void Enable(Builtin builtin, bool enabled) {
@@ -60,7 +61,8 @@ class BuiltinSettings {
   std::array<Priority, kBuiltinCount> priorities_;
 };
 
-// The output is the headline and the fields, "name=value" each; a missing value is "<NA>".
+// The output is the rule's name, the headline and the fields, "name=value" each; a missing value is
+// "<NA>".
 Alert MakeBuiltinAlert(Builtin builtin, Priority priority, int64_t time_ns,
                        std::vector<AlertField> fields);
 

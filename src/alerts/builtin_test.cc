@@ -22,7 +22,8 @@ TEST(Builtin, OutputAndFieldsSayTheSame) {
       {{"proc.name", std::string("sh")}, {"gyrfalcon.lost", uint64_t{3}}, {"container.id", {}}});
   EXPECT_EQ(alert.rule, "gyrfalcon: events lost");
   EXPECT_EQ(alert.message,
-            "Events of a sandbox were lost | proc_name=sh gyrfalcon_lost=3 container_id=<NA>");
+            "gyrfalcon: events lost: Events of a sandbox were lost | proc_name=sh gyrfalcon_lost=3 "
+            "container_id=<NA>");
   ASSERT_EQ(alert.fields.size(), 4u);
   EXPECT_EQ(alert.fields[0].name, "evt.time");
   EXPECT_EQ(alert.tags, (std::vector<std::string>{"gyrfalcon", "sensor_loss"}));
