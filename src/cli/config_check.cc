@@ -197,6 +197,10 @@ class Checker {
     }
     if (!item.IsMapping()) return Expected(item, path, "a mapping");
     CheckMapping(item, path);
+    if (key.check_item == nullptr) return;
+    if (std::string wrong = key.check_item(item); !wrong.empty()) {
+      Add(item.position, fmt::format("`{}`: {}", key.path, wrong));
+    }
   }
 
   std::vector<ConfigProblem> problems_;

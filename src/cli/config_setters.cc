@@ -94,16 +94,15 @@ void SetBuiltinAlerts(const YamlNode& node, Config& config) {
   }
 }
 
-std::string CheckBuiltinAlerts(const YamlNode& node) {
-  for (const YamlNode& item : node.items) {
-    const std::string name = TextAt(item, "name");
-    if (name.empty()) return "each item needs `name`: that of a built-in alert";
-    if (FindBuiltin(name)) continue;
-    const auto nearest = NearestBuiltin(name);
-    return fmt::format("no built-in alert is called `{}`: docs/sensor.md lists them{}", name,
-                       nearest ? fmt::format("; did you mean `{}`?", *nearest) : "");
-  }
-  return "";
+std::string CheckBuiltinAlert(const YamlNode& node) {
+  return TextAt(node, "name").empty() ? "each item needs `name`: that of a built-in alert" : "";
+}
+
+std::string CheckBuiltinName(const YamlNode& node) {
+  if (node.scalar.empty() || FindBuiltin(node.scalar)) return "";
+  const auto nearest = NearestBuiltin(node.scalar);
+  return fmt::format("no built-in alert is called `{}`: docs/sensor.md lists them{}", node.scalar,
+                     nearest ? fmt::format("; did you mean `{}`?", *nearest) : "");
 }
 
 std::string CheckPriority(const YamlNode& node) {

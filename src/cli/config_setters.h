@@ -15,7 +15,8 @@ void SetAppendOutput(const YamlNode& node, Config& config);
 
 // What the type alone does not tell; each gives what is wrong, or "".
 std::string CheckPriority(const YamlNode& node);
-std::string CheckBuiltinAlerts(const YamlNode& node);
+std::string CheckBuiltinAlert(const YamlNode& node);
+std::string CheckBuiltinName(const YamlNode& node);
 std::string CheckSelection(const YamlNode& node);
 std::string CheckIpAddress(const YamlNode& node);
 std::string CheckDropActions(const YamlNode& node);

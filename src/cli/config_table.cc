@@ -72,13 +72,14 @@ constexpr ConfigKey kKeys[] = {
      .help = "Built-in alerts (docs/sensor.md) that are not as they come: all are on, each with a "
              "priority of its own; read at the start only",
      .set = SetBuiltinAlerts,
-     .check = CheckBuiltinAlerts,
-     .origin = kOurs},
+     .origin = kOurs,
+     .check_item = CheckBuiltinAlert},
     {.path = "builtin_alerts[].name",
      .type = kText,
      .default_value = "",
      .effect = kYes,
      .help = "Its name, with or without `gyrfalcon: `",
+     .check = CheckBuiltinName,
      .origin = kOurs},
     {.path = "builtin_alerts[].enabled",
      .type = kBool,
@@ -141,7 +142,8 @@ constexpr ConfigKey kKeys[] = {
      .effect = kYes,
      .help =
          "The runsc that is asked which sandboxes run, below each root that is known, and which "
-         "processes an exec session has; empty: none is asked",
+         "processes an exec session has; the latter, with the default, is asked of the very runsc "
+         "that connected, where root alone can change it; empty: none is asked",
      .set = Text<&Config::runsc_path>,
      .origin = kOurs},
     {.path = "gvisor.root",

@@ -50,6 +50,7 @@ struct ConfigKey {
   double max = std::numeric_limits<double>::max();
   std::string_view harmless = {};  // a value of a key without meaning that needs no warning
   ConfigOrigin origin = ConfigOrigin::kFalco;
+  std::string (*check_item)(const YamlNode&) = nullptr;  // as `check`, of each mapping of a list
 };
 
 std::span<const ConfigKey> ConfigKeys();

@@ -136,9 +136,22 @@ TEST(Config, BuiltinAlertsAreSwitchedAndMadeLouderByName) {
   EXPECT_EQ(builtins.priority(Builtin::kPathChanged), Priority::kNotice);
   EXPECT_EQ(builtins.priority(Builtin::kEventHidden), Priority::kCritical);
   EXPECT_EQ(
-      Wrong("builtin_alerts:\n  - name: event lost"),
-      "c.yaml:2:3: `builtin_alerts`: no built-in alert is called `event lost`: docs/sensor.md "
-      "lists them; did you mean `events lost`?");
+      Wrong("builtin_alerts:\n  - enabled: true\n    name: event lost\n  - name: sandbox silent\n"
+            "  - {}"),
+      "c.yaml:3:11: `builtin_alerts[].name`: no built-in alert is called `event lost`: "
+      "docs/sensor.md lists them; did you mean `events lost`?\n"
+      "c.yaml:4:11: `builtin_alerts[].name`: no built-in alert is called `sandbox silent`: "
+      "docs/sensor.md lists them\n"
+      "c.yaml:5:5: `builtin_alerts`: each item needs `name`: that of a built-in alert");
+  for (const char* assignment :
+       {R"(builtin_alerts[]={"name": "evnts lost"})", "builtin_alerts[0].name=evnts lost",
+        R"(builtin_alerts=[{"name": "evnts lost"}])"}) {
+    const auto refused = ReadConfig("c.yaml", "", {assignment});
+    ASSERT_FALSE(refused) << assignment;
+    EXPECT_THAT(refused.error().message, HasSubstr("did you mean `events lost`?"));
+  }
+  EXPECT_THAT(ReadConfig("c.yaml", "", {"builtin_alerts[]={}"}).error().message,
+              HasSubstr("each item needs `name`"));
   EXPECT_THAT(Wrong("builtin_alerts:\n  - {name: events lost, priority: lowd}"),
               HasSubstr("unknown priority `lowd`"));
   EXPECT_THAT(Wrong("builtin_alerts: [{enabled: false}]"), HasSubstr("each item needs `name`"));

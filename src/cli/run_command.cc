@@ -111,6 +111,7 @@ constexpr struct {
               a.file_enabled == b.file_enabled && a.file_keep_alive == b.file_keep_alive &&
               a.file_name == b.file_name && a.queue_capacity == b.queue_capacity;
      }},
+    {"builtin_alerts", [](const Config& a, const Config& b) { return a.builtins == b.builtins; }},
     {"engine.gvisor.config",
      [](const Config& a, const Config& b) { return a.session_file == b.session_file; }},
     {"gvisor.socket",
