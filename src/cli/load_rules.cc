@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "alerts/builtin.h"
 #include "base/text.h"
 #include "cli/file.h"
 #include "rules/yaml.h"
@@ -46,6 +47,18 @@ Result<std::vector<std::pair<std::string, std::string>>> ReadRulesFiles(
   return files;
 }
 
+// A built-in alert is no rule, and is switched elsewhere.
+void HintAtBuiltins(const LoadOptions& options, std::vector<std::string>& warnings) {
+  for (const RuleSelection& selection : options.selection) {
+    const auto builtin = FindBuiltin(selection.text);
+    if (!builtin || selection.by == RuleSelection::By::kTag) continue;
+    warnings.push_back(fmt::format(
+        "'{}' is a built-in alert, not a rule: `builtin_alerts: [{{name: '{}', enabled: {}}}]` in "
+        "the config, or -o, switches it",
+        selection.text, Describe(*builtin).rule, selection.enable));
+  }
+}
+
 Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadOptions& options) {
   const auto files = ReadRulesFiles(paths);
   if (!files) return std::unexpected(files.error());
@@ -68,6 +81,7 @@ Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadO
   for (std::string& unmet : loader.UnmetPlugins()) loaded.warnings.push_back(std::move(unmet));
   loaded.rules = loader.Compile();
   std::ranges::copy(loader.unused_options(), std::back_inserter(loaded.warnings));
+  HintAtBuiltins(options, loaded.warnings);
   for (std::string& warning : loaded.rules->FieldWarnings()) {
     loaded.warnings.push_back(std::move(warning));
   }

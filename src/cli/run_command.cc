@@ -238,6 +238,7 @@ class Daemon {
                      .grace_ms = static_cast<int>(config_.watch_grace_ms),
                      .builtins = options.pipeline.builtins};
     options.processes.runsc = config_.runsc_path;
+    options.processes.prefer_connecting = config_.runsc_path == Config().runsc_path;
     if (config_.runsc_path.empty()) {
       spdlog::info("gvisor.runsc is empty: exec sessions show only what their messages tell");
     }
@@ -267,6 +268,19 @@ class Daemon {
         config_.session_file.empty() ? std::string("none given") : config_.session_file;
     spdlog::info("event collection from gVisor is enabled: session config {}, socket {}", session,
                  socket_path_);
+    LogRoot();
+  }
+
+  void LogRoot() const {
+    if (config_.runsc_path.empty()) return;
+    const std::string& root = config_.runsc_root;
+    std::error_code error;
+    if (root.empty()) {
+      spdlog::info(
+          "no root of runsc known: only sandboxes that connect are watched; set gvisor.root");
+    } else if (!std::filesystem::is_directory(root, error)) {
+      spdlog::warn("gvisor.root: {} is no folder (yet): sandboxes below it are not seen", root);
+    }
   }
 
   void Watch(const LoadedConfig& loaded) {

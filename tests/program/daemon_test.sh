@@ -7,12 +7,15 @@ rule() { printf -- '- rule: %s\n  desc: d\n  condition: evt.type = execve\n  out
 rule One >"$scratch/rules.yaml"
 socket=$scratch/run/gvisor.sock
 
-"$GYRFALCON" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -P "$scratch/pid" >"$scratch/alerts" 2>"$scratch/log" &
+echo 'json_output: false' >"$scratch/gyrfalcon.yaml"
+"$GYRFALCON" -c "$scratch/gyrfalcon.yaml" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -P "$scratch/pid" >"$scratch/alerts" 2>"$scratch/log" &
 daemon=$!
 wait_for 'event collection from gVisor is enabled' "$scratch/log"
 wait_for "rules file: $scratch/rules.yaml" "$scratch/log"
 grep -q 'rules: 1 loaded' "$scratch/log" || fail 'the number of rules is not told'
 grep -q "socket $socket" "$scratch/log" || fail 'the socket is not told'
+
+wait_for 'no root of runsc known' "$scratch/log"
 
 [ "$(stat -c %a "$scratch/run")" = 700 ] || fail 'the folder is open to others'
 [ "$(stat -c %a "$socket")" = 600 ] || fail 'the socket is open to others'
@@ -43,6 +46,9 @@ wait_for 'reload refused, the rules in force stay' "$scratch/log"
 kill -HUP $daemon
 wait_for 'rules: 2 loaded' "$scratch/log"
 wait_for 'rules reloaded' "$scratch/log"
+echo 'builtin_alerts: [{name: events lost, enabled: false}]' >>"$scratch/gyrfalcon.yaml"
+kill -HUP $daemon
+wait_for 'changed, taken up at the next start: builtin_alerts' "$scratch/log"
 
 kill -TERM $daemon
 status=0
@@ -62,5 +68,8 @@ wait $daemon 2>/dev/null || true
 [ -S "$socket" ] || fail 'the crash should leave the socket'
 expect 0 run -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -M 0.3
 says err 'event collection'
+expect 0 run -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -M 0.3 --gvisor-root "$scratch/none" -D 'events lost'
+says err "gvisor.root: $scratch/none is no folder"
+says err "'events lost' is a built-in alert, not a rule"
 daemon=''
 echo 'the daemon starts, answers, reloads and ends as it should'
