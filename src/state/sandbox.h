@@ -372,7 +372,6 @@ class Sandbox {
   uint64_t awaited_version_ = 0;
   size_t held_ = 0;  // of awaited_
   int64_t held_due_ns_ = 0;
-  int64_t received_ns_ = 0;  // the message at hand; 0: not known
   // Since that question, for the answer may be older: processes that ended, and descriptors that
   // were closed or made. More than is noted: the answer says nothing about such.
   absl::flat_hash_set<int32_t> ended_since_;
