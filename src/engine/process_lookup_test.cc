@@ -105,21 +105,21 @@ TEST_F(ProcessLookupTest, AsksTheRunscThatConnectedWhereThatIsPreferred) {
   ProcessLookupOptions options = options_;
   options.runsc = "/no/such/runsc";
   ProcessLookup chosen(options, on_problem_);
-  EXPECT_TRUE(chosen.Ask(place, answers_.Taker()));
+  EXPECT_TRUE(chosen.Ask(place, wanted_, answers_.Taker()));
   EXPECT_EQ(answers_.Wait(1), std::vector<int>{-1}) << "the config's own goes before";
   chosen.Stop();
   options.prefer_connecting = true;
   ProcessLookup lookup(options, on_problem_);
-  EXPECT_TRUE(lookup.Ask(place, answers_.Taker()));
+  EXPECT_TRUE(lookup.Ask(place, wanted_, answers_.Taker()));
   EXPECT_EQ(answers_.Wait(2), (std::vector<int>{-1, 1}));
-  EXPECT_TRUE(lookup.Ask(Place("other"), answers_.Taker()));
+  EXPECT_TRUE(lookup.Ask(Place("other"), wanted_, answers_.Taker()));
   EXPECT_EQ(answers_.Wait(3), (std::vector<int>{-1, 1, -1})) << "else the default";
 }
 
 TEST_F(ProcessLookupTest, AProblemNamesSandboxRootAndRunscsWords) {
   Runsc("echo 'no such sandbox' >&2; exit 128");
   ProcessLookup lookup(options_, on_problem_);
-  EXPECT_TRUE(lookup.Ask(Place("sb"), answers_.Taker()));
+  EXPECT_TRUE(lookup.Ask(Place("sb"), wanted_, answers_.Taker()));
   answers_.Wait(1);
   lookup.Stop();
   ASSERT_EQ(problems_.size(), 1u);
