@@ -165,8 +165,7 @@ void Pipeline::Close(const Record& record) {
     totals_.state.Add(session.sandbox->counters());
   }
   if (session.doubtful_claim && !session.doubtful_claim->had_it) {
-    TellClaim(session, session.doubtful_claim->container, session.doubtful_claim->owner,
-              session.doubtful_claim->since_ns);
+    TellDoubtfulClaim(record.connection.value, session);
   }
   TellRest(session);
   const auto named = connection_by_sandbox_.find(session.sandbox_key);
@@ -349,7 +348,7 @@ void Pipeline::ClampTime(int64_t receive_time_ns) {
 // Of whom no runsc tells, the first container is the identity: two such connections are one
 // sandbox, attached anew.
 // False for a container that is another's: a liar must not go by the name of whom it lies about.
-bool Pipeline::NameAnonymous(Session& session, std::string_view container) {
+bool Pipeline::NameAnonymous(uint64_t connection, Session& session, std::string_view container) {
   if (options_.containers != nullptr) {
     SandboxIdentity named{.owner = "container " + std::string(container), .root = {}};
     options_.containers->Join(named);
@@ -363,6 +362,7 @@ bool Pipeline::NameAnonymous(Session& session, std::string_view container) {
   }
   session.named = true;
   session.name = container;
+  if (options_.observer != nullptr) options_.observer->OnNamed(connection, container);
   return true;
 }
 
@@ -372,9 +372,7 @@ void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t no
     if (container.empty()) continue;
     const bool may_name = !session.named && container.size() <= options_.limits.text_bytes_max &&
                           !IsKnownRefused(session, container);
-    if (may_name && NameAnonymous(session, container) && options_.observer != nullptr) {
-      options_.observer->OnNamed(connection, container);
-    }
+    if (may_name) NameAnonymous(connection, session, container);
     if (options_.containers == nullptr || IsOwnContainer(session, container, now_ns)) continue;
     totals_.engine.Add(EngineCounter::kContainersDisowned);
     event_.DisownContainer();
@@ -454,9 +452,22 @@ void Pipeline::TellDoubtfulClaims() {
           std::min(doubtful_claims_due_ns_, session.doubtful_claim->since_ns + kClaimPatienceNs);
       continue;
     }
-    const DoubtfulClaim claim = std::move(*session.doubtful_claim);
-    session.doubtful_claim.reset();
-    TellClaim(session, claim.container, claim.owner, claim.since_ns);
+    TellDoubtfulClaim(connection, session);
+  }
+}
+
+void Pipeline::TellDoubtfulClaim(uint64_t connection, Session& session) {
+  const DoubtfulClaim claim = std::move(*session.doubtful_claim);
+  session.doubtful_claim.reset();
+  // The owner may have ended while this one had nothing to say.
+  std::string owner = claim.owner;
+  const bool is_own = session.named
+                          ? options_.containers->Claim(session.identity, claim.container, owner)
+                          : NameAnonymous(connection, session, claim.container);
+  if (is_own) {
+    session.told_claims.erase(claim.container);
+  } else {
+    TellClaim(session, claim.container, owner, claim.since_ns);
   }
 }
 

@@ -165,7 +165,7 @@ class Pipeline final : private HappeningSink {
   void TakeUpMessage(Session& session, const Record& record);
   void NoteUnreadable(Session& session, const Record& record, LossKind kind);
   void ClampTime(int64_t receive_time_ns);
-  bool NameAnonymous(Session& session, std::string_view container);
+  bool NameAnonymous(uint64_t connection, Session& session, std::string_view container);
   // Takes a container that is another sandbox's out of the message at hand.
   void CheckContainers(uint64_t connection, Session& session, int64_t now_ns);
   bool IsKnownRefused(const Session& session, std::string_view container) const;
@@ -175,6 +175,8 @@ class Pipeline final : private HappeningSink {
                  int64_t now_ns);
   // Those that have stood for long enough by now: asked at each record, of whatever connection.
   void TellDoubtfulClaims();
+  // Unless the container is this sandbox's by now.
+  void TellDoubtfulClaim(uint64_t connection, Session& session);
   void AskForUsers(uint64_t connection, const Session& session, const std::string& container_id);
   // Whose state an answer belongs to: its connection's, or that of the one it has moved to;
   // nullptr: nobody's any more. `connection` becomes that one's.

@@ -297,6 +297,22 @@ TEST_F(IdentityTest, AConnectionOfUnknownPeerThatReplacesAnotherClaimsNothing) {
   for (const std::string& rule : Rules()) EXPECT_EQ(rule, "opened");
 }
 
+TEST_F(IdentityTest, ASuccessorThatIdlesOrEndsAfterItsPredecessorClaimsNothing) {
+  for (const bool ends : {false, true}) {
+    Open(1, CommandLine("runsc --root=/r create c1"));
+    Send(1, kOpenType, OpenMessage(1, "c1"));
+    Open(2);
+    Send(2, kOpenType, OpenMessage(1, "c1"));  // before the end of the older is taken up
+    Close(1);
+    if (!ends) {
+      received_ns_ += 3'000'000'000;
+      pipeline_.TellDue(received_ns_);
+    }
+    Close(2);
+    for (const std::string& rule : Rules()) EXPECT_EQ(rule, "opened") << ends;
+  }
+}
+
 TEST_F(IdentityTest, AnUnknownPeerThatClaimsAndIsGoneIsTold) {
   Open(1, CommandLine("runsc --root=/r create c1"));
   Open(2);
