@@ -65,6 +65,12 @@ class LossLedger {
     told_at_ns_ = now_ns;
     return TakeRest();
   }
+  // When the last report was is by the connection's clock: where two exchange theirs, so do they
+  // exchange this.
+  void SwapTimer(LossLedger& other) {
+    std::swap(told_, other.told_);
+    std::swap(told_at_ns_, other.told_at_ns_);
+  }
   // The connection ends: what is left is told now.
   std::optional<LossReport> TakeRest() {
     if (!std::exchange(open_, false)) return std::nullopt;

@@ -30,9 +30,11 @@ constexpr int64_t kTellDueEveryNs = 1'000'000'000;
 
 void Pipeline::Process(const Record& record) {
   received_ns_ = record.receive_time_ns;
-  if (received_ns_ >= doubtful_claims_due_ns_) TellDoubtfulClaims();
+  if (received_ns_ != 0) clock_.Receive(received_ns_);
+  if (clock_.now_ns() >= doubtful_claims_due_ns_) TellDoubtfulClaims();
   // A worker that is never idle must not keep quiet sandboxes waiting.
-  if (received_ns_ >= told_due_ns_ + kTellDueEveryNs) TellDue(received_ns_);
+  const bool is_live = received_ns_ != 0;
+  if (is_live && clock_.now_ns() >= told_due_ns_ + kTellDueEveryNs) TellDue(received_ns_);
   switch (record.kind) {
     case RecordKind::kOpened:
       Open(record);
@@ -195,6 +197,7 @@ void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   // A fresh bucket is nothing that a sandbox should get by being attached anew.
   std::swap(session.throttle, older->second.throttle);
   std::swap(session.clock, older->second.clock);
+  session.losses.SwapTimer(older->second.losses);
   totals_.engine.Add(EngineCounter::kSandboxesMoved);
 }
 
@@ -309,8 +312,10 @@ void Pipeline::TellDue(Session& session) {
 }
 
 void Pipeline::TellDue(int64_t receive_time_ns) {
-  received_ns_ = told_due_ns_ = receive_time_ns;
-  if (received_ns_ >= doubtful_claims_due_ns_) TellDoubtfulClaims();
+  received_ns_ = receive_time_ns;
+  clock_.Receive(receive_time_ns);
+  told_due_ns_ = clock_.now_ns();
+  if (clock_.now_ns() >= doubtful_claims_due_ns_) TellDoubtfulClaims();
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
     speaking_ = &session;
@@ -428,8 +433,9 @@ bool Pipeline::ClaimContainer(Session& session, std::string_view container, int6
   const bool had_it = session.named && container == session.name;
   const bool may_be_taken_over = session.sandbox_key.empty() && (had_it || !session.named);
   if (may_be_taken_over && !session.doubtful_claim) {
-    session.doubtful_claim = {std::string(container), other, received_ns_, had_it};
-    doubtful_claims_due_ns_ = std::min(doubtful_claims_due_ns_, received_ns_ + kClaimPatienceNs);
+    const int64_t due_ns = clock_.now_ns() + kClaimPatienceNs;
+    session.doubtful_claim = {std::string(container), other, received_ns_, due_ns, had_it};
+    doubtful_claims_due_ns_ = std::min(doubtful_claims_due_ns_, due_ns);
   } else {
     TellClaim(session, container, other, now_ns);
   }
@@ -447,9 +453,8 @@ void Pipeline::TellDoubtfulClaims() {
   doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();
   for (auto& [connection, session] : sessions_) {
     if (!session.doubtful_claim) continue;
-    if (received_ns_ - session.doubtful_claim->since_ns < kClaimPatienceNs) {
-      doubtful_claims_due_ns_ =
-          std::min(doubtful_claims_due_ns_, session.doubtful_claim->since_ns + kClaimPatienceNs);
+    if (const int64_t due_ns = session.doubtful_claim->due_ns; clock_.now_ns() < due_ns) {
+      doubtful_claims_due_ns_ = std::min(doubtful_claims_due_ns_, due_ns);
       continue;
     }
     TellDoubtfulClaim(connection, session);
@@ -467,7 +472,7 @@ void Pipeline::TellDoubtfulClaim(uint64_t connection, Session& session) {
   if (is_own) {
     session.told_claims.erase(claim.container);
   } else {
-    TellClaim(session, claim.container, owner, claim.since_ns);
+    TellClaim(session, claim.container, owner, claim.received_ns);
   }
 }
 

@@ -121,8 +121,9 @@ class Pipeline final : private HappeningSink {
   struct DoubtfulClaim {
     std::string container;
     std::string owner;
-    int64_t since_ns = 0;  // by receipt: what a Sentry tells would put the alert off
-    bool had_it = false;   // somebody else came later: this one may be about to end
+    int64_t received_ns = 0;
+    int64_t due_ns = 0;   // by the pipeline's clock: what a Sentry tells would put the alert off
+    bool had_it = false;  // somebody else came later: this one may be about to end
   };
 
   // One connection and the sandbox behind it.
@@ -215,8 +216,9 @@ class Pipeline final : private HappeningSink {
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
   uint64_t questions_ = 0;   // asked about processes
   int64_t received_ns_ = 0;  // the record at hand
-  int64_t told_due_ns_ = 0;  // when TellDue last ran, by receipt; 0 in replay
-  int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by receipt
+  SessionClock clock_;       // of all connections together
+  int64_t told_due_ns_ = 0;  // when TellDue last ran, by `clock_`
+  int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by `clock_`
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;
   Scratch scratch_;

@@ -313,6 +313,39 @@ TEST_F(IdentityTest, ASuccessorThatIdlesOrEndsAfterItsPredecessorClaimsNothing) 
   }
 }
 
+TEST_F(IdentityTest, AClaimIsToldInTimeThoughTheHostsClockIsSetBack) {
+  Open(1, CommandLine("runsc --root=/r create c1"));
+  Send(1, kOpenType, OpenMessage(1, "c1"));
+  Open(2);
+  Send(2, kOpenType, OpenMessage(1, "c1"));
+  received_ns_ -= 900'000'000;
+  for (int i = 0; i < 30; ++i) Send(1, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_FALSE(std::ranges::count(Rules(), kClaimed) != 0);
+  received_ns_ = 1'000;
+  for (int second = 0; second < 3; ++second) {
+    received_ns_ += 1'000'000'000;
+    Send(1, kOpenType, OpenMessage(1, "c1"));
+  }
+  EXPECT_TRUE(std::ranges::count(Rules(), kClaimed) != 0);
+}
+
+TEST_F(IdentityTest, ASandboxThatWasSplitTellsItsLossesNoLaterThanOthers) {
+  const auto send = [this](uint32_t dropped) {
+    received_ns_ += 1'000'000'000;
+    Send(1, kOpenType, OpenMessage(1, "c"), dropped);
+  };
+  const std::string peer = CommandLine("runsc --root=/r create c");
+  Open(1, peer);
+  for (int i = 0; i < 3600; ++i) send(i > 3000 ? 5 : 0);
+  Open(2, peer);
+  Send(2, kOpenType, OpenMessage(1, "c"));
+  alerts_.clear();
+  constexpr uint32_t kSeconds = 600;
+  for (uint32_t i = 0; i < kSeconds; ++i) send(10 + 10 * i);
+  const auto lost = std::ranges::count(Rules(), "gyrfalcon: events lost");
+  EXPECT_GE(lost, kSeconds * 1'000'000'000 / LossLedger::kQuietNs - 1);
+}
+
 TEST_F(IdentityTest, AnUnknownPeerThatClaimsAndIsGoneIsTold) {
   Open(1, CommandLine("runsc --root=/r create c1"));
   Open(2);

@@ -1,12 +1,12 @@
-// One connection's time for what is told once in a while. A sandbox chooses the times in its
-// messages, so they must not decide how often it is spoken of.
+// A connection's time, or that of all connections of a worker, for what is told once in a while. A
+// sandbox chooses the times in its messages, so they must not decide how often it is spoken of.
 #pragma once
 
 #include <cstdint>
 
 namespace gyrfalcon {
 
-// Only goes forward. Nanoseconds since the connection's first message. Belongs to one worker.
+// Only goes forward. Nanoseconds since the first message. Belongs to one worker.
 class SessionClock {
  public:
   // Live: when a message was received, or nothing was. A step back is a message that waited in our
