@@ -54,6 +54,11 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "A sandbox has one session only, and `runsc trace create --force` gives it to whoever asks. "
      "`gyrfalcon.sink.endpoint` is the socket that the events go to, where that can be seen; `ss "
      "-xlp` has who listens there. Take the session back with `runsc trace create`."},
+    {"gyrfalcon: process flood", Priority::kWarning, "gyrfalcon sensor_load",
+     "A sandbox made very many processes in a moment, and none of them has run a program",
+     "250 that live at once, forked within five seconds: a fork bomb, or an attempt to push other "
+     "events out. A server that really forks so many workers at once is the exception: switch the "
+     "alert off there. The process named is the one that made the last of them."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

@@ -23,6 +23,7 @@ enum class Builtin : uint8_t {
   kSandboxUntraced,
   kConnectionEnded,
   kSessionTaken,
+  kProcessFlood,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

@@ -22,6 +22,8 @@ std::optional<Builtin> BuiltinOf(SignalKind kind) {
       return Builtin::kPathChanged;
     case SignalKind::kEventHidden:
       return Builtin::kEventHidden;
+    case SignalKind::kProcessFlood:
+      return Builtin::kProcessFlood;
     case SignalKind::kExecLost:
       return std::nullopt;
   }
@@ -35,6 +37,11 @@ std::vector<AlertField> DescribeSignal(const Signal& signal, std::string_view sa
   if (signal.kind == SignalKind::kPathChanged) {
     fields.push_back({"gyrfalcon.path.enter", std::string(signal.before)});
     fields.push_back({"gyrfalcon.path.exit", std::string(signal.after)});
+  }
+  if (signal.kind == SignalKind::kProcessFlood) {
+    fields.push_back({"gyrfalcon.processes", signal.count});
+    fields.push_back({"gyrfalcon.processes.since", signal.since_ns});
+    fields.push_back({"gyrfalcon.processes.until", signal.time_ns});
   }
   fields.push_back({"proc.name", std::string(process.name.view())});
   fields.push_back({"proc.cmdline", std::string(process.CommandLine())});

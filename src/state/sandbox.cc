@@ -223,6 +223,7 @@ Sandbox::Thread& Sandbox::FindOrMakeThread(const Context& context) {
     counters_.Add(StateCounter::kIdsRecycled);
     process->exited = true;
     processes_.erase(context.thread_group_id);
+    fork_flood_.Settle(context.thread_group_id);
     process.reset();
   }
   if (!process) process = MakeFirstSeenProcess(context);
@@ -415,6 +416,7 @@ void Sandbox::ForgetEverything() {
   ++awaited_version_;
   written_files_.clear();
   written_order_.clear();
+  fork_flood_.Clear();
   arena_.Release();
 }
 
@@ -438,7 +440,10 @@ bool Sandbox::ForgetThread(int32_t tid) {
     process->exited = true;
     NoteExit(*process);
     const auto entry = processes_.find(process->tgid);
-    if (entry != processes_.end() && entry->second == process) processes_.erase(entry);
+    if (entry != processes_.end() && entry->second == process) {
+      processes_.erase(entry);
+      fork_flood_.Settle(process->tgid);
+    }
     // What the dead are asked for is only who they were: their fds go now.
     process->fds = Ref(arena_.New<FdTable>());
   }

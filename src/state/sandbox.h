@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "points/event.h"
 #include "points/schema.h"
+#include "state/fork_flood.h"
 #include "state/happening.h"
 #include "state/limits.h"
 #include "state/process.h"
@@ -277,6 +278,7 @@ class Sandbox {
   void OnSetresid(Moment& moment);
   void OnPrlimit(Moment& moment);
   void OnChdir(Moment& moment);
+  void NoteFork(Moment& moment, int32_t tgid);
   void MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start_time_ns, uint64_t flags);
   void InstallImage(Process& process, Ref<Image> image, std::string_view name);
   bool PendingExecSucceeded(const PendingExec& pending, const Moment& moment) const;
@@ -343,6 +345,7 @@ class Sandbox {
   // Hashes of container and path of files opened for writing.
   absl::flat_hash_set<uint64_t> written_files_;
   std::deque<uint64_t> written_order_;  // the same, oldest first
+  ForkFlood fork_flood_;
   bool exec_lost_ = false;              // the message at hand shows it
   int32_t acting_tid_ = 0;              // of the message at hand
   HappeningSink* sink_ = nullptr;       // of the call at hand

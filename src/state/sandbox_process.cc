@@ -139,6 +139,21 @@ void Sandbox::MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start
     SetParent(*process, moment.process);
   }
   PutThread(tid, std::move(process), start_time_ns);
+  if (tgid != parent.tgid) NoteFork(moment, tgid);
+}
+
+void Sandbox::NoteFork(Moment& moment, int32_t tgid) {
+  if (!fork_flood_.Note(tgid, moment.time_ns)) return;
+  moment.sink.OnSignal({.kind = SignalKind::kProcessFlood,
+                        .syscall = moment.point.event_type.value_or(EventType{}),
+                        .time_ns = moment.time_ns,
+                        .tid = moment.event.context().thread_id,
+                        .process = moment.process.get(),
+                        .container = moment.container.get(),
+                        .before = {},
+                        .after = {},
+                        .count = fork_flood_.count(),
+                        .since_ns = fork_flood_.since_ns()});
 }
 
 void Sandbox::FillList(TextVector& target, const TextList& list, bool skip_first) {
@@ -165,6 +180,7 @@ Ref<Image> Sandbox::NewImage(std::string_view exe, const TextList& argv, const T
 
 void Sandbox::InstallImage(Process& process, Ref<Image> image, std::string_view name) {
   TellHeldOf(process);
+  fork_flood_.Settle(process.tgid);
   process.image = std::move(image);
   process.previous_name = process.name;
   process.name.Set(name);

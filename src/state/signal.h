@@ -20,6 +20,9 @@ enum class SignalKind : uint8_t {
   // Messages were lost while a process changed its name without an exec: most likely the three
   // messages of an exec whose arguments were too large to send.
   kExecLost,
+  // Very many processes were made in a moment (fork_flood.h). `process` has made the last of them;
+  // `count` and `since_ns` say how many, and when the first.
+  kProcessFlood,
 };
 
 // Views and pointers live until the sink that was given it returns.
@@ -32,6 +35,8 @@ struct Signal {
   const Container* container = nullptr;
   std::string_view before;
   std::string_view after;
+  uint64_t count = 0;
+  int64_t since_ns = 0;
 };
 
 }  // namespace gyrfalcon

@@ -10,12 +10,13 @@ begin_recording "$@"
 sh tests/attacks/build.sh "$scratch/rootfs/bin/attack"
 echo sandbox >"$scratch/rootfs/etc/hostname"
 
-# full: every schematised point with every field. strict, standard: as the files say. Patient, so that a busy machine
+# full: every schematised point with every field. strict, standard, thin: as the files say. Patient, so that a busy machine
 # loses no message: what is missing in a capture was never sent.
 "$GYRFALCON" session generate --all >"$scratch/full.in"
 cp tests/attacks/sessions/strict.json "$scratch/strict.in"
 cp tests/attacks/sessions/standard.json "$scratch/standard.in"
-for profile in full strict standard; do
+cp tests/attacks/sessions/thin.json "$scratch/thin.in"
+for profile in full strict standard thin; do
   sed -e "s|\"endpoint\": \"[^\"]*\"|\"endpoint\": \"$socket\"|" -e 's/"retries": 3/"retries": 100/' \
     "$scratch/$profile.in" >"$scratch/$profile.json"
 done
@@ -38,18 +39,27 @@ wanted() {
   esac
 }
 
-# attack NAME [NUMBER [SESSION…]]: both twins with full and strict, and with those sessions.
+# twins NAME SESSION [NUMBER]
+twins() {
+  suffix=$([ "$2" = full ] || echo ".$2")
+  record "$1$suffix" "$2" "/bin/attack $1 attack ${3:-}"
+  record "$1-benign$suffix" "$2" "/bin/attack $1 benign ${3:-}"
+}
+
+# attack NAME [SESSION…]: both twins with full and strict, and with those sessions.
 attack() {
-  name=$1 number=${2:-}
+  name=$1
   shift
-  [ $# -eq 0 ] || shift
   wanted "$name" || return 0
   # run_sandbox has a $session of its own.
-  for profile in full strict "$@"; do
-    suffix=$([ "$profile" = full ] || echo ".$profile")
-    record "$name$suffix" "$profile" "/bin/attack $name attack $number"
-    record "$name-benign$suffix" "$profile" "/bin/attack $name benign $([ "$name" = fork-storm ] || echo "$number")"
-  done
+  for profile in full strict "$@"; do twins "$name" "$profile"; done
+}
+
+# A thousand processes, and what fits into the tree of them with more to tell of each.
+fork_storm() {
+  wanted fork-storm || return 0
+  for profile in full strict; do twins fork-storm "$profile" 400; done
+  twins fork-storm thin 1000
 }
 
 runsc() {
@@ -89,9 +99,9 @@ exec_session() {
 
 for name in $("$scratch/rootfs/bin/attack" list); do
   case $name in
-    fork-storm) attack fork-storm 200 ;;
+    fork-storm) fork_storm ;;
     # Where an exec is all that is watched for.
-    bad-name | bad-argv | bad-env | big-argv | memfd-exec | thread-exec) attack "$name" '' standard ;;
+    bad-name | bad-argv | bad-env | big-argv | memfd-exec | thread-exec) attack "$name" standard ;;
     *) attack "$name" ;;
   esac
 done

@@ -1,0 +1,59 @@
+// Whether a sandbox makes processes faster than honest work does: many that live at once, all
+// forked a moment ago, and none has run a program of its own. A build's processes run programs, and
+// those of a script's $(...) end one after another: recorded ones have at most 16 such at once,
+// however many hundred they make in a second (docs/threat-model.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <utility>
+
+#include <absl/container/flat_hash_map.h>
+
+namespace gyrfalcon {
+
+// Belongs to one sandbox. Times are those of its messages.
+class ForkFlood {
+ public:
+  static constexpr size_t kProcesses = 250;
+  static constexpr int64_t kWindowNs = 5'000'000'000;
+
+  // A process was forked. True where it makes a flood; not again before fewer than half are left.
+  bool Note(int32_t tgid, int64_t now_ns) {
+    DropOld(now_ns);
+    idle_[tgid] = now_ns;
+    order_.emplace_back(now_ns, tgid);
+    return idle_.size() >= kProcesses && !std::exchange(told_, true);
+  }
+  // It runs a program of its own, or has ended.
+  void Settle(int32_t tgid) {
+    if (idle_.erase(tgid) == 0) return;
+    if (idle_.size() < kProcesses / 2) told_ = false;
+  }
+  void Clear() { *this = {}; }
+
+  size_t count() const { return idle_.size(); }
+  // The oldest that counts; 0: there is none.
+  int64_t since_ns() const { return order_.empty() ? 0 : order_.front().first; }
+
+ private:
+  static constexpr size_t kRemembered = 4096;  // forks, whatever became of them
+
+  void DropOld(int64_t now_ns) {
+    while (!order_.empty()) {
+      const auto [time_ns, tgid] = order_.front();
+      const auto found = idle_.find(tgid);
+      const bool counts = found != idle_.end() && found->second == time_ns;
+      if (counts && now_ns - time_ns <= kWindowNs && order_.size() < kRemembered) return;
+      if (counts) Settle(tgid);
+      order_.pop_front();
+    }
+  }
+
+  absl::flat_hash_map<int32_t, int64_t> idle_;     // when each that counts was forked
+  std::deque<std::pair<int64_t, int32_t>> order_;  // oldest first; settled ones between
+  bool told_ = false;
+};
+
+}  // namespace gyrfalcon
