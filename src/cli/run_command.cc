@@ -234,6 +234,7 @@ class Daemon {
     options.watch = {.runsc = config_.runsc_path,
                      .root = config_.runsc_root,
                      .session_file = AbsolutePath(config_.session_file),
+                     .socket_path = AbsolutePath(socket_path_),
                      .interval_ms = static_cast<int>(config_.watch_interval_ms),
                      .grace_ms = static_cast<int>(config_.watch_grace_ms),
                      .builtins = options.pipeline.builtins};

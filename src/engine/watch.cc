@@ -102,8 +102,9 @@ std::vector<WatchFinding> SandboxWatch::Judge(const std::string& root,
     if (!container.stopped) alive.insert(container.id);
     if (!container.running) continue;
     const auto known = before.find(container.id);
-    Sandbox sandbox =
-        known == before.end() ? Sandbox{.running_since_ns = now_ns, .told = {}} : known->second;
+    Sandbox sandbox = known == before.end()
+                          ? Sandbox{.running_since_ns = now_ns, .told = {}, .put_off = 0}
+                          : known->second;
     const View view = ViewOf(root, container.id, listed);
     const auto wrong = Wrong(view, sandbox, now_ns);
     if (wrong && wrong != sandbox.told) {
@@ -122,11 +123,27 @@ std::vector<WatchFinding> SandboxWatch::Judge(const std::string& root,
   return findings;
 }
 
+SandboxWatch::Sandbox* SandboxWatch::Find(const WatchFinding& finding) {
+  const auto root = running_.find(finding.root);
+  if (root == running_.end()) return nullptr;
+  const auto sandbox = root->second.find(finding.sandbox_id);
+  return sandbox == root->second.end() ? nullptr : &sandbox->second;
+}
+
 void SandboxWatch::Retract(const WatchFinding& finding) {
-  if (const auto root = running_.find(finding.root); root != running_.end()) {
-    const auto sandbox = root->second.find(finding.sandbox_id);
-    if (sandbox != root->second.end()) sandbox->second.told.reset();
+  if (Sandbox* sandbox = Find(finding); sandbox != nullptr) sandbox->told.reset();
+}
+
+bool SandboxWatch::PutOff(const WatchFinding& finding) {
+  constexpr int kRoundsMax = 3;
+  Sandbox* sandbox = Find(finding);
+  if (sandbox == nullptr) return true;
+  if (++sandbox->put_off >= kRoundsMax) {
+    sandbox->put_off = 0;
+    return false;
   }
+  sandbox->told.reset();
+  return true;
 }
 
 void SandboxWatch::Accept(const WatchFinding& finding) {
@@ -151,7 +168,8 @@ std::optional<Builtin> Judged(const WatchFinding& finding, const SessionLook& lo
   }
   if (finding.builtin == Builtin::kSandboxSilent && finding.connected) return std::nullopt;
   // A session that is there, and ours is gone. One that leads nowhere is nobody's.
-  return look.peers && look.peers->empty() ? Builtin::kConnectionEnded : Builtin::kSessionTaken;
+  const bool leads_nowhere = look.peers && look.peers->empty();
+  return leads_nowhere || look.ours ? Builtin::kConnectionEnded : Builtin::kSessionTaken;
 }
 
 // An ended connection matters while its sandbox lives.

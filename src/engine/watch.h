@@ -47,6 +47,7 @@ struct WatchFinding {
 struct SessionLook {
   std::optional<bool> has_session;                // by `runsc trace list`
   std::optional<std::vector<std::string>> peers;  // by SinkPeers
+  bool ours = false;                              // all of them are the socket that we listen at
 };
 
 // What is wrong after that look: the same, kSessionTaken where the events go to somebody else, or
@@ -68,6 +69,9 @@ class SandboxWatch {
   bool StillSo(const WatchFinding& finding, const std::vector<ListedContainer>& listed) const;
   // It was not told after all, and may be found again.
   void Retract(const WatchFinding& finding);
+  // What it is can't be settled in this round. True: it was not told, and may be found again;
+  // false: it has been put off for long enough.
+  bool PutOff(const WatchFinding& finding);
   // A silent one has nothing to tell: its runsc has taken the session config.
   void Accept(const WatchFinding& finding);
   // Where nothing can be listed: connections that ended long ago are let go.
@@ -79,11 +83,13 @@ class SandboxWatch {
   struct Sandbox {
     int64_t running_since_ns = 0;  // when it was first listed so
     std::optional<Builtin> told;
+    int put_off = 0;  // rounds
   };
   struct View;  // the connections of one sandbox
   View ViewOf(const std::string& root, const std::string& sandbox_id,
               const std::vector<ListedContainer>& listed) const;
   std::optional<Builtin> Wrong(const View& view, const Sandbox& sandbox, int64_t now_ns) const;
+  Sandbox* Find(const WatchFinding& finding);
   void ForgetEnded(const std::string& root, const absl::flat_hash_set<std::string>& alive);
 
   int64_t grace_ns_;

@@ -229,6 +229,11 @@ TEST(SessionLook, TellsWhoseTheSessionIs) {
       {"taken", kConnectionEnded, false, {true, other}, kSessionTaken},
       {"taken, by whom can't be seen", kConnectionEnded, false, {true, {}}, kSessionTaken},
       {"a session that leads nowhere", kConnectionEnded, false, {true, nobody}, kConnectionEnded},
+      {"taken, it seems, by whoever listens where we do",
+       kConnectionEnded,
+       false,
+       {true, other, true},
+       kConnectionEnded},
       {"somebody else's from the start", kSandboxUntraced, false, {true, other}, kSandboxUntraced},
   };
   for (const LookCase& c : kCases) {

@@ -6,14 +6,15 @@
 #include <fmt/ranges.h>
 #include <sys/eventfd.h>
 
-#include "runsc/sink_peers.h"
-
 namespace gyrfalcon {
 namespace {
 
 using std::chrono::milliseconds;
 
 constexpr int64_t kNsPerMs = 1'000'000;
+
+// Each takes two calls of runsc, and each of those its patience at most.
+constexpr size_t kLooksPerRound = 8;
 
 int64_t SteadyNs() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -149,32 +150,66 @@ void WatchThread::Ask(const std::string& root) {
   if (!findings.empty()) Settle(call, findings);
 }
 
-SessionLook WatchThread::LookAt(const RunscCall& call, const WatchFinding& finding) const {
+namespace {
+
+// Whether what is wrong goes by the sandbox's session: what was never connected is told as it is.
+bool AsksForSession(const WatchFinding& finding) {
+  return finding.builtin != Builtin::kSandboxUntraced;
+}
+
+}  // namespace
+
+SessionLook WatchThread::LookAt(const RunscCall& call, const WatchFinding& finding,
+                                const UnixSockets* sockets) const {
   SessionLook look;
-  if (const auto has_session = HasTraceSession(call, finding.sandbox_id)) {
-    look.has_session = *has_session;
+  if (AsksForSession(finding)) {
+    const auto has_session = HasTraceSession(call, finding.sandbox_id);
+    if (has_session) look.has_session = *has_session;
   }
-  if (auto peers = SinkPeers(finding.pid, finding.sandbox_id)) look.peers = std::move(*peers);
+  if (sockets == nullptr) return look;
+  if (auto peers = SinkPeers(finding.pid, finding.sandbox_id, *sockets)) {
+    const std::string own = Canonical(options_.socket_path);
+    look.ours = !peers->empty() && !own.empty() &&
+                std::ranges::all_of(
+                    *peers, [&own](const std::string& peer) { return Canonical(peer) == own; });
+    look.peers = std::move(*peers);
+  }
   return look;
 }
 
-// Looks closer, then asks again: a sandbox may have ended, or come back, meanwhile.
+bool WatchThread::HoldsYet(const RunscCall& call, const WatchFinding& finding) {
+  const auto listed = ListSandboxes(call);
+  if (stopping()) return false;
+  TakeUpChanges();
+  if (!listed) {
+    if (failing_again_.insert(call.root).second) on_problem_(listed.error());
+    return !watch_.PutOff(finding);
+  }
+  failing_again_.erase(call.root);
+  if (watch_.StillSo(finding, *listed)) return true;
+  watch_.Retract(finding);
+  return false;
+}
+
+// Looks closer at each, then asks again: a sandbox may have ended, or come back, meanwhile. One
+// whose runsc hangs must not keep the others back.
 void WatchThread::Settle(const RunscCall& call, const std::vector<WatchFinding>& findings) {
-  std::vector<SessionLook> looks;
+  const auto sockets = ListUnixSockets();
+  size_t looks = 0;
   for (const WatchFinding& finding : findings) {
     if (stopping()) return;
-    looks.push_back(LookAt(call, finding));
-  }
-  const auto listed = ListSandboxes(call);
-  TakeUpChanges();
-  for (size_t i = 0; i < findings.size(); ++i) {
+    const bool takes_time = AsksForSession(finding);
+    if (takes_time && ++looks > kLooksPerRound) {
+      watch_.Retract(finding);
+      continue;
+    }
+    const SessionLook look = LookAt(call, finding, sockets ? &*sockets : nullptr);
+    if (takes_time && !HoldsYet(call, finding)) continue;
     if (stopping()) return;
-    if (!listed || !watch_.StillSo(findings[i], *listed)) {
-      watch_.Retract(findings[i]);
-    } else if (const auto wrong = Judged(findings[i], looks[i])) {
-      Raise(findings[i], *wrong, looks[i]);
+    if (const auto wrong = Judged(finding, look)) {
+      Raise(finding, *wrong, look);
     } else {
-      watch_.Accept(findings[i]);
+      watch_.Accept(finding);
     }
   }
 }

@@ -17,6 +17,7 @@
 #include "base/unique_fd.h"
 #include "engine/connection_observer.h"
 #include "engine/watch.h"
+#include "runsc/sink_peers.h"
 
 namespace gyrfalcon {
 
@@ -24,6 +25,7 @@ struct WatchOptions {
   std::string runsc;         // "": nothing is asked
   std::string root;          // asked in any case; "": only those of sandboxes that connect
   std::string session_file;  // for the mend that an alert names
+  std::string socket_path;   // that we listen at
   int interval_ms = 10'000;
   int patience_ms = 5'000;  // with each call of runsc
   int grace_ms = 30'000;
@@ -52,18 +54,22 @@ class WatchThread final : public ConnectionObserver {
   void TakeUpChanges();
   std::vector<std::string> Roots();
   void Ask(const std::string& root);
-  SessionLook LookAt(const RunscCall& call, const WatchFinding& finding) const;
+  SessionLook LookAt(const RunscCall& call, const WatchFinding& finding,
+                     const UnixSockets* sockets) const;
   void Settle(const RunscCall& call, const std::vector<WatchFinding>& findings);
+  // Whether it is still so after a look that took its time.
+  bool HoldsYet(const RunscCall& call, const WatchFinding& finding);
   void Raise(const WatchFinding& finding, Builtin builtin, const SessionLook& look);
   bool stopping();
 
   const WatchOptions options_;
   const OnAlert on_alert_;
   const OnProblem on_problem_;
-  SandboxWatch watch_;                        // watch's thread
-  absl::flat_hash_set<std::string> failing_;  // roots; watch's thread
-  const UniqueFd stop_fd_;                    // becomes readable at Stop
-  std::mutex mutex_;                          // guards what follows
+  SandboxWatch watch_;                              // watch's thread
+  absl::flat_hash_set<std::string> failing_;        // roots; watch's thread
+  absl::flat_hash_set<std::string> failing_again_;  // those whose second list does; the same
+  const UniqueFd stop_fd_;                          // becomes readable at Stop
+  std::mutex mutex_;                                // guards what follows
   std::condition_variable wake_;
   absl::flat_hash_map<uint64_t, WatchedConnection> connections_;  // that live
   absl::flat_hash_map<uint64_t, WatchedConnection> changed_;      // not taken up yet

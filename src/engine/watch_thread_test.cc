@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace gyrfalcon {
@@ -16,13 +17,16 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr const char* kListed = R"([{"id":"s","pid":0,"status":"running"}])";
+constexpr const char* kMadeOnly = R"([{"id":"s","pid":0,"status":"created"}])";  // not started yet
+
 class WatchThreadTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-watch-XXXXXX";
     ASSERT_NE(::mkdtemp(folder.data()), nullptr);
     folder_ = std::filesystem::canonical(folder);
-    Write("list", R"([{"id":"s","pid":0,"status":"running"}])");
+    Write("list", kListed);
     Write("sessions", "SESSIONS (0)\n");
     Script("echo \"$*\" >>calls; case $2 in list) cat list ;; trace) cat sessions ;; esac");
   }
@@ -40,13 +44,13 @@ class WatchThreadTest : public ::testing::Test {
     std::ofstream(folder_ / "runsc") << "#!/bin/sh\ncd '" << folder_.string() << "'\n" << commands;
     std::filesystem::permissions(folder_ / "runsc", std::filesystem::perms::owner_all);
   }
-  void Start(int grace_ms = 50) {
+  void Start(int grace_ms = 50, int patience_ms = 60'000) {
     WatchOptions options;
     options.runsc = folder_ / "runsc";
     options.root = folder_;
     options.interval_ms = 10;
     options.grace_ms = grace_ms;
-    options.patience_ms = 60'000;
+    options.patience_ms = patience_ms;
     watch_.emplace(
         options,
         [this](Alert alert) {
@@ -54,7 +58,10 @@ class WatchThreadTest : public ::testing::Test {
           rules_.push_back(std::move(alert.rule));
           changed_.notify_all();
         },
-        [](const Error&) {});
+        [this](const Error&) {
+          const std::scoped_lock lock(mutex_);
+          ++problems_;
+        });
   }
   // Its first connection, made by `runsc create`.
   void Connect(bool from_start = true) {
@@ -69,6 +76,13 @@ class WatchThreadTest : public ::testing::Test {
   size_t raised() {
     const std::scoped_lock lock(mutex_);
     return rules_.size();
+  }
+  // How many calls of the script had this in their arguments.
+  int Calls(const std::string& what) {
+    std::ifstream file(folder_ / "calls");
+    int count = 0;
+    for (std::string line; std::getline(file, line);) count += line.contains(what) ? 1 : 0;
+    return count;
   }
   // Until the script has been called so often from now on.
   void WaitForCalls(int calls) {
@@ -86,6 +100,7 @@ class WatchThreadTest : public ::testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> rules_;
+  int problems_ = 0;
   std::optional<WatchThread> watch_;
 };
 
@@ -116,9 +131,68 @@ TEST_F(WatchThreadTest, ASandboxThatHasEndedMeanwhileIsNotTold) {
   Script(
       "echo \"$*\" >>calls; case $2 in trace) cat sessions; touch looked ;; "
       "list) if [ -e looked ]; then rm looked; echo null; else cat list; fi ;; esac");
+  Write("list", kMadeOnly);
   Start(0);
+  Connect();
+  watch_->OnSpoke(1);
+  watch_->OnEnded(1);
+  Write("list", kListed);
   WaitForCalls(30);
   EXPECT_EQ(raised(), 0u);
+}
+
+TEST_F(WatchThreadTest, OneWhoseRunscHangsKeepsNoOtherBack) {
+  constexpr int kSandboxes = 20;
+  const auto list = [](std::string_view status) {
+    std::string text;
+    for (int i = 0; i < kSandboxes; ++i) {
+      text +=
+          fmt::format(R"({}{{"id":"s{}","pid":0,"status":"{}"}})", i == 0 ? "[" : ",", i, status);
+    }
+    return text + "]";
+  };
+  Script("echo \"$*\" >>calls; case $2 in list) cat list ;; trace) exec sleep 60 ;; esac");
+  Write("list", list("created"));
+  constexpr int kPatienceMs = 200;
+  Start(0, kPatienceMs);
+  for (int i = 0; i < kSandboxes; ++i) {
+    const uint64_t connection = static_cast<uint64_t>(i) + 1;
+    watch_->OnOpened(
+        connection,
+        {.state_root = folder_.string(), .sandbox_id = "s" + std::to_string(i), .bundle = {}},
+        true);
+    watch_->OnSpoke(connection);
+    watch_->OnEnded(connection);
+  }
+  Write("list", list("running"));
+  EXPECT_TRUE(Raised("gyrfalcon: connection ended while sandbox runs"));
+  EXPECT_LT(Calls(" trace "), kSandboxes / 2) << "told only after all had been looked at";
+  // Twenty do not fit into a round; all are told in the end.
+  const auto end = Clock::now() + seconds(60);
+  while (raised() < kSandboxes && Clock::now() < end) std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_EQ(raised(), static_cast<size_t>(kSandboxes));
+}
+
+TEST_F(WatchThreadTest, OneThatWasNeverConnectedIsToldWithoutAskingForItsSession) {
+  Start();
+  EXPECT_TRUE(Raised("gyrfalcon: sandbox not traced"));
+  EXPECT_EQ(Calls(" trace "), 0);
+}
+
+TEST_F(WatchThreadTest, WhereItCannotBeListedAgainItIsToldAfterSomeRounds) {
+  // Each list after a look fails.
+  Script(
+      "echo \"$*\" >>calls; case $2 in trace) cat sessions; touch looked ;; "
+      "list) if [ -e looked ]; then rm looked; exit 1; else cat list; fi ;; esac");
+  Write("list", kMadeOnly);
+  Start(0);
+  Connect();
+  watch_->OnSpoke(1);
+  watch_->OnEnded(1);
+  Write("list", kListed);
+  EXPECT_TRUE(Raised("gyrfalcon: connection ended while sandbox runs"));
+  const std::scoped_lock lock(mutex_);
+  EXPECT_EQ(problems_, 1) << "told once";
 }
 
 TEST_F(WatchThreadTest, StoppingDoesNotWaitForARunscThatHangs) {

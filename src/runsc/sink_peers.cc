@@ -32,12 +32,6 @@ using Inodes = absl::flat_hash_set<uint32_t>;
 constexpr size_t kSocketsMax = 64 * 1024;  // of one process
 constexpr uint8_t kEstablished = 1;        // TCP_ESTABLISHED, for Unix sockets too
 
-struct UnixSocket {
-  bool seqpacket = false;
-  std::string name;
-  uint32_t peer = 0;
-};
-
 bool NamesSandbox(const std::string& folder, const std::string& sandbox_id) {
   constexpr size_t kBytesMax = 64 * 1024;
   std::ifstream file(folder + "/cmdline", std::ios::binary);
@@ -95,8 +89,6 @@ std::optional<std::pair<uint32_t, UnixSocket>> ReadEntry(std::string_view bytes)
   return std::pair(head.udiag_ino, std::move(socket));
 }
 
-using UnixSockets = absl::flat_hash_map<uint32_t, UnixSocket>;
-
 // The messages of one datagram; true at the last one.
 Result<bool> ReadAnswer(std::string_view bytes, UnixSockets& sockets) {
   nlmsghdr head{};
@@ -119,7 +111,15 @@ std::unexpected<Error> FailOfErrno(const char* what) {
   return Fail(Fault::kEnvironment, fmt::format("{}: {}", what, ErrnoText(errno)));
 }
 
-// All connected ones of this network namespace.
+// Our own kind of listener binds under a name with '~' behind it, and renames (wire/listener.h).
+std::string AsConfigured(std::string name) {
+  std::error_code error;
+  if (name.ends_with('~') && !std::filesystem::exists(name, error)) name.pop_back();
+  return name;
+}
+
+}  // namespace
+
 Result<UnixSockets> ListUnixSockets() {
   const UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!netlink) return FailOfErrno("sock_diag");
@@ -146,32 +146,22 @@ Result<UnixSockets> ListUnixSockets() {
   }
 }
 
-// Our own kind of listener binds under a name with '~' behind it, and renames (wire/listener.h).
-std::string AsConfigured(std::string name) {
-  std::error_code error;
-  if (name.ends_with('~') && !std::filesystem::exists(name, error)) name.pop_back();
-  return name;
-}
-
-}  // namespace
-
-Result<std::vector<std::string>> SinkPeers(int64_t pid, const std::string& sandbox_id) {
+Result<std::vector<std::string>> SinkPeers(int64_t pid, const std::string& sandbox_id,
+                                           const UnixSockets& all) {
   const std::string folder = fmt::format("/proc/{}", pid);
   if (pid <= 0 || !NamesSandbox(folder, sandbox_id)) {
     return Fail(Fault::kEnvironment, fmt::format("pid {} is not the sandbox's here", pid));
   }
   const auto own = SocketsOf(folder);
   if (!own) return std::unexpected(own.error());
-  const auto all = ListUnixSockets();
-  if (!all) return std::unexpected(all.error());
   bool seen = false;
   std::vector<std::string> peers;
   for (const uint32_t inode : *own) {
-    const auto found = all->find(inode);
-    if (found == all->end()) continue;
+    const auto found = all.find(inode);
+    if (found == all.end()) continue;
     seen = true;
-    const auto peer = all->find(found->second.peer);
-    if (!found->second.seqpacket || peer == all->end() || peer->second.name.empty()) continue;
+    const auto peer = all.find(found->second.peer);
+    if (!found->second.seqpacket || peer == all.end() || peer->second.name.empty()) continue;
     peers.push_back(AsConfigured(peer->second.name));
   }
   // Every Sentry has some connected socket; where none is listed they are in another namespace.

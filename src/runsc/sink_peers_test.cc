@@ -44,7 +44,9 @@ class SinkPeersTest : public ::testing::Test {
   void SetUp() override {
     // Something that every Sentry has beside its sink, a connected stream.
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair_), 0);
-    const auto peers = SinkPeers(getpid(), OwnName());
+    const auto sockets = ListUnixSockets();
+    if (!sockets) GTEST_SKIP() << sockets.error().message;
+    const auto peers = SinkPeers(getpid(), OwnName(), *sockets);
     if (!peers) GTEST_SKIP() << peers.error().message;
     ASSERT_TRUE(peers->empty());
     std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-sink-XXXXXX";
@@ -57,7 +59,9 @@ class SinkPeersTest : public ::testing::Test {
     if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
   }
 
-  std::vector<std::string> Peers() { return SinkPeers(getpid(), OwnName()).value(); }
+  std::vector<std::string> Peers() {
+    return SinkPeers(getpid(), OwnName(), ListUnixSockets().value()).value();
+  }
 
   int pair_[2] = {-1, -1};
   std::filesystem::path folder_;
@@ -84,10 +88,10 @@ TEST_F(SinkPeersTest, NamesAreAsConfigured) {
 }
 
 TEST(SinkPeers, AnotherProcessThanTheSandboxesIsNotAsked) {
-  EXPECT_FALSE(SinkPeers(getpid(), "no-such-sandbox"));
-  EXPECT_FALSE(SinkPeers(0, OwnName()));
-  EXPECT_FALSE(SinkPeers(-1, OwnName()));
-  EXPECT_FALSE(SinkPeers(int64_t{1} << 40, OwnName()));
+  EXPECT_FALSE(SinkPeers(getpid(), "no-such-sandbox", {}));
+  EXPECT_FALSE(SinkPeers(0, OwnName(), {}));
+  EXPECT_FALSE(SinkPeers(-1, OwnName(), {}));
+  EXPECT_FALSE(SinkPeers(int64_t{1} << 40, OwnName(), {}));
 }
 
 }  // namespace
