@@ -55,6 +55,6 @@ while read -r rule <&3; do
   commands=''
   for name in $twins; do commands="$commands /bin/attack $name benign;"; done
   run "$commands"
-  [ "$(alerts_of "$rule")" -eq 0 ] || fail "one of the twins raised: $rule:" $twins
-  ! grep -F '"rule":"gyrfalcon: ' "$alerts" || fail "one of the twins raised a built-in alert:" $twins
+  [ "$(alerts_of "$rule")" -eq 0 ] || fail "one of the twins raised: $rule: $twins"
+  ! grep -F '"rule":"gyrfalcon: ' "$alerts" || fail "one of the twins raised a built-in alert: $twins"
 done 3<"$scratch/rules"
