@@ -72,7 +72,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   sink_ = &sink;
   received_ns_ = receive_time_ns;
   acting_tid_ = event.context().thread_id;
-  if (held_ != 0 && receive_time_ns >= held_due_ns_) TellOverdue(receive_time_ns, sink);
+  TellOverdue(receive_time_ns, sink);
   // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
   if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||
       arena_.held_bytes() >= 2 * limits_.sandbox_bytes_max) {
@@ -122,14 +122,9 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   SettlePendingExec(moment);
   SettleClose(moment);
   if (std::exchange(exec_lost_, false)) {
-    sink.OnSignal({.kind = SignalKind::kExecLost,
-                   .syscall = *FindEventType("execve"),
-                   .time_ns = moment.time_ns,
-                   .tid = context.thread_id,
-                   .process = moment.process.get(),
-                   .container = moment.container.get(),
-                   .before = {},
-                   .after = {}});
+    Signal signal = SignalOf(moment, SignalKind::kExecLost);
+    signal.syscall = *FindEventType("execve");
+    sink.OnSignal(signal);
   }
   if (moment.process->owes_synthetic_exec && event.type() != MessageType::kSentryExec) {
     TellSyntheticExec(moment);
@@ -482,6 +477,17 @@ Happening Sandbox::DescribeConcludedExec(const Process& process, int32_t tid,
   happening.is_exec = true;
   happening.synthetic = true;
   return happening;
+}
+
+Signal Sandbox::SignalOf(const Moment& moment, SignalKind kind) {
+  return {.kind = kind,
+          .syscall = moment.point.event_type.value_or(EventType{}),
+          .time_ns = moment.time_ns,
+          .tid = moment.event.context().thread_id,
+          .process = moment.process.get(),
+          .container = moment.container.get(),
+          .before = {},
+          .after = {}};
 }
 
 void Sandbox::Tell(Moment& moment) {

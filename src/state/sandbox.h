@@ -223,6 +223,8 @@ class Sandbox {
   Happening Describe(const Moment& moment) const;
   // An exec that no message of its own tells.
   Happening DescribeConcludedExec(const Process& process, int32_t tid, EventType type) const;
+  // A sign that the message at hand shows, without texts and counts.
+  static Signal SignalOf(const Moment& moment, SignalKind kind);
   void Tell(Moment& moment);
   void TellReturn(Moment& moment);
   void TellFd(Moment& moment, int64_t fd, const File* file);
@@ -346,11 +348,11 @@ class Sandbox {
   absl::flat_hash_set<uint64_t> written_files_;
   std::deque<uint64_t> written_order_;  // the same, oldest first
   ForkFlood fork_flood_;
-  bool exec_lost_ = false;              // the message at hand shows it
-  int32_t acting_tid_ = 0;              // of the message at hand
-  HappeningSink* sink_ = nullptr;       // of the call at hand
-  int64_t now_ns_ = 0;                  // its time
-  int64_t received_ns_ = 0;             // when it was received; 0 in replay
+  bool exec_lost_ = false;         // the message at hand shows it
+  int32_t acting_tid_ = 0;         // of the message at hand
+  HappeningSink* sink_ = nullptr;  // of the call at hand
+  int64_t now_ns_ = 0;             // its time
+  int64_t received_ns_ = 0;        // when it was received; 0 in replay
   uint64_t messages_ = 0;
   int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point

@@ -92,14 +92,7 @@ void Sandbox::CheckEnterCame(Moment& moment) {
   if (moment.process->leader_exit_pending) return;
   if (!thread.heard || thread.heard_losses != losses_ || !expected || came || told) return;
   if (!IsComparable(moment.event.type())) return;
-  moment.sink.OnSignal({.kind = SignalKind::kEventHidden,
-                        .syscall = moment.point.event_type.value_or(EventType{}),
-                        .time_ns = moment.time_ns,
-                        .tid = moment.event.context().thread_id,
-                        .process = moment.process.get(),
-                        .container = moment.container.get(),
-                        .before = {},
-                        .after = {}});
+  moment.sink.OnSignal(SignalOf(moment, SignalKind::kEventHidden));
 }
 
 void Sandbox::CheckExitText(Moment& moment) {
@@ -112,14 +105,10 @@ void Sandbox::CheckExitText(Moment& moment) {
   thread.last_enter = {};
   if (!moment.raced) return;
   counters_.Add(StateCounter::kPathsChanged);
-  moment.sink.OnSignal({.kind = SignalKind::kPathChanged,
-                        .syscall = moment.point.event_type.value_or(EventType{}),
-                        .time_ns = moment.time_ns,
-                        .tid = moment.event.context().thread_id,
-                        .process = moment.process.get(),
-                        .container = moment.container.get(),
-                        .before = thread.entered_with,
-                        .after = after});
+  Signal signal = SignalOf(moment, SignalKind::kPathChanged);
+  signal.before = thread.entered_with;
+  signal.after = after;
+  moment.sink.OnSignal(signal);
 }
 
 void Sandbox::LearnTruePath(Moment& moment) {

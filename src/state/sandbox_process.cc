@@ -144,16 +144,10 @@ void Sandbox::MakeChild(Moment& moment, int32_t tid, int32_t tgid, int64_t start
 
 void Sandbox::NoteFork(Moment& moment, int32_t tgid) {
   if (!fork_flood_.Note(tgid, moment.time_ns)) return;
-  moment.sink.OnSignal({.kind = SignalKind::kProcessFlood,
-                        .syscall = moment.point.event_type.value_or(EventType{}),
-                        .time_ns = moment.time_ns,
-                        .tid = moment.event.context().thread_id,
-                        .process = moment.process.get(),
-                        .container = moment.container.get(),
-                        .before = {},
-                        .after = {},
-                        .count = fork_flood_.count(),
-                        .since_ns = fork_flood_.since_ns()});
+  Signal signal = SignalOf(moment, SignalKind::kProcessFlood);
+  signal.count = fork_flood_.count();
+  signal.since_ns = fork_flood_.since_ns();
+  moment.sink.OnSignal(signal);
 }
 
 void Sandbox::FillList(TextVector& target, const TextList& list, bool skip_first) {
