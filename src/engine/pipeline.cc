@@ -319,10 +319,7 @@ void Pipeline::TellDue(int64_t receive_time_ns) {
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
     speaking_ = &session;
-    if (session.sandbox) {
-      session.sandbox->TellOverdue(receive_time_ns, *this);
-      session.sandbox->TellDue(receive_time_ns, *this);
-    }
+    if (session.sandbox) session.sandbox->TellDue(receive_time_ns, *this);
     TellDue(session);
   }
 }

@@ -468,6 +468,15 @@ TEST_F(ExecSessions, ARuleThatExceptsArgumentsKnowsThem) {
   EXPECT_EQ(alerts_, std::vector<std::string>{"shell: sh"}) << "not for longer";
 }
 
+TEST_F(ExecSessions, OneThatIsHeldBackAtAStopIsTold) {
+  received_ns_ = 1'000'000;
+  Open(1, "create sb");
+  Speak(1, 9, 5, "sh");
+  EXPECT_TRUE(alerts_.empty()) << "held back for the answer";
+  pipeline_.TellRest();
+  EXPECT_EQ(alerts_.size(), 1u);
+}
+
 TEST_F(ExecSessions, AreNotAskedAboutWhereNobodyCanTell) {
   can_ask_ = false;
   Open(1, "create sb");

@@ -72,7 +72,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   sink_ = &sink;
   received_ns_ = receive_time_ns;
   acting_tid_ = event.context().thread_id;
-  TellOverdue(receive_time_ns, sink);
+  TellOverdue(receive_time_ns);
   // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
   if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||
       arena_.held_bytes() >= 2 * limits_.sandbox_bytes_max) {
@@ -130,6 +130,12 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
     TellSyntheticExec(moment);
   }
   Dispatch(moment);
+}
+
+void Sandbox::TellDue(int64_t receive_time_ns, HappeningSink& sink) {
+  sink_ = &sink;
+  TellOverdue(receive_time_ns);
+  JudgeWaitingRaws(receive_time_ns, sink);
 }
 
 void Sandbox::BeginConnection(HappeningSink& sink) {

@@ -88,8 +88,6 @@ class Sandbox {
   // the answer been whole. An answer to an older question settles only what it has.
   size_t TakeSnapshot(const SnapshotAnswer& answer, HappeningSink& sink);
   static constexpr int64_t kHoldNs = 500'000'000;
-  // Tells what has been held back for long enough, where no message comes.
-  void TellOverdue(int64_t receive_time_ns, HappeningSink& sink);
 
   const StateCounters& counters() const { return counters_; }
   size_t held_bytes() const { return arena_.held_bytes(); }
@@ -238,6 +236,8 @@ class Sandbox {
   bool SnapshotRoom();
   void TellHeld(Awaited& awaited);
   void TellHeldOf(const Process& process);
+  // Those that have been held back for long enough.
+  void TellOverdue(int64_t receive_time_ns);
   void TellAllHeld();
   void NoteExit(const Process& process);
   static constexpr int64_t kAllFds = -1;
@@ -255,6 +255,7 @@ class Sandbox {
   void SettleRaw(int32_t tid, Thread& thread, const Event* next, HappeningSink& sink);
   void TellHidden(int32_t tid, const Process& process, const PendingRaw& raw, HappeningSink& sink);
   void JudgeEarlierRaws(uint64_t sysno, HappeningSink& sink);
+  void JudgeWaitingRaws(int64_t receive_time_ns, HappeningSink& sink);
   void JudgeUnpairedRaws(uint64_t until_message, HappeningSink& sink);
   void JudgeFirstUnpairedRaw(HappeningSink& sink);
   void NoteSchematised(const Moment& moment);

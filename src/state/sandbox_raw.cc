@@ -58,7 +58,7 @@ void Sandbox::JudgeFirstUnpairedRaw(HappeningSink& sink) {
 
 // A connection that has gone quiet brings neither the messages that would be patience enough nor
 // its end.
-void Sandbox::TellDue(int64_t receive_time_ns, HappeningSink& sink) {
+void Sandbox::JudgeWaitingRaws(int64_t receive_time_ns, HappeningSink& sink) {
   constexpr int64_t kTwinPatienceNs = 1'000'000'000;
   if (!has_tripwires_) return;
   while (!unjudged_raws_.empty() && unjudged_raws_.front().received_ns != 0 &&

@@ -71,9 +71,8 @@ void Sandbox::TellAllHeld() {
   for (Awaited& awaited : awaited_) TellHeld(awaited);
 }
 
-void Sandbox::TellOverdue(int64_t receive_time_ns, HappeningSink& sink) {
+void Sandbox::TellOverdue(int64_t receive_time_ns) {
   if (held_ == 0 || receive_time_ns < held_due_ns_) return;
-  sink_ = &sink;
   held_due_ns_ = std::numeric_limits<int64_t>::max();
   for (Awaited& awaited : awaited_) {
     if (!awaited.held) continue;

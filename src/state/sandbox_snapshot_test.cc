@@ -464,7 +464,7 @@ TEST_F(SandboxSnapshotTest, WhatEndsTheHold) {
       {"time without a message",
        [&] {
          told_.clear();
-         sandbox_.TellOverdue(received_ns_ + Sandbox::kHoldNs, *this);
+         sandbox_.TellDue(received_ns_ + Sandbox::kHoldNs, *this);
        }},
       {"its exit", [&] { TaskExit(Context(9, "sh")); }},
       {"its next exec", [&] { Exec(Context(9, "sh"), "/bin/nc"); }},
@@ -497,7 +497,7 @@ TEST_F(SandboxSnapshotTest, WhatEndsTheHold) {
     EXPECT_EQ(told_[0].name, "sh");
     EXPECT_EQ(told_[0].command_line, "sh");
     told_.clear();
-    sandbox_.TellOverdue(received_ns_ + 9 * Sandbox::kHoldNs, *this);
+    sandbox_.TellDue(received_ns_ + 9 * Sandbox::kHoldNs, *this);
     EXPECT_TRUE(told_.empty()) << "once";
     Take({});
     TaskExit(Context(9, "sh"));
