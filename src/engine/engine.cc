@@ -1,8 +1,8 @@
 #include "engine/engine.h"
 
-#include <chrono>
 #include <functional>
 
+#include "base/clock.h"
 #include "engine/sandbox_id.h"
 
 namespace gyrfalcon {
@@ -116,8 +116,7 @@ void Engine::Worker::TakeUpNews() {
 }
 
 void Engine::Worker::Publish() {
-  using namespace std::chrono;
-  pipeline.TellDue(duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count());
+  pipeline.TellDue(RealTimeNs());
   Totals totals = pipeline.totals();
   totals.wire = source->counters().Snapshot();
   const std::scoped_lock lock(mutex);

@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 #include <sys/eventfd.h>
 
+#include "base/clock.h"
+
 namespace gyrfalcon {
 namespace {
 
@@ -15,14 +17,6 @@ constexpr int64_t kNsPerMs = 1'000'000;
 
 // Each takes two calls of runsc, and each of those its patience at most.
 constexpr size_t kLooksPerRound = 8;
-
-int64_t SteadyNs() {
-  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-int64_t RealTimeNs() {
-  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // /var/run/docker and /run/docker are one root.
 std::string Canonical(const std::string& root) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <limits>
 #include <utility>
 
@@ -13,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 namespace gyrfalcon {
 
@@ -35,12 +36,6 @@ SocketSourceOptions Sane(SocketSourceOptions options) {
                FramePool::kChunkBytes + FramePool::WorstCaseBytes(options.message_bytes_max));
   options.messages_per_turn = std::max<size_t>(options.messages_per_turn, 1);
   return options;
-}
-
-int64_t RealTimeNs() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 bool PeerHungUp(int fd) noexcept {
