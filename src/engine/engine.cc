@@ -86,6 +86,7 @@ void Engine::Worker::Run() {
     if (has_news.load(std::memory_order_acquire)) TakeUpNews();
     if (status == SourceStatus::kEnd) break;
     if (status == SourceStatus::kRecord) pipeline.Process(record);
+    if (status == SourceStatus::kIdle) pipeline.TellDue(RealTimeNs());
     // The clock is not asked for each message: a quiet worker publishes when idle, a busy one
     // often.
     if (status == SourceStatus::kIdle || record.kind != RecordKind::kFrame ||
@@ -116,7 +117,6 @@ void Engine::Worker::TakeUpNews() {
 }
 
 void Engine::Worker::Publish() {
-  pipeline.TellDue(RealTimeNs());
   Totals totals = pipeline.totals();
   totals.wire = source->counters().Snapshot();
   const std::scoped_lock lock(mutex);
