@@ -228,12 +228,11 @@ void Sandbox::FillFds(Process& process, const ProcessSnapshot& snapshot) {
     return fds_changed_since_.contains({process.fds.get(), fd});
   };
   if (changed(kAllFds) || fds_changed_since_.size() >= limits_.changes_since_question_max) return;
-  if (!SnapshotRoom()) return;
   // SetFd notes what it sets.
   const bool noting = std::exchange(snapshot_asked_, false);
   for (const ProcessSnapshot::Fd& fd : snapshot.fds) {
     if (process.fds->size() >= limits_.fds_per_process_max) break;
-    if (arena_.used_bytes() >= limits_.sandbox_bytes_max / 2) break;
+    if (!SnapshotRoom()) break;
     if (fd.number < 0 || changed(fd.number) || process.fds->Find(fd.number) != nullptr) continue;
     SetFd(process, fd.number, FileFromInfo(fd.path, fd.mode), false, FdOrigin::kUnknown);
   }
