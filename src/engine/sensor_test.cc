@@ -72,6 +72,16 @@ class SensorTest : public ::testing::Test, private AlertSink {
     OpenEnter("/etc/hosts");
     OpenExit("/etc/passwd", -1);
   }
+  // A raw message with its twin: the connection has pairs.
+  void ClosePaired() {
+    RawEnter(kSysClose);
+    Close(4, "/etc/hosts");
+  }
+  // Without one.
+  void OpenUnpaired() {
+    RawEnter(kSysOpenat);
+    RawExit(kSysOpenat, 4);
+  }
   void OpenNeighbour() {
     Record record;
     record.kind = RecordKind::kOpened;
@@ -250,8 +260,7 @@ TEST_F(SensorTest, ATripwireWithItsTwinIsNoSign) {
 
 TEST_F(SensorTest, ATripwireWithoutItsTwinIsOneHiddenEvent) {
   Open("/etc/hosts", 3);
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
+  OpenUnpaired();
   Close(4, "/etc/hosts");
   ASSERT_EQ(Rules(), Names{kHidden});
   EXPECT_EQ(testing::FieldText(alerts_.front(), "evt.type"), "openat");
@@ -275,15 +284,13 @@ TEST_F(SensorTest, ATwinThatMayHaveBeenLostIsNoSign) {
 }
 
 TEST_F(SensorTest, WithoutASchematisedPointARawCallIsNoTripwire) {
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
+  OpenUnpaired();
   Close(4, "/etc/hosts");
   EXPECT_EQ(Rules(), Names{});
 }
 
 TEST_F(SensorTest, ATripwireBeforeTheFirstTwinIsJudgedWhenOneComes) {
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
+  OpenUnpaired();
   EXPECT_EQ(Rules(), Names{});
   Open("/etc/hosts", 5);
   EXPECT_EQ(Rules(), Names{kHidden});
@@ -291,10 +298,8 @@ TEST_F(SensorTest, ATripwireBeforeTheFirstTwinIsJudgedWhenOneComes) {
 
 // A hard link whose name is no UTF-8, opened by a program that opens nothing else.
 TEST_F(SensorTest, ACallOfWhichNoTwinEverCameIsJudgedAtTheEndByTheTwinsOfOthers) {
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
-  RawEnter(kSysClose);
-  Close(4, "/etc/hosts");
+  OpenUnpaired();
+  ClosePaired();
   EXPECT_EQ(Rules(), Names{});
   End();
   EXPECT_EQ(Rules(), Names{kHidden});
@@ -302,10 +307,8 @@ TEST_F(SensorTest, ACallOfWhichNoTwinEverCameIsJudgedAtTheEndByTheTwinsOfOthers)
 
 TEST_F(SensorTest, AQuietConnectionIsJudgedAfterASecond) {
   received_ns_ = now_ns_;
-  RawEnter(kSysClose);
-  Close(4, "/etc/hosts");
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
+  ClosePaired();
+  OpenUnpaired();
   received_ns_ += kSecond / 2;
   Rest();
   EXPECT_EQ(Rules(), Names{});
@@ -319,10 +322,8 @@ TEST_F(SensorTest, AQuietConnectionIsJudgedAfterASecond) {
 
 TEST_F(SensorTest, ANeighbourThatSpeaksOnDoesNotPutTheJudgementOff) {
   received_ns_ = now_ns_;
-  RawEnter(kSysClose);
-  Close(4, "/etc/hosts");
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
+  ClosePaired();
+  OpenUnpaired();
   received_ns_ += 2 * kSecond;
   OpenNeighbour();
   EXPECT_EQ(Rules(), Names{kHidden});
@@ -330,8 +331,7 @@ TEST_F(SensorTest, ANeighbourThatSpeaksOnDoesNotPutTheJudgementOff) {
 
 TEST_F(SensorTest, AQuietConnectionWithoutPairsIsNotJudged) {
   received_ns_ = now_ns_;
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
+  OpenUnpaired();
   received_ns_ += 60 * kSecond;
   Rest();
   EXPECT_EQ(Rules(), Names{});
@@ -339,11 +339,9 @@ TEST_F(SensorTest, AQuietConnectionWithoutPairsIsNotJudged) {
 
 TEST_F(SensorTest, ACallThatIsAskedForByItsRawPointAloneIsNoAttackForEver) {
   received_ns_ = now_ns_;
-  RawEnter(kSysClose);
-  Close(4, "/etc/hosts");
+  ClosePaired();
   for (int i = 0; i < 20; ++i) {
-    RawEnter(kSysOpenat);
-    RawExit(kSysOpenat, 4);
+    OpenUnpaired();
     received_ns_ += 2 * kSecond;
     Rest();
   }
@@ -368,8 +366,7 @@ TEST_F(SensorTest, AnExitIsNoSignWhereItsEnterMayBeLostOrOlderThanTheConnection)
 
 TEST_F(SensorTest, ACallThatItsTripwireHasToldIsNotToldAgainByItsExit) {
   Open("/etc/hosts", 3);
-  RawEnter(kSysOpenat);
-  RawExit(kSysOpenat, 4);
+  OpenUnpaired();
   OpenExit("/etc/hosts", 4);
   EXPECT_EQ(Rules(), Names{kHidden});
 }

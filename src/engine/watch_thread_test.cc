@@ -68,6 +68,15 @@ class WatchThreadTest : public ::testing::Test {
     watch_->OnOpened(1, {.state_root = folder_.string(), .sandbox_id = "s", .bundle = {}},
                      from_start);
   }
+  // A sandbox that is listed as running once its connection has spoken and ended.
+  void RunOnAfterTheConnection() {
+    Write("list", kMadeOnly);
+    Start(0);
+    Connect();
+    watch_->OnSpoke(1);
+    watch_->OnEnded(1);
+    Write("list", kListed);
+  }
   bool Raised(const std::string& rule) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, seconds(30),
@@ -131,12 +140,7 @@ TEST_F(WatchThreadTest, ASandboxThatHasEndedMeanwhileIsNotTold) {
   Script(
       "echo \"$*\" >>calls; case $2 in trace) cat sessions; touch looked ;; "
       "list) if [ -e looked ]; then rm looked; echo null; else cat list; fi ;; esac");
-  Write("list", kMadeOnly);
-  Start(0);
-  Connect();
-  watch_->OnSpoke(1);
-  watch_->OnEnded(1);
-  Write("list", kListed);
+  RunOnAfterTheConnection();
   WaitForCalls(30);
   EXPECT_EQ(raised(), 0u);
 }
@@ -184,12 +188,7 @@ TEST_F(WatchThreadTest, WhereItCannotBeListedAgainItIsToldAfterSomeRounds) {
   Script(
       "echo \"$*\" >>calls; case $2 in trace) cat sessions; touch looked ;; "
       "list) if [ -e looked ]; then rm looked; exit 1; else cat list; fi ;; esac");
-  Write("list", kMadeOnly);
-  Start(0);
-  Connect();
-  watch_->OnSpoke(1);
-  watch_->OnEnded(1);
-  Write("list", kListed);
+  RunOnAfterTheConnection();
   EXPECT_TRUE(Raised("gyrfalcon: connection ended while sandbox runs"));
   const std::scoped_lock lock(mutex_);
   EXPECT_EQ(problems_, 1) << "told once";
