@@ -13,13 +13,15 @@ namespace gyrfalcon {
 
 Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts,
                    HostLookups* lookups)
-    : rules_(std::move(rules)), options_(options), alerts_(alerts), lookups_(lookups) {}
+    : matcher_(std::make_unique<Matcher>(std::move(rules))),
+      options_(options),
+      alerts_(alerts),
+      lookups_(lookups) {}
 
 Pipeline::~Pipeline() = default;
 
 void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) {
-  rules_ = std::move(rules);
-  scratch_.ForgetChecks();
+  matcher_ = std::make_unique<Matcher>(std::move(rules));
 }
 
 namespace {
@@ -567,16 +569,13 @@ uint64_t IdOf(const Rule& rule) {
 
 void Pipeline::OnHappening(const Happening& happening) {
   totals_.engine.Add(EngineCounter::kHappenings);
-  scratch_.Reset();
-  matches_.clear();
-  rules_->Evaluate(happening, scratch_, matches_);
-  for (const Rule* rule : matches_) {
+  for (const Rule* rule : matcher_->Match(happening)) {
     if (happening.raised != nullptr) {
       const uint64_t id = IdOf(*rule);
       if (happening.raised->Has(id)) continue;
       happening.raised->Note(id);
     }
-    Raise(MakeAlert(*rule, happening, scratch_));
+    Raise(MakeAlert(*rule, happening, matcher_->scratch()));
   }
 }
 

@@ -23,10 +23,9 @@
 #include "engine/process_lookup.h"
 #include "engine/session_clock.h"
 #include "engine/wanted_processes.h"
-#include "fields/scratch.h"
 #include "metadata/rootfs.h"
 #include "points/event.h"
-#include "rules/rule_set.h"
+#include "rules/matcher.h"
 #include "state/sandbox.h"
 #include "wire/record.h"
 
@@ -207,7 +206,7 @@ class Pipeline final : private HappeningSink {
   void OnHappening(const Happening& happening) override;
   void OnSignal(const Signal& signal) override;
 
-  std::shared_ptr<const RuleSet> rules_;
+  std::unique_ptr<Matcher> matcher_;
   const PipelineOptions options_;
   AlertSink& alerts_;
   HostLookups* const lookups_;
@@ -221,8 +220,6 @@ class Pipeline final : private HappeningSink {
   int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by `clock_`
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;
-  Scratch scratch_;
-  std::vector<const Rule*> matches_;
 };
 
 }  // namespace gyrfalcon

@@ -42,8 +42,9 @@ std::shared_ptr<const RuleSet> Finish(RuleLoader& loader) {
 
 }  // namespace
 
-std::shared_ptr<const RuleSet> LoadRulesForTest(const std::vector<std::string>& paths) {
-  RuleLoader loader(AllFields());
+std::shared_ptr<const RuleSet> LoadRulesForTest(const std::vector<std::string>& paths,
+                                                LoadOptions options) {
+  RuleLoader loader(AllFields(), std::move(options));
   for (const std::string& path : paths) loader.AddFile(path, ReadFile(path));
   return Finish(loader);
 }

@@ -12,7 +12,8 @@
 namespace gyrfalcon::testing {
 
 // Rules from files; a failure of the test when they do not load.
-std::shared_ptr<const RuleSet> LoadRulesForTest(const std::vector<std::string>& paths);
+std::shared_ptr<const RuleSet> LoadRulesForTest(const std::vector<std::string>& paths,
+                                                LoadOptions options = {});
 std::shared_ptr<const RuleSet> RulesFromText(const std::string& yaml);
 
 struct ReplayResult {

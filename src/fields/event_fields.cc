@@ -316,6 +316,7 @@ constexpr FieldDef kRows[] = {
                "Docker's own events; gVisor has none."),
     {.name = "util.cnt",
      .type = FieldType::kUint,
+     .invalidated_by = kByHistory,
      .extract = [](const BoundField& f, const Happening&,
                    Scratch& s) { return Value::Uint(static_cast<uint64_t>(++s.Remembered(&f))); },
      .help = "How often this check was evaluated."},
@@ -401,6 +402,7 @@ constexpr FieldDef kRows[] = {
     {.name = "evt.dir",
      .type = FieldType::kText,
      .flags = kDeprecated,
+     .level = Level::kEventType,
      .extract =
          [](const BoundField&, const Happening& h, Scratch&) {
            return Value::Text(Describe(h.type).name == "procexit" ? ">" : "<");
@@ -410,11 +412,13 @@ constexpr FieldDef kRows[] = {
          "Falco numbers it."},
     {.name = "evt.type",
      .type = FieldType::kEventType,
+     .level = Level::kEventType,
      .extract = [](const BoundField&, const Happening& h,
                    Scratch&) { return Value::Text(Describe(h.type).name); },
      .help = "Name of what happened, mostly a system call's."},
     {.name = "syscall.type",
      .type = FieldType::kEventType,
+     .level = Level::kEventType,
      .extract =
          [](const BoundField&, const Happening& h, Scratch&) {
            const std::string_view name = Describe(h.type).name;
@@ -424,6 +428,7 @@ constexpr FieldDef kRows[] = {
     {.name = "evt.type.is",
      .type = FieldType::kUint,
      .arg = ArgForm::kDottedRequired,
+     .level = Level::kEventType,
      .extract = [](const BoundField& f, const Happening& h,
                    Scratch&) { return Value::Uint(h.type.index == f.arg.resolved ? 1 : 0); },
      .help = "1 for events of the type that is the argument, else 0.",
@@ -489,22 +494,27 @@ constexpr FieldDef kRows[] = {
      .falco_type = "UINT32"},
     {.name = "evt.is_io",
      .type = FieldType::kBool,
+     .level = Level::kEventType,
      .extract = HasTypeFlag < kReadsFd | kWritesFd >,
      .help = "Whether the event reads or writes an fd."},
     {.name = "evt.is_io_read",
      .type = FieldType::kBool,
+     .level = Level::kEventType,
      .extract = HasTypeFlag<kReadsFd>,
      .help = "Whether the event reads an fd."},
     {.name = "evt.is_io_write",
      .type = FieldType::kBool,
+     .level = Level::kEventType,
      .extract = HasTypeFlag<kWritesFd>,
      .help = "Whether the event writes an fd."},
     {.name = "evt.is_wait",
      .type = FieldType::kBool,
+     .level = Level::kEventType,
      .extract = HasTypeFlag<kWaits>,
      .help = "Whether the event waits."},
     {.name = "evt.io_dir",
      .type = FieldType::kText,
+     .level = Level::kEventType,
      .extract =
          [](const BoundField&, const Happening& h, Scratch&) {
            const uint8_t flags = Describe(h.type).flags;

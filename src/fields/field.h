@@ -60,7 +60,7 @@ enum class Availability : uint8_t {
 };
 
 // The level at which a field's truth can be remembered (from wide to narrow).
-enum class Level : uint8_t { kRuleset, kContainer, kProcess, kFd, kEvent };
+enum class Level : uint8_t { kRuleset, kEventType, kContainer, kProcess, kFd, kEvent };
 
 // What makes a remembered process- or container-level value stale, besides a new process or
 // container.
@@ -71,6 +71,7 @@ enum Invalidation : uint8_t {
   kByMetadata = 8,  // late metadata of the container
   kByTime = 16,     // depends on the clock: never remembered
   kByThread = 32,   // differs between the threads of a process
+  kByHistory = 64,  // each evaluation changes the next one's: never remembered, shared or left out
 };
 
 enum FieldFlag : uint8_t {

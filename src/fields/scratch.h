@@ -29,8 +29,6 @@ class Scratch {
   // A number that Reset leaves alone, 0 at first: what a field remembers from one evaluation of the
   // same check to the next (evt.deltatime). `check` only tells checks apart.
   int64_t& Remembered(const void* check) { return remembered_[check]; }
-  // The checks are gone (other rules are in force): their addresses may become others'.
-  void ForgetChecks() noexcept { remembered_.clear(); }
 
  private:
   std::byte* Allocate(size_t size, size_t alignment);

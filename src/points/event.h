@@ -33,6 +33,7 @@ enum class ContextField : uint8_t {
 struct Credentials {
   uint32_t real_uid = 0, effective_uid = 0, saved_uid = 0;
   uint32_t real_gid = 0, effective_gid = 0, saved_gid = 0;
+  friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
 // What a point told about the thread that it fired in. Which members are there depends on the

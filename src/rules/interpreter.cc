@@ -289,14 +289,15 @@ Truth Compare(const BoundCheck& check, const Value& left, const Happening& happe
   return CheckEvaluation(check, happening, scratch).Run(left);
 }
 
+Value ExtractLeft(const BoundOperand& left, const Happening& happening, Scratch& scratch) noexcept {
+  const Value value = Extract(left, happening, scratch);
+  const bool is_empty = value.kind() == ValueKind::kList && value.items().empty();
+  return is_empty && QuantifiesOverItems(left.flags) ? Value() : value;
+}
+
 Truth Evaluate(const BoundCheck& check, const Happening& happening, Scratch& scratch,
                Value* seen) noexcept {
-  Value left = Extract(check.left, happening, scratch);
-  // No side, no ancestor: nothing that a check could hold for.
-  if (left.kind() == ValueKind::kList && left.items().empty() &&
-      QuantifiesOverItems(check.left.flags)) {
-    left = Value();
-  }
+  const Value left = ExtractLeft(check.left, happening, scratch);
   if (seen != nullptr) *seen = left;
   if (left.missing()) return Truth::kMissing;
   return Compare(check, left, happening, scratch);

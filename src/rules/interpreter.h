@@ -33,6 +33,10 @@ Truth Evaluate(const BoundCheck& check, const Happening& happening, Scratch& scr
 Truth Compare(const BoundCheck& check, const Value& left, const Happening& happening,
               Scratch& scratch) noexcept;
 
+// The value of a check's left side; missing where it is a list of sides or ancestors, and there is
+// none that a check could hold for.
+Value ExtractLeft(const BoundOperand& left, const Happening& happening, Scratch& scratch) noexcept;
+
 // The value of a field, transformer or constant.
 Value Extract(const BoundOperand& operand, const Happening& happening, Scratch& scratch) noexcept;
 

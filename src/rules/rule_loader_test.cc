@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "rules/matcher.h"
 #include "rules/test_catalog.h"
 #include "state/happening.h"
 
@@ -134,15 +135,17 @@ TEST(RuleSet, EvaluatesTheRulesOfTheEventTypeInOrder) {
     options.matching = matching;
     const auto rules = Load(text, options);
     ASSERT_NE(rules, nullptr);
-    std::vector<const Rule*> matches;
-    Scratch scratch;
+    Arena arena;
+    const Process process(arena);
     Happening happening{};
     happening.type = *FindEventType("open");
-    rules->Evaluate(happening, scratch, matches);
+    happening.process = &process;
+    Matcher matcher(rules);
+    const auto matches = matcher.Match(happening);
     ASSERT_EQ(matches.size(), count);
     EXPECT_EQ(matches[0]->name, "open");
     std::string out;
-    matches[0]->format.Render(happening, scratch, out);
+    matches[0]->format.Render(happening, matcher.scratch(), out);
     EXPECT_EQ(out, "sh");
   }
 }

@@ -3,31 +3,9 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "rules/interpreter.h"
-#include "state/happening.h"
+#include "rules/plan.h"
 
 namespace gyrfalcon {
-namespace {
-
-class InterpretedPlan final : public EvaluationPlan {
- public:
-  explicit InterpretedPlan(const RuleSet& rules) : rules_(rules) {}
-
-  void Evaluate(const Happening& happening, Scratch& scratch,
-                std::vector<const Rule*>& matches) const noexcept override {
-    for (const Rule* rule : rules_.RulesFor(happening.type)) {
-      if (!gyrfalcon::Evaluate(rule->condition, happening, scratch)) continue;
-      matches.push_back(rule);
-      if (rules_.matching() == RuleMatching::kFirst) return;
-    }
-  }
-
- private:
-  const RuleSet& rules_;
-};
-
-}  // namespace
-
 RuleSet::RuleSet(std::vector<Rule> rules, RuleMatching matching)
     : rules_(std::move(rules)), matching_(matching) {
   for (const Rule& rule : rules_) {
@@ -36,7 +14,13 @@ RuleSet::RuleSet(std::vector<Rule> rules, RuleMatching matching)
       if (rule.event_types.test(type)) by_type_[type].push_back(&rule);
     }
   }
-  plan_ = std::make_unique<InterpretedPlan>(*this);
+}
+
+RuleSet::~RuleSet() = default;
+
+const Plan& RuleSet::plan() const {
+  std::call_once(plan_once_, [this] { plan_ = std::make_unique<Plan>(*this); });
+  return *plan_;
 }
 
 const Rule* RuleSet::Find(std::string_view name) const {

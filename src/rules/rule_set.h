@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <span>
 #include <string>
@@ -49,18 +50,12 @@ struct Rule {
 // `first`: the first rule that matches an event, in order of loading; `all`: every one.
 enum class RuleMatching : uint8_t { kFirst, kAll };
 
-// How rules are evaluated; the interpreter is one way, a compiled plan another. They agree.
-class EvaluationPlan {
- public:
-  virtual ~EvaluationPlan() = default;
-  // Appends the matching ones of the enabled rules to `matches`. Allocates only to grow `matches`.
-  virtual void Evaluate(const Happening& happening, Scratch& scratch,
-                        std::vector<const Rule*>& matches) const noexcept = 0;
-};
+class Plan;  // rules/plan.h
 
 class RuleSet {
  public:
   RuleSet(std::vector<Rule> rules, RuleMatching matching);
+  ~RuleSet();
   RuleSet(const RuleSet&) = delete;
   RuleSet& operator=(const RuleSet&) = delete;
 
@@ -71,10 +66,9 @@ class RuleSet {
   // The enabled rules that can match events of a type, in order of loading.
   std::span<const Rule* const> RulesFor(EventType type) const { return by_type_[type.index]; }
 
-  void Evaluate(const Happening& happening, Scratch& scratch,
-                std::vector<const Rule*>& matches) const noexcept {
-    plan_->Evaluate(happening, scratch, matches);
-  }
+  // How they are evaluated (rules/matcher.h). Compiled when it is first asked for, from any thread:
+  // who only checks rules need not wait for it.
+  const Plan& plan() const;
 
   // A line for each enabled rule whose condition asks fields that gVisor never feeds.
   std::vector<std::string> FieldWarnings() const;
@@ -83,7 +77,8 @@ class RuleSet {
   std::vector<Rule> rules_;
   RuleMatching matching_;
   std::array<std::vector<const Rule*>, kEventTypeCount> by_type_;
-  std::unique_ptr<const EvaluationPlan> plan_;
+  mutable std::once_flag plan_once_;
+  mutable std::unique_ptr<const Plan> plan_;
 };
 
 }  // namespace gyrfalcon

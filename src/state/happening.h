@@ -42,6 +42,10 @@ struct Happening {
   // An open told again, because the open file's own path has turned out to be another than the
   // program passed: `path` and `file` now have the true one.
   bool second_chance = false;
+  // Changes whenever a process that has descendants, a container, or a program that several
+  // processes run, does: what an answer about `process` that others had a part in is remembered
+  // under.
+  uint32_t line_version = 0;
   RaisedRules* raised = nullptr;  // of what may be told again; nullptr: nothing is to be noted
 };
 

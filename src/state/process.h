@@ -10,12 +10,16 @@
 #include "state/arena.h"
 #include "state/fd_table.h"
 #include "state/process_facts.h"
+#include "state/remembered.h"
 
 namespace gyrfalcon {
 
 struct Process : ArenaObject<Process>, ProcessFacts {
   explicit Process(Arena& owner)
-      : ArenaObject(owner), ProcessFacts(owner.resource()), command_line_(owner.resource()) {}
+      : ArenaObject(owner),
+        ProcessFacts(owner.resource()),
+        remembered(owner.resource()),
+        command_line_(owner.resource()) {}
 
   // Falco's proc.cmdline: the name that the program started under, then its arguments. A process
   // that renames itself later changes proc.name, not this. Kept until the image changes.
@@ -33,6 +37,9 @@ struct Process : ArenaObject<Process>, ProcessFacts {
   bool started_as_guess = false;
   uint32_t live_threads = 0;
   uint32_t losses = 0;  // what the sandbox's count of losses was when the process was made
+  // Changes whenever anything does that a field of the level `process` shows, descriptors aside.
+  uint32_t version = 0;
+  mutable Remembered remembered;
   bool exited = false;
   // First seen without an exec: one is made up as soon as it has spoken and its name is known.
   bool owes_synthetic_exec = false;

@@ -13,7 +13,7 @@ const Sandbox::HandlerRow Sandbox::kHandlers[] = {
     {MessageType::kUnknown, nullptr, nullptr},
     {MessageType::kContainerStart, &Sandbox::OnContainerStart, nullptr},
     {MessageType::kSentryClone, &Sandbox::OnSentryClone, nullptr},
-    {MessageType::kSentryExec, &Sandbox::OnSentryExec, nullptr},
+    {MessageType::kSentryExec, &Sandbox::OnSentryExec, nullptr, true},
     {MessageType::kSentryExitNotifyParent, &Sandbox::OnExitNotifyParent, nullptr},
     {MessageType::kSentryTaskExit, &Sandbox::OnTaskExit, nullptr},
     {MessageType::kRaw, &Sandbox::OnRaw, &Sandbox::OnRaw},
@@ -21,12 +21,12 @@ const Sandbox::HandlerRow Sandbox::kHandlers[] = {
     {MessageType::kClose, &Sandbox::OnCloseEnter, &Sandbox::OnClose},
     {MessageType::kRead, nullptr, &Sandbox::OnFdUse},
     {MessageType::kConnect, nullptr, &Sandbox::OnConnect},
-    {MessageType::kExecve, &Sandbox::OnExecve, &Sandbox::OnExecve},
+    {MessageType::kExecve, &Sandbox::OnExecve, &Sandbox::OnExecve, true},
     {MessageType::kSocket, nullptr, &Sandbox::OnSocket},
-    {MessageType::kChdir, nullptr, &Sandbox::OnChdir},
-    {MessageType::kSetid, nullptr, &Sandbox::OnSetid},
-    {MessageType::kSetresid, nullptr, &Sandbox::OnSetresid},
-    {MessageType::kPrlimit64, nullptr, &Sandbox::OnPrlimit},
+    {MessageType::kChdir, nullptr, &Sandbox::OnChdir, true},
+    {MessageType::kSetid, nullptr, &Sandbox::OnSetid, true},
+    {MessageType::kSetresid, nullptr, &Sandbox::OnSetresid, true},
+    {MessageType::kPrlimit64, nullptr, &Sandbox::OnPrlimit, true},
     {MessageType::kPipe, nullptr, &Sandbox::OnPipe},
     {MessageType::kFcntl, nullptr, &Sandbox::OnFcntl},
     {MessageType::kDup, nullptr, &Sandbox::OnDup},
@@ -175,6 +175,7 @@ void Sandbox::Dispatch(Moment& moment) {
     CheckEnterCame(moment);
     CheckExitText(moment);
   }
+  if (row.changes_process) NoteChange(*moment.process);
   if (handler != nullptr) (this->*handler)(moment);
   // A handler may forget the thread (task_exit).
   if (moment.thread == nullptr) return;
@@ -312,10 +313,16 @@ void Sandbox::SetParent(Process& child, Ref<Process> parent) {
     return;
   }
   child.parent = std::move(parent);
+  NoteChange(child);
   uint32_t below = child.line_below;
   for (Process* p = child.parent.get(); p != nullptr; p = p->parent.get()) {
     p->line_below = std::max(p->line_below, ++below);
   }
+}
+
+void Sandbox::NoteChange(Process& process) {
+  ++process.version;
+  if (process.line_below > 0) ++line_version_;
 }
 
 namespace {
@@ -331,9 +338,16 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
   const Context& context = event.context();
   thread.from_snapshot = false;
   if (thread.start_time_ns == 0) thread.start_time_ns = context.thread_start_time_ns;
-  if (process.start_time_ns == 0) process.start_time_ns = context.thread_group_start_time_ns;
-  if (context.is_exec_session) process.is_exec_session = true;
-  if (!process.container) process.container = FindContainer(context.container_id);
+  bool changed = false;
+  if (process.start_time_ns == 0 && context.thread_group_start_time_ns != 0) {
+    process.start_time_ns = context.thread_group_start_time_ns;
+    changed = true;
+  }
+  if (context.is_exec_session && !std::exchange(process.is_exec_session, true)) changed = true;
+  if (!process.container && !context.container_id.empty()) {
+    process.container = FindContainer(context.container_id);
+    changed = true;
+  }
   // A thread may have a name of its own; the process has its leader's.
   const bool names_process =
       context.has(ContextField::kProcessName) &&
@@ -350,18 +364,23 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
     process.name.Set(context.process_name);
     if (process.started_as_guess) process.started_as = process.name;
     process.ForgetCommandLine();
+    changed = true;
   }
   if (names_process) process.started_as_guess = false;
-  if (context.has(ContextField::kCredentials)) {
+  if (context.has(ContextField::kCredentials) &&
+      !(process.credentials_known && process.credentials == context.credentials)) {
     const bool same_user = !process.credentials_known ||
                            process.credentials.effective_uid == context.credentials.effective_uid;
     if (!same_user) TellHeldOf(process);
     process.credentials = context.credentials;
     process.credentials_known = true;
+    changed = true;
   }
   if (context.has(ContextField::kCwd) && process.cwd != context.cwd) {
     Assign(process.cwd, Cut(context.cwd));
+    changed = true;
   }
+  if (changed) NoteChange(process);
   if (!process.parent && context.parent_thread_group_id != 0) {
     if (Ref<Process> parent = FindProcessRef(context.parent_thread_group_id)) {
       SetParent(process, std::move(parent));
@@ -390,6 +409,7 @@ Ref<Container> Sandbox::FindContainer(std::string_view id) {
 void Sandbox::SetUsers(std::string_view container_id, std::shared_ptr<const UserTable> users) {
   if (const auto found = containers_.find(container_id); found != containers_.end()) {
     found->second->users = users;
+    ++line_version_;
   }
   const auto known = users_.find(container_id);
   if (known != users_.end()) {
@@ -465,6 +485,7 @@ Happening Sandbox::Describe(const Moment& moment) const {
   happening.container = moment.container.get();
   happening.tid = moment.event.context().thread_id;
   happening.raced = moment.raced;
+  happening.line_version = line_version_;
   return happening;
 }
 
@@ -482,6 +503,7 @@ Happening Sandbox::DescribeConcludedExec(const Process& process, int32_t tid,
   happening.return_value = 0;
   happening.is_exec = true;
   happening.synthetic = true;
+  happening.line_version = line_version_;
   return happening;
 }
 
@@ -528,10 +550,12 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   process.owes_synthetic_exec = false;
   process.started_as = process.name;
   process.ForgetCommandLine();
+  NoteChange(process);
   // A fork of it, or the one that it was forked from, was told: it is the same program's start.
   if (std::exchange(process.image->synthetic_told, true)) return;
   process.image->synthetic = true;
   process.image->exec_time_ns = moment.time_ns;
+  ++line_version_;  // forks may share the image
   Happening happening = DescribeConcludedExec(process, acting_tid_, *FindEventType("execve"));
   // One that a snapshot has told of already needs no other.
   Awaited* awaited = process.image->exe.empty() ? Await(moment.process) : nullptr;

@@ -204,6 +204,8 @@ class Sandbox {
   Process* NewProcess(int32_t tgid);
   Ref<Process> FindProcessRef(int32_t tgid) const;
   void SetParent(Process& child, Ref<Process> parent);
+  // What fields of the process show has changed, or is about to before the next happening is told.
+  void NoteChange(Process& process);
   // A thread of that id that is no other's any more; makes room for it where there are too many.
   Thread& PutThread(int32_t tid, Ref<Process> process, int64_t start_time_ns);
   bool MemoryLeft();
@@ -332,6 +334,8 @@ class Sandbox {
     MessageType message;
     Handler on_enter;
     Handler on_exit;
+    // It changes what the process is, and then tells: what was remembered about it is stale.
+    bool changes_process = false;
   };
   static const HandlerRow kHandlers[];
 
@@ -359,6 +363,7 @@ class Sandbox {
   bool has_sentry_exec_ = false;  // this connection's session has the point
   bool has_sentry_clone_ = false;
   bool has_task_exit_ = false;
+  uint32_t line_version_ = 0;      // Happening::line_version
   uint32_t losses_ = 0;            // how often messages of this connection were lost
   bool tells_true_paths_ = false;  // this connection's session has fd_path somewhere
   bool has_close_ = false;

@@ -270,6 +270,7 @@ void Sandbox::TellPendingClose(int32_t tid, Thread& thread) {
   happening.fd = closing.fd;
   happening.file = closing.file.get();
   happening.fd_origin = closing.origin;
+  happening.line_version = line_version_;
   sink_->OnHappening(happening);
 }
 

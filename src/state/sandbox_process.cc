@@ -52,6 +52,7 @@ void Sandbox::OnContainerStart(Moment& moment) {
     moment.container->start_time_ns =
         process.start_time_ns != 0 ? process.start_time_ns : moment.time_ns;
     moment.container->init_tgid = tgid;
+    ++line_version_;
   }
   Assign(process.cwd, Cut(event.has(Slot::kCwd) ? event.text(Slot::kCwd) : context.cwd));
   process.session_id = tgid;
@@ -182,6 +183,7 @@ void Sandbox::InstallImage(Process& process, Ref<Image> image, std::string_view 
   process.started_as_guess = false;
   process.owes_synthetic_exec = false;
   process.ForgetCommandLine();
+  NoteChange(process);
 }
 
 void Sandbox::OnSentryExec(Moment& moment) {

@@ -51,6 +51,7 @@ void Sandbox::NoteFdChanged(const FdTable& fds, int64_t fd) {
 void Sandbox::TellHeld(Awaited& awaited) {
   if (!std::exchange(awaited.held, false)) return;
   --held_;
+  ++line_version_;  // it may be told in the midst of a change
   Happening happening =
       DescribeConcludedExec(*awaited.process, awaited.tid, *FindEventType("execve"));
   happening.number = awaited.number;
@@ -149,6 +150,7 @@ size_t Sandbox::TakeSnapshot(const SnapshotAnswer& answer, HappeningSink& sink) 
     FillGaps(*process, snapshot, current);
   }
   if (current) snapshot_asked_ = false;
+  ++line_version_;
   return missed;
 }
 
@@ -286,6 +288,7 @@ bool Sandbox::Complete(Awaited& awaited, const ProcessSnapshot& snapshot, bool w
     awaited.image->exec_time_ns = awaited.time_ns;
   }
   if (std::exchange(awaited.held, false)) --held_;
+  ++line_version_;
   Happening happening = DescribeConcludedExec(process, awaited.tid, *FindEventType("execve"));
   happening.number = awaited.number;
   happening.time_ns = awaited.time_ns;

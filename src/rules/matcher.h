@@ -1,0 +1,67 @@
+// Holds happenings against a rule set, by its plan: one for each worker, with the memory that the
+// plan needs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "fields/scratch.h"
+#include "rules/plan.h"
+#include "rules/rule_set.h"
+
+namespace gyrfalcon {
+
+// Thread-compatible.
+class Matcher {
+ public:
+  // Compiles the rules' plan if nobody has yet: that takes milliseconds.
+  explicit Matcher(std::shared_ptr<const RuleSet> rules);
+
+  const RuleSet& rules() const { return *rules_; }
+
+  // The enabled rules that hold, in order of loading; only the first with RuleMatching::kFirst.
+  // They stay until the next call. Nothing is allocated once every kind of happening has been met.
+  std::span<const Rule* const> Match(const Happening& happening) noexcept;
+
+  // Values of the happening that was matched last live in it; an alert's are made there, too.
+  Scratch& scratch() { return scratch_; }
+
+ private:
+  // What is worth remembering until the next happening. `as_of` is the number of the happening.
+  struct KeptAnswer {
+    uint64_t as_of = 0;
+    bool answer = false;
+  };
+  struct KeptValue {
+    uint64_t as_of = 0;
+    Value value;
+  };
+
+  void FindWorthAsking(const GuardTable& table, const Happening& happening, uint64_t* bits);
+  const uint64_t* PassedByProcess(const EventClass& of, const Happening& happening);
+  bool Holds(const PlannedRule& rule, const Happening& happening);
+  bool Holds(NodeId id, const Happening& happening);
+  bool HoldsOfProcess(const PlanNode& node, const Happening& happening);
+  bool HoldsOfEvent(const PlanNode& node, const Happening& happening);
+  bool Ask(const PlanNode& node, const Happening& happening);
+  const Value& OperandValue(uint32_t operand, const Happening& happening);
+
+  std::shared_ptr<const RuleSet> rules_;
+  const Plan& plan_;
+  Scratch scratch_;
+  std::vector<const Rule*> matches_;
+  uint64_t happening_number_ = 0;
+  std::vector<KeptAnswer> answers_;  // by slot of an event node
+  std::vector<KeptValue> values_;    // by operand
+  std::vector<uint64_t> candidates_;
+  std::vector<uint64_t> of_process_candidates_;
+  std::span<uint64_t> remembered_;  // of the process at hand
+};
+
+// The same answers by walking each rule's condition.
+void InterpretRules(const RuleSet& rules, const Happening& happening, Scratch& scratch,
+                    std::vector<const Rule*>& matches) noexcept;
+
+}  // namespace gyrfalcon

@@ -1,0 +1,200 @@
+#include "rules/plan.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include "rules/plan_keys.h"
+
+namespace gyrfalcon {
+namespace {
+
+using Kind = BoundCondition::Kind;
+
+constexpr size_t kBitsPerWord = 64;
+
+size_t WordsFor(size_t bits) {
+  return (bits + kBitsPerWord - 1) / kBitsPerWord;
+}
+
+void SetBit(RuleBits& bits, size_t i) {
+  bits[i / kBitsPerWord] |= uint64_t{1} << (i % kBitsPerWord);
+}
+
+uint64_t NextId() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
+// Event types of which every rule, and every check that asks the type only, says the same have the
+// same signature.
+class Signatures {
+ public:
+  explicit Signatures(const RuleSet& rules) : rules_(rules) {
+    absl::flat_hash_set<std::string> seen;
+    for (const Rule& rule : rules.rules()) {
+      if (rule.enabled) Collect(rule.condition, seen);
+    }
+  }
+
+  std::string Of(EventType type) const {
+    std::string signature;
+    const auto rules = rules_.RulesFor(type);
+    if (rules.empty()) return signature;
+    for (const Rule* rule : rules) {
+      signature += std::to_string(rule - rules_.rules().data());
+      signature += ' ';
+    }
+    for (const BoundCheck* check : checks_) signature += AnswerForType(*check, type) ? '1' : '0';
+    return signature;
+  }
+
+ private:
+  void Collect(const BoundCondition& condition, absl::flat_hash_set<std::string>& seen) {
+    const BoundCheck* check = condition.check.get();
+    if (check != nullptr && AsksTypeOnly(*check) && seen.insert(KeyOf(*check)).second) {
+      checks_.push_back(check);
+    }
+    for (const BoundCondition& child : condition.children) Collect(child, seen);
+  }
+
+  const RuleSet& rules_;
+  std::vector<const BoundCheck*> checks_;
+};
+
+// Indexes that are worth looking into: with fewer rules in it, asking them is as cheap.
+constexpr size_t kRulesPerIndexMin = 4;
+
+struct Guarded {
+  size_t rule;
+  Guard guard;
+};
+
+// Operands by how many rules have a guard on them.
+absl::flat_hash_map<uint32_t, size_t> RulesPerOperand(const std::vector<Guarded>& guarded) {
+  absl::flat_hash_map<uint32_t, size_t> rules;
+  for (const Guarded& entry : guarded) {
+    absl::flat_hash_set<uint32_t> operands;
+    for (const GuardKey& key : entry.guard) operands.insert(key.operand);
+    for (const uint32_t operand : operands) ++rules[operand];
+  }
+  return rules;
+}
+
+GuardIndex& IndexOf(uint32_t operand, size_t words, GuardTable& table) {
+  const auto found = std::ranges::find(table.indexes, operand, &GuardIndex::operand);
+  if (found != table.indexes.end()) return *found;
+  return table.indexes.emplace_back(
+      GuardIndex{.operand = operand, .texts = {}, .all = RuleBits(words)});
+}
+
+void AddGuard(const Guarded& entry, size_t words, GuardTable& table) {
+  const auto mark = static_cast<uint32_t>(entry.rule);
+  for (const GuardKey& key : entry.guard) {
+    GuardIndex& index = IndexOf(key.operand, words, table);
+    if (key.is_prefix) {
+      index.texts.AddPrefix(key.text, mark);
+    } else {
+      index.texts.AddWhole(key.text, mark);
+    }
+    index.has_paths |= key.is_path;
+    SetBit(index.all, entry.rule);
+  }
+}
+
+}  // namespace
+
+Plan::Plan(const RuleSet& rules) : matching_(rules.matching()), id_(NextId()) {
+  AddClasses(rules);
+  nodes_.AssignSlots();
+  for (EventClass& each : classes_) {
+    each.by_process = MakeGuards(each, Reach::kProcess);
+    each.by_event = MakeGuards(each, Reach::kEvent);
+  }
+  LayOut();
+}
+
+void Plan::AddClasses(const RuleSet& rules) {
+  const Signatures signatures(rules);
+  absl::flat_hash_map<std::string, uint32_t> class_by_signature;
+  for (uint16_t i = 0; i < kEventTypeCount; ++i) {
+    const EventType type{i};
+    const auto [entry, is_new] =
+        class_by_signature.try_emplace(signatures.Of(type), static_cast<uint32_t>(classes_.size()));
+    if (is_new) classes_.push_back(MakeClass(rules, type));
+    class_of_[i] = entry->second;
+  }
+}
+
+EventClass Plan::MakeClass(const RuleSet& rules, EventType type) {
+  EventClass out;
+  out.number = static_cast<uint32_t>(classes_.size());
+  for (const Rule* rule : rules.RulesFor(type)) AddRule(*rule, type, out);
+  return out;
+}
+
+void Plan::AddRule(const Rule& rule, EventType type, EventClass& out) {
+  PlannedRule planned{.rule = &rule};
+  planned.interpreted = HasMemory(rule.condition);
+  if (!planned.interpreted) {
+    const NodeId whole = nodes_.Add(rule.condition, type);
+    if (whole == PlanNodes::kFalse) return;
+    const PlanNode& node = nodes_[whole];
+    const std::vector<NodeId> parts =
+        node.kind == Kind::kAnd ? node.children : std::vector<NodeId>{whole};
+    std::vector<NodeId> of_process;
+    std::vector<NodeId> of_event;
+    for (const NodeId part : parts) {
+      (nodes_[part].reach == Reach::kEvent ? of_event : of_process).push_back(part);
+    }
+    planned.of_process = nodes_.Group(Kind::kAnd, std::move(of_process));
+    planned.of_event = nodes_.Group(Kind::kAnd, std::move(of_event));
+    nodes_.NoteUse(planned.of_process);
+    nodes_.NoteUse(planned.of_event);
+  }
+  out.rules.push_back(planned);
+}
+
+GuardTable Plan::MakeGuards(const EventClass& of, Reach reach) const {
+  std::vector<Guarded> guarded;
+  for (size_t i = 0; i < of.rules.size(); ++i) {
+    const PlannedRule& rule = of.rules[i];
+    const NodeId part = reach == Reach::kProcess ? rule.of_process : rule.of_event;
+    if (std::optional<Guard> guard = FindGuard(nodes_, part, reach)) {
+      guarded.push_back({.rule = i, .guard = std::move(*guard)});
+    }
+  }
+  const auto rules_per_operand = RulesPerOperand(guarded);
+  std::erase_if(guarded, [&](const Guarded& entry) {
+    return std::ranges::any_of(entry.guard, [&](const GuardKey& key) {
+      return rules_per_operand.find(key.operand)->second < kRulesPerIndexMin;
+    });
+  });
+  const size_t words = WordsFor(of.rules.size());
+  GuardTable table{.indexes = {}, .unguarded = RuleBits(words)};
+  for (size_t i = 0; i < of.rules.size(); ++i) SetBit(table.unguarded, i);
+  for (const Guarded& entry : guarded) {
+    table.unguarded[entry.rule / kBitsPerWord] &= ~(uint64_t{1} << (entry.rule % kBitsPerWord));
+    AddGuard(entry, words, table);
+  }
+  for (GuardIndex& index : table.indexes) index.texts.Seal();
+  return table;
+}
+
+void Plan::LayOut() {
+  known_class_words_ = WordsFor(classes_.size());
+  const size_t node_words = WordsFor(nodes_.process_slots());
+  known_words_ = known_class_words_ + node_words;
+  remembered_words_ = known_words_ + node_words;
+  for (EventClass& each : classes_) {
+    each.first_word = static_cast<uint32_t>(remembered_words_);
+    remembered_words_ += each.words();
+    rule_words_max_ = std::max(rule_words_max_, each.words());
+  }
+}
+
+}  // namespace gyrfalcon

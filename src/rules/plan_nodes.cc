@@ -1,0 +1,218 @@
+#include "rules/plan_nodes.h"
+
+#include <algorithm>
+
+#include "rules/interpreter.h"
+#include "rules/plan_keys.h"
+#include "state/happening.h"
+
+namespace gyrfalcon {
+namespace {
+
+using Kind = BoundCondition::Kind;
+
+Reach FieldReach(const FieldDef& field) {
+  switch (field.level) {
+    case Level::kRuleset:
+      return Reach::kAlways;
+    case Level::kContainer:
+    case Level::kProcess:
+      return (field.invalidated_by & (kByTime | kByThread)) == 0 ? Reach::kProcess : Reach::kEvent;
+    case Level::kEventType:
+    case Level::kFd:
+    case Level::kEvent:
+      return Reach::kEvent;
+  }
+  return Reach::kEvent;
+}
+
+// Rough weights: only their order matters.
+uint32_t CostOf(const BoundOperand& operand) {
+  constexpr uint32_t kField = 2;
+  constexpr uint32_t kArgument = 12;
+  constexpr uint32_t kCall = 20;
+  uint32_t cost = operand.kind == BoundOperand::Kind::kTransformer ? kCall : 0;
+  if (operand.kind == BoundOperand::Kind::kField) {
+    cost = operand.field.def->name.starts_with("evt.") ? kArgument : kField;
+  }
+  for (const BoundOperand& item : operand.items) cost += CostOf(item);
+  return cost;
+}
+
+uint32_t CostOf(const BoundCheck& check) {
+  const auto targets = static_cast<uint32_t>(check.literals.size() + check.networks.size());
+  uint32_t cost = CostOf(check.left);
+  switch (check.op) {
+    case Operator::kExists:
+      break;
+    case Operator::kRegex:
+      cost += 60 * std::max<uint32_t>(targets, 1);
+      break;
+    case Operator::kGlob:
+    case Operator::kIglob:
+    case Operator::kPmatch:
+    case Operator::kContains:
+    case Operator::kIcontains:
+    case Operator::kBcontains:
+      cost += 8 * std::max<uint32_t>(targets, 1);
+      break;
+    default:
+      cost += check.text_set.empty() ? std::max<uint32_t>(targets, 1) : 4;
+  }
+  if (check.right) cost += CostOf(*check.right);
+  return cost;
+}
+
+Reach CheckReach(const BoundCheck& check) {
+  const Reach left = ReachOf(check.left);
+  return check.right ? std::max(left, ReachOf(*check.right)) : left;
+}
+
+std::string GroupKey(Kind kind, const std::vector<NodeId>& children) {
+  std::string key(1, static_cast<char>('0' + static_cast<int>(kind)));
+  for (const NodeId child : children) {
+    key += ' ';
+    key += std::to_string(child);
+  }
+  return key;
+}
+
+}  // namespace
+
+Reach ReachOf(const BoundOperand& operand) {
+  Reach reach = Reach::kAlways;
+  ForEachField(operand, [&](const BoundField& field) {
+    reach = std::max(reach, FieldReach(*field.def));
+  });
+  return reach;
+}
+
+bool HasMemory(const BoundCondition& condition) {
+  bool has_memory = false;
+  ForEachField(condition, [&](const BoundField& field) {
+    has_memory |= (field.def->invalidated_by & kByHistory) != 0;
+  });
+  return has_memory;
+}
+
+bool AsksTypeOnly(const BoundCheck& check) {
+  bool type = false;
+  bool other = false;
+  const auto visit = [&](const BoundField& field) {
+    (field.def->level == Level::kEventType ? type : other) = true;
+  };
+  ForEachField(check.left, visit);
+  if (check.right) ForEachField(*check.right, visit);
+  return type && !other;
+}
+
+bool AnswerForType(const BoundCheck& check, EventType type) {
+  Scratch scratch;
+  return Evaluate(check, Happening{.type = type}, scratch) == Truth::kTrue;
+}
+
+PlanNodes::PlanNodes() {
+  nodes_.push_back({.kind = Kind::kAnd});
+  nodes_.push_back({.kind = Kind::kOr});
+}
+
+NodeId PlanNodes::Add(const BoundCondition& condition, EventType type) {
+  if (condition.kind == Kind::kCheck) {
+    if (!AsksTypeOnly(*condition.check)) return Check(*condition.check);
+    return AnswerForType(*condition.check, type) ? kTrue : kFalse;
+  }
+  if (condition.kind == Kind::kNot) return Not(Add(condition.children.front(), type));
+  std::vector<NodeId> children;
+  const NodeId decisive = condition.kind == Kind::kAnd ? kFalse : kTrue;
+  for (const BoundCondition& child : condition.children) {
+    children.push_back(Add(child, type));
+    if (children.back() == decisive) return decisive;
+  }
+  return Group(condition.kind, std::move(children));
+}
+
+NodeId PlanNodes::Group(Kind kind, std::vector<NodeId> children) {
+  const NodeId neutral = kind == Kind::kAnd ? kTrue : kFalse;
+  const NodeId decisive = kind == Kind::kAnd ? kFalse : kTrue;
+  std::vector<NodeId> flat;
+  for (const NodeId child : children) {
+    if (child == decisive) return decisive;
+    if (child == neutral) continue;
+    if (nodes_[child].kind == kind) {
+      flat.insert(flat.end(), nodes_[child].children.begin(), nodes_[child].children.end());
+    } else {
+      flat.push_back(child);
+    }
+  }
+  // Nothing has an effect of its own, so the order is free, and twice is once.
+  std::ranges::sort(flat);
+  flat.erase(std::ranges::unique(flat).begin(), flat.end());
+  if (flat.empty()) return neutral;
+  if (flat.size() == 1) return flat.front();
+  PlanNode node{.kind = kind};
+  for (const NodeId child : flat) {
+    node.reach = std::max(node.reach, nodes_[child].reach);
+    node.cost += nodes_[child].cost;
+  }
+  std::string key = GroupKey(kind, flat);
+  std::ranges::stable_sort(flat, {}, [this](NodeId child) { return nodes_[child].cost; });
+  node.children = std::move(flat);
+  return Intern(std::move(key), std::move(node));
+}
+
+NodeId PlanNodes::Not(NodeId inner) {
+  if (inner == kTrue) return kFalse;
+  if (inner == kFalse) return kTrue;
+  if (nodes_[inner].kind == Kind::kNot) return nodes_[inner].children.front();
+  PlanNode node{.kind = Kind::kNot,
+                .reach = nodes_[inner].reach,
+                .cost = nodes_[inner].cost,
+                .children = {inner}};
+  std::string key = GroupKey(Kind::kNot, node.children);
+  return Intern(std::move(key), std::move(node));
+}
+
+NodeId PlanNodes::Check(const BoundCheck& check) {
+  if (const auto known = by_check_.find(&check); known != by_check_.end()) return known->second;
+  PlanNode node{.kind = Kind::kCheck,
+                .reach = CheckReach(check),
+                .cost = CostOf(check),
+                .check = &check,
+                .operand = OperandNumber(check.left)};
+  const NodeId id = Intern("c" + KeyOf(check), std::move(node));
+  by_check_.emplace(&check, id);
+  return id;
+}
+
+NodeId PlanNodes::Intern(std::string key, PlanNode node) {
+  const auto [entry, is_new] =
+      by_key_.try_emplace(std::move(key), static_cast<NodeId>(nodes_.size()));
+  if (!is_new) return entry->second;
+  for (const NodeId child : node.children) NoteUse(child);
+  nodes_.push_back(std::move(node));
+  return entry->second;
+}
+
+uint32_t PlanNodes::OperandNumber(const BoundOperand& operand) {
+  const auto [entry, is_new] =
+      operand_by_key_.try_emplace(KeyOf(operand), static_cast<uint32_t>(operands_.size()));
+  if (is_new) operands_.push_back(&operand);
+  return entry->second;
+}
+
+// Remembering costs about as much as asking something simple.
+bool PlanNodes::IsRemembered(const PlanNode& node) const {
+  constexpr uint32_t kWorthIt = 4;
+  if (node.kind == Kind::kNot) return false;  // what it negates is
+  return node.reach == Reach::kProcess || (node.uses > 1 && node.cost >= kWorthIt);
+}
+
+void PlanNodes::AssignSlots() {
+  for (PlanNode& node : nodes_) {
+    if (node.reach == Reach::kAlways || !IsRemembered(node)) continue;
+    size_t& slots = node.reach == Reach::kProcess ? process_slots_ : event_slots_;
+    node.slot = static_cast<uint32_t>(slots++);
+  }
+}
+
+}  // namespace gyrfalcon

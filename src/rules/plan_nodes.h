@@ -1,0 +1,87 @@
+// The parts of all rules' conditions as one graph: a part that several rules have stands in it
+// once, and parts whose answer the event's type decides are gone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/hash.h"
+#include "points/event_types.h"
+#include "rules/bound_condition.h"
+
+namespace gyrfalcon {
+
+// What an answer depends on, and so for how long it stays.
+enum class Reach : uint8_t {
+  kAlways,   // the rule set alone
+  kProcess,  // what a process, its ancestors and its container are
+  kEvent,    // the happening itself
+};
+
+Reach ReachOf(const BoundOperand& operand);
+// Whether evaluating it changes its next answer (util.cnt): never shared, moved or left out.
+bool HasMemory(const BoundCondition& condition);
+// Whether the type of the event is all that it asks.
+bool AsksTypeOnly(const BoundCheck& check);
+bool AnswerForType(const BoundCheck& check, EventType type);
+
+using NodeId = uint32_t;
+inline constexpr uint32_t kNoSlot = UINT32_MAX;
+
+struct PlanNode {
+  BoundCondition::Kind kind = BoundCondition::Kind::kCheck;
+  Reach reach = Reach::kAlways;
+  uint32_t uses = 0;  // by parents and rules
+  uint32_t cost = 0;  // about what an evaluation takes, in units of a number's comparison
+  // Where the answer is kept: of kProcess nodes with the process, of others until the next
+  // happening. kNoSlot: nowhere.
+  uint32_t slot = kNoSlot;
+  std::vector<NodeId> children;       // the cheap before the dear
+  const BoundCheck* check = nullptr;  // kCheck; lives in its rule
+  uint32_t operand = kNoSlot;         // kCheck: number of its left side among all that differ
+};
+
+class PlanNodes {
+ public:
+  // `and` and `or` without children, as in a folded condition.
+  static constexpr NodeId kTrue = 0;
+  static constexpr NodeId kFalse = 1;
+
+  PlanNodes();
+
+  // The condition as it is for events of one type. It outlives this.
+  NodeId Add(const BoundCondition& condition, EventType type);
+  NodeId Group(BoundCondition::Kind kind, std::vector<NodeId> children);
+  void NoteUse(NodeId id) { ++nodes_[id].uses; }
+
+  // Decides what is remembered; nothing may be added after it.
+  void AssignSlots();
+
+  const PlanNode& operator[](NodeId id) const { return nodes_[id]; }
+  size_t size() const { return nodes_.size(); }
+  std::span<const BoundOperand* const> operands() const { return operands_; }
+  size_t process_slots() const { return process_slots_; }
+  size_t event_slots() const { return event_slots_; }
+
+ private:
+  NodeId Check(const BoundCheck& check);
+  NodeId Not(NodeId inner);
+  NodeId Intern(std::string key, PlanNode node);
+  uint32_t OperandNumber(const BoundOperand& operand);
+  bool IsRemembered(const PlanNode& node) const;
+
+  std::vector<PlanNode> nodes_;
+  absl::flat_hash_map<std::string, NodeId, TextHash, TextEqual> by_key_;
+  // A check is met once for each type: what it is need be found out only once.
+  absl::flat_hash_map<const BoundCheck*, NodeId> by_check_;
+  std::vector<const BoundOperand*> operands_;
+  absl::flat_hash_map<std::string, uint32_t, TextHash, TextEqual> operand_by_key_;
+  size_t process_slots_ = 0;
+  size_t event_slots_ = 0;
+};
+
+}  // namespace gyrfalcon
