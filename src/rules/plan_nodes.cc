@@ -81,9 +81,8 @@ std::string GroupKey(Kind kind, const std::vector<NodeId>& children) {
 
 Reach ReachOf(const BoundOperand& operand) {
   Reach reach = Reach::kAlways;
-  ForEachField(operand, [&](const BoundField& field) {
-    reach = std::max(reach, FieldReach(*field.def));
-  });
+  ForEachField(operand,
+               [&](const BoundField& field) { reach = std::max(reach, FieldReach(*field.def)); });
   return reach;
 }
 

@@ -11,6 +11,7 @@
 #include "rules/event_type_inference.h"
 #include "rules/fold.h"
 #include "rules/interpreter.h"
+#include "rules/random_happenings.h"
 #include "rules/random_rules.h"
 #include "rules/rule_loader.h"
 #include "rules/test_catalog.h"
@@ -22,26 +23,9 @@ namespace {
 // RapidCheck's own default is 100; what the environment says goes before.
 [[maybe_unused]] const int kMoreCases = setenv("RC_PARAMS", "max_success=1000", 0);
 
-// The program's fields, with the values that a test sets. Those that gVisor never feeds and those
-// that never change stay as they are.
-const FieldCatalog& Fields() {
-  static const std::vector<FieldDef> rows = [] {
-    TestCatalog mocked;
-    for (const FieldDef& row : AllFields().rows()) mocked.Add(row, row.name);
-    std::vector<FieldDef> out(AllFields().rows().begin(), AllFields().rows().end());
-    for (FieldDef& row : out) {
-      if (row.extract == nullptr || row.level == Level::kRuleset) continue;
-      row.extract = mocked.catalog().Bind("evt.num", std::nullopt)->def->extract;
-    }
-    return out;
-  }();
-  static const FieldCatalog catalog(rows);
-  return catalog;
-}
-
 const RandomConditions& Random(bool plain_values) {
-  static const RandomConditions odd(Fields(), false);
-  static const RandomConditions plain(Fields(), true);
+  static const RandomConditions odd(RandomValueFields(), false);
+  static const RandomConditions plain(RandomValueFields(), true);
   return plain_values ? plain : odd;
 }
 
@@ -62,60 +46,16 @@ bool SameTree(const Condition& a, const Condition& b) {
   return std::ranges::equal(a.children, b.children, SameTree);
 }
 
-Value RandomValue(Choices& choices, FieldType type) {
-  TestValues& values = TestValues::Current();
-  static const std::vector<std::string> kTexts = {
-      "a",        "",     "b",   "/usr/bin/sh", "sh", "x y", "proc.name",
-      "\xff\xfe", "it's", "a,b", "YQ==",        "-a", "-b"};
-  static const std::vector<std::string> kAddresses = {"10.0.0.1", "::1", "8.8.8.8"};
-  static const std::vector<std::string> kTypes = {"open", "execve", "close"};
-  switch (type) {
-    case FieldType::kBool:
-      return Value::Bool(choices.Maybe());
-    case FieldType::kInt:
-      return Value::Int(static_cast<int64_t>(choices.Below(4)) - 1);
-    case FieldType::kUint:
-    case FieldType::kPort:
-      return Value::Uint(choices.Below(4) * 11);
-    case FieldType::kDouble:
-      return Value::Double(static_cast<double>(choices.Below(4)) / 2);
-    case FieldType::kIp:
-    case FieldType::kNet:
-      return values.Ip(*IpAddress::Parse(choices.From(kAddresses)));
-    case FieldType::kEventType:
-      return values.Text(choices.From(kTypes));
-    default:
-      return values.Text(choices.From(kTexts));
-  }
-}
-
-// Gives each field of the condition a value, or none.
-void SetValues(Choices& choices, const BoundCondition& condition) {
-  TestValues& values = TestValues::Current();
-  ForEachField(condition, [&](const BoundField& field) {
-    if (choices.Below(3) == 2) return;
-    if ((field.flags & (kIsList | kEitherSide | kAnyAncestor)) == 0) {
-      values.Set(field.Name(), RandomValue(choices, field.type));
-      return;
-    }
-    std::vector<Value> items;
-    for (size_t i = 0, count = choices.Below(4); i < count; ++i) {
-      items.push_back(RandomValue(choices, field.type));
-    }
-    values.SetList(field.Name(), std::move(items));
-  });
-}
-
 std::optional<BoundCondition> Bound(const Condition& condition) {
   std::vector<BindProblem> warnings;
-  auto bound = BindCondition(condition, Fields(), warnings);
+  auto bound = BindCondition(condition, RandomValueFields(), warnings);
   if (!bound) return std::nullopt;
   return std::move(*bound);
 }
 
-bool IsTrue(const BoundCondition& condition) {
+bool IsTrue(const BoundCondition& condition, EventType type) {
   Scratch scratch;
-  return Evaluate(condition, Happening{}, scratch);
+  return Evaluate(condition, Happening{.type = type}, scratch);
 }
 
 using Row = std::vector<uint16_t>;
@@ -139,10 +79,11 @@ RC_GTEST_PROP(Property, AConditionPrintsAsTheSameConditionWithTheSameAnswers, (c
   const BoundCondition folded = FoldConstants(std::move(*to_fold));
   for (int happening = 0; happening < 4; ++happening) {
     TestValues::Current().Clear();
-    SetValues(choices, *first);
-    const bool answer = IsTrue(*first);
-    RC_ASSERT(IsTrue(*second) == answer);
-    RC_ASSERT(IsTrue(folded) == answer);
+    SetRandomValues(choices, *first);
+    const EventType type = RandomType(choices);
+    const bool answer = IsTrue(*first, type);
+    RC_ASSERT(IsTrue(*second, type) == answer);
+    RC_ASSERT(IsTrue(folded, type) == answer);
   }
 }
 
@@ -150,7 +91,7 @@ RC_GTEST_PROP(Property, ARulesFileLoadsAndItsCompiledConditionsMeanTheSame, (con
   Choices choices(row);
   const std::string yaml = Random(true).RulesFile(choices);
   RC_LOG() << yaml << std::endl;
-  RuleLoader loader(Fields());
+  RuleLoader loader(RandomValueFields());
   loader.AddFile("random.yaml", yaml);
   RC_LOG() << Diagnostics(loader.results(), loader.files(), false) << std::endl;
   const auto rules = loader.Compile();
@@ -160,7 +101,7 @@ RC_GTEST_PROP(Property, ARulesFileLoadsAndItsCompiledConditionsMeanTheSame, (con
     for (const char c : rule.condition_compiled) {
       quoted += c == '\'' ? std::string("''") : std::string(1, c);
     }
-    RuleLoader second(Fields());
+    RuleLoader second(RandomValueFields());
     second.AddFile("again.yaml", "- rule: r\n  desc: d\n  condition: '" + quoted +
                                      "'\n  output: x\n  priority: INFO\n");
     RC_LOG() << Diagnostics(second.results(), second.files(), false) << std::endl;
@@ -169,8 +110,9 @@ RC_GTEST_PROP(Property, ARulesFileLoadsAndItsCompiledConditionsMeanTheSame, (con
     const Rule& other = again->rules()[0];
     RC_ASSERT(other.event_types == rule.event_types);
     TestValues::Current().Clear();
-    SetValues(choices, rule.condition);
-    RC_ASSERT(IsTrue(other.condition) == IsTrue(rule.condition));
+    SetRandomValues(choices, rule.condition);
+    const EventType type = RandomType(choices);
+    RC_ASSERT(IsTrue(other.condition, type) == IsTrue(rule.condition, type));
   }
 }
 
@@ -179,7 +121,7 @@ RC_GTEST_PROP(Property, OddRulesFilesNeverCrash, (const Row& row)) {
   Choices choices(row);
   const std::string yaml = Random(false).RulesFile(choices);
   RC_LOG() << yaml << std::endl;
-  RuleLoader loader(Fields());
+  RuleLoader loader(RandomValueFields());
   loader.AddFile("random.yaml", yaml);
   const bool successful = loader.successful();
   RC_ASSERT(successful == loader.results()[0].errors.empty());
