@@ -1,11 +1,12 @@
 // What one message costs: split, decoded, taken into the state, held against the rules. From
-// memory, on one core; items are messages. GYRFALCON_BENCH_CAPTURE and GYRFALCON_BENCH_RULES name
-// another capture and other rules than the project's own.
+// memory, on one core; items are messages. GYRFALCON_BENCH_CAPTURE and GYRFALCON_BENCH_RULES (files
+// with ':' between them) name another capture and other rules than the project's own.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include <benchmark/benchmark.h>
 
@@ -38,14 +39,45 @@ const std::vector<Record>& Records() {
 
 std::shared_ptr<const RuleSet> Rules() {
   static const auto rules = [] {
-    const std::string path =
-        Setting("GYRFALCON_BENCH_RULES", GYRFALCON_SOURCE "/rules/gyrfalcon_rules.yaml");
-    std::ifstream file(path);
+    std::istringstream paths(
+        Setting("GYRFALCON_BENCH_RULES", GYRFALCON_SOURCE "/rules/gyrfalcon_rules.yaml"));
     RuleLoader loader(AllFields());
-    loader.AddFile(path, std::string{std::istreambuf_iterator<char>(file), {}});
+    for (std::string path; std::getline(paths, path, ':');) {
+      std::ifstream file(path);
+      loader.AddFile(path, std::string{std::istreambuf_iterator<char>(file), {}});
+    }
     return loader.Compile();
   }();
   return rules;
+}
+
+// Rules such as people write, `count` of them, none of which matches.
+std::shared_ptr<const RuleSet> SyntheticRules(int64_t count) {
+  constexpr const char* kConditions[] = {
+      "evt.type in (open, openat, openat2) and evt.is_open_write = true and fd.name startswith "
+      "/srv/app@/ and not proc.name in (deployer@, backup@)",
+      "evt.type in (execve, execveat) and proc.name in (tool@, tool@.bin) and proc.cmdline "
+      "contains "
+      "--flag@",
+      "evt.type in (read, readv, pread64) and proc.name = reader@ and fd.name endswith .key@",
+      "evt.type = connect and fd.sport = @ and not proc.exepath startswith /opt/client@/",
+      "evt.type in (write, writev, close) and fd.directory = /var/lib/vault@ and proc.pname != "
+      "vaultd@",
+      "evt.type in (open, openat) and fd.name glob '/home/*/.token@' and container.id != host",
+  };
+  std::string text;
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string number = std::to_string(i + 1);
+    std::string condition = kConditions[static_cast<size_t>(i) % std::size(kConditions)];
+    for (size_t at = 0; (at = condition.find('@', at)) != std::string::npos;) {
+      condition.replace(at, 1, number);
+    }
+    text += "- rule: synthetic " + number + "\n  desc: d\n  condition: >\n    " + condition +
+            "\n  output: \"%proc.name\"\n  priority: INFO\n";
+  }
+  RuleLoader loader(AllFields());
+  loader.AddFile("synthetic.yaml", text);
+  return loader.Compile();
 }
 
 class Discard final : public AlertSink, public HappeningSink {
@@ -89,8 +121,7 @@ void BM_DecodeAndState(benchmark::State& state) {
 }
 BENCHMARK(BM_DecodeAndState);
 
-void BM_WholePipeline(benchmark::State& state) {
-  const auto rules = Rules();
+void RunPipeline(benchmark::State& state, const std::shared_ptr<const RuleSet>& rules) {
   if (rules == nullptr) {
     state.SkipWithError("the rules do not load");
     return;
@@ -102,7 +133,16 @@ void BM_WholePipeline(benchmark::State& state) {
   }
   CountMessages(state);
 }
+
+void BM_WholePipeline(benchmark::State& state) {
+  RunPipeline(state, Rules());
+}
 BENCHMARK(BM_WholePipeline);
+
+void BM_SyntheticRules(benchmark::State& state) {
+  RunPipeline(state, SyntheticRules(state.range(0)));
+}
+BENCHMARK(BM_SyntheticRules)->Arg(0)->Arg(10)->Arg(100)->Arg(1'000);
 
 }  // namespace
 }  // namespace gyrfalcon

@@ -44,8 +44,10 @@ std::span<const Rule* const> Matcher::Match(const Happening& happening) noexcept
   const size_t words = of.words();
   if (std::all_of(passed, passed + words, [](uint64_t word) { return word == 0; })) return matches_;
   FindWorthAsking(of.by_event, happening, candidates_.data());
+  for (size_t w = 0; w < words; ++w) candidates_[w] &= passed[w];
+  CloseGates(of, happening);
   for (size_t w = 0; w < words; ++w) {
-    for (uint64_t left = candidates_[w] & passed[w]; left != 0; left &= left - 1) {
+    for (uint64_t left = candidates_[w]; left != 0; left &= left - 1) {
       const PlannedRule& rule =
           of.rules[w * kBitsPerWord + static_cast<size_t>(std::countr_zero(left))];
       if (!Holds(rule, happening)) continue;
@@ -59,6 +61,16 @@ std::span<const Rule* const> Matcher::Match(const Happening& happening) noexcept
 bool Matcher::Holds(const PlannedRule& rule, const Happening& happening) {
   if (rule.interpreted) return Evaluate(rule.rule->condition, happening, scratch_);
   return Holds(rule.of_event, happening);
+}
+
+void Matcher::CloseGates(const EventClass& of, const Happening& happening) {
+  const size_t words = of.words();
+  for (const Gate& gate : of.gates) {
+    uint64_t behind = 0;
+    for (size_t w = 0; w < words; ++w) behind |= candidates_[w] & gate.rules[w];
+    if (behind == 0 || Holds(gate.needed, happening)) continue;
+    for (size_t w = 0; w < words; ++w) candidates_[w] &= ~gate.rules[w];
+  }
 }
 
 void Matcher::FindWorthAsking(const GuardTable& table, const Happening& happening, uint64_t* bits) {

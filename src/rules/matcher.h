@@ -41,6 +41,7 @@ class Matcher {
 
   void FindWorthAsking(const GuardTable& table, const Happening& happening, uint64_t* bits);
   const uint64_t* PassedByProcess(const EventClass& of, const Happening& happening);
+  void CloseGates(const EventClass& of, const Happening& happening);
   bool Holds(const PlannedRule& rule, const Happening& happening);
   bool Holds(NodeId id, const Happening& happening);
   bool HoldsOfProcess(const PlanNode& node, const Happening& happening);

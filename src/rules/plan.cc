@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <string>
 #include <utility>
 
@@ -66,6 +67,18 @@ class Signatures {
   std::vector<const BoundCheck*> checks_;
 };
 
+// The node's conjuncts, or itself.
+std::vector<NodeId> PartsOf(const PlanNodes& nodes, NodeId id) {
+  if (nodes[id].kind == Kind::kAnd) return nodes[id].children;
+  return {id};
+}
+
+size_t CountBits(const RuleBits& bits) {
+  size_t count = 0;
+  for (const uint64_t word : bits) count += static_cast<size_t>(std::popcount(word));
+  return count;
+}
+
 // Indexes that are worth looking into: with fewer rules in it, asking them is as cheap.
 constexpr size_t kRulesPerIndexMin = 4;
 
@@ -110,11 +123,12 @@ void AddGuard(const Guarded& entry, size_t words, GuardTable& table) {
 
 Plan::Plan(const RuleSet& rules) : matching_(rules.matching()), id_(NextId()) {
   AddClasses(rules);
-  nodes_.AssignSlots();
   for (EventClass& each : classes_) {
     each.by_process = MakeGuards(each, Reach::kProcess);
     each.by_event = MakeGuards(each, Reach::kEvent);
+    MakeGates(each);
   }
+  nodes_.AssignSlots();
   LayOut();
 }
 
@@ -143,12 +157,9 @@ void Plan::AddRule(const Rule& rule, EventType type, EventClass& out) {
   if (!planned.interpreted) {
     const NodeId whole = nodes_.Add(rule.condition, type);
     if (whole == PlanNodes::kFalse) return;
-    const PlanNode& node = nodes_[whole];
-    const std::vector<NodeId> parts =
-        node.kind == Kind::kAnd ? node.children : std::vector<NodeId>{whole};
     std::vector<NodeId> of_process;
     std::vector<NodeId> of_event;
-    for (const NodeId part : parts) {
+    for (const NodeId part : PartsOf(nodes_, whole)) {
       (nodes_[part].reach == Reach::kEvent ? of_event : of_process).push_back(part);
     }
     planned.of_process = nodes_.Group(Kind::kAnd, std::move(of_process));
@@ -157,6 +168,36 @@ void Plan::AddRule(const Rule& rule, EventType type, EventClass& out) {
     nodes_.NoteUse(planned.of_event);
   }
   out.rules.push_back(planned);
+}
+
+// Its rules have what the gates need taken out: it holds when they are asked.
+void Plan::MakeGates(EventClass& out) {
+  constexpr size_t kGatesMax = 64;
+  absl::flat_hash_map<NodeId, Gate> found;
+  const size_t words = WordsFor(out.rules.size());
+  for (size_t i = 0; i < out.rules.size(); ++i) {
+    for (const NodeId part : PartsOf(nodes_, out.rules[i].of_event)) {
+      Gate& gate =
+          found.try_emplace(part, Gate{.needed = part, .rules = RuleBits(words)}).first->second;
+      SetBit(gate.rules, i);
+    }
+  }
+  for (auto& [part, gate] : found) {
+    if (CountBits(gate.rules) > 1) out.gates.push_back(std::move(gate));
+  }
+  std::ranges::sort(out.gates, std::ranges::greater(),
+                    [](const Gate& gate) { return std::pair(CountBits(gate.rules), gate.needed); });
+  if (out.gates.size() > kGatesMax) out.gates.resize(kGatesMax);
+  std::ranges::sort(out.gates, {}, [this](const Gate& gate) {
+    return std::pair(nodes_[gate.needed].cost, gate.needed);
+  });
+  for (PlannedRule& rule : out.rules) {
+    std::vector<NodeId> left = PartsOf(nodes_, rule.of_event);
+    std::erase_if(left, [&](NodeId part) {
+      return std::ranges::find(out.gates, part, &Gate::needed) != out.gates.end();
+    });
+    rule.of_event = nodes_.Group(Kind::kAnd, std::move(left));
+  }
 }
 
 GuardTable Plan::MakeGuards(const EventClass& of, Reach reach) const {

@@ -33,7 +33,14 @@ struct GuardTable {
   RuleBits unguarded;  // rules that are always worth asking
 };
 
-// A rule as it is for the event types of a class: holds when both parts hold.
+// What several rules need of an event. Where it does not hold, none of them is asked.
+struct Gate {
+  NodeId needed = PlanNodes::kTrue;
+  RuleBits rules;
+};
+
+// A rule as it is for the event types of a class: holds when both parts, and the gates before it,
+// hold.
 struct PlannedRule {
   const Rule* rule = nullptr;
   NodeId of_process = PlanNodes::kTrue;
@@ -46,6 +53,7 @@ struct EventClass {
   std::vector<PlannedRule> rules;  // in order of loading
   GuardTable by_process;
   GuardTable by_event;
+  std::vector<Gate> gates;  // the cheap before the dear
   uint32_t number = 0;
   uint32_t first_word = 0;  // of the rules remembered with a process
 
@@ -75,6 +83,7 @@ class Plan {
   void AddClasses(const RuleSet& rules);
   EventClass MakeClass(const RuleSet& rules, EventType type);
   void AddRule(const Rule& rule, EventType type, EventClass& out);
+  void MakeGates(EventClass& out);
   GuardTable MakeGuards(const EventClass& of, Reach reach) const;
   void LayOut();
 

@@ -199,11 +199,9 @@ uint32_t PlanNodes::OperandNumber(const BoundOperand& operand) {
   return entry->second;
 }
 
-// Remembering costs about as much as asking something simple.
-bool PlanNodes::IsRemembered(const PlanNode& node) const {
-  constexpr uint32_t kWorthIt = 4;
+bool PlanNodes::IsRemembered(const PlanNode& node) {
   if (node.kind == Kind::kNot) return false;  // what it negates is
-  return node.reach == Reach::kProcess || (node.uses > 1 && node.cost >= kWorthIt);
+  return node.reach == Reach::kProcess || node.uses > 1;
 }
 
 void PlanNodes::AssignSlots() {

@@ -72,7 +72,7 @@ class PlanNodes {
   NodeId Not(NodeId inner);
   NodeId Intern(std::string key, PlanNode node);
   uint32_t OperandNumber(const BoundOperand& operand);
-  bool IsRemembered(const PlanNode& node) const;
+  static bool IsRemembered(const PlanNode& node);
 
   std::vector<PlanNode> nodes_;
   absl::flat_hash_map<std::string, NodeId, TextHash, TextEqual> by_key_;
