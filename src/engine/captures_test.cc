@@ -253,16 +253,11 @@ TEST_P(SharedCapture, RaisesBuiltinAlertsOnlyWhereSomethingIsHidden) {
   }
 }
 
-// Compressing, copying and importing by several processes at once: 338,026 messages, packed.
 TEST(HeavyCapture, RaisesNoBuiltinAlert) {
-  const std::string packed = SharedPath("captures/new/heavy.trace.zst");
-  if (packed.empty()) GTEST_SKIP() << "no ../shared/captures/new/heavy.trace.zst";
-  const std::string path = ::testing::TempDir() + "gyrfalcon-heavy.trace";
-  const std::string unpack = "zstd -dqf -o '" + path + "' '" + packed + "' 2>/dev/null";
-  if (std::system(unpack.c_str()) != 0) GTEST_SKIP() << "zstd can't unpack " << packed;
-  const Counts builtins = CountBuiltins(ReplayForTest(path, testing::RulesFromText("[]")));
+  const testing::HeavyCapture heavy;
+  if (heavy.path().empty()) GTEST_SKIP() << heavy.missing();
+  const Counts builtins = CountBuiltins(ReplayForTest(heavy.path(), testing::RulesFromText("[]")));
   EXPECT_THAT(builtins, ::testing::IsEmpty());
-  std::filesystem::remove(path);
 }
 
 TEST(ShippedRules, LoadBesideFalcosInEitherOrder) {

@@ -117,5 +117,12 @@ TEST(PlanAgreement, WithTheInterpreterUnderFalcosRules) {
   CompareOnAll(captures, rules, {30'000, 300});
 }
 
+TEST(PlanAgreement, WithTheInterpreterOnTheHeavyCapture) {
+  const testing::HeavyCapture heavy;
+  if (heavy.path().empty()) GTEST_SKIP() << heavy.missing();
+  CompareOnAll({heavy.path()}, {SharedPath("falco-rules/falco_rules.yaml"), kOwnRules},
+               {100'000, 30});
+}
+
 }  // namespace
 }  // namespace gyrfalcon

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
+#include <unistd.h>
 
 #include "wire/capture_source.h"
 #include "wire/message_header.h"
@@ -194,6 +195,26 @@ std::string FieldText(const Alert& alert, std::string_view name) {
     if (const auto* text = std::get_if<std::string>(&field.value)) return *text;
   }
   return {};
+}
+
+HeavyCapture::HeavyCapture() {
+  const std::string packed = SharedPath("captures/new/heavy.trace.zst");
+  if (packed.empty()) {
+    missing_ = "no ../shared/captures/new/heavy.trace.zst";
+    return;
+  }
+  std::string path = ::testing::TempDir() + "gyrfalcon-heavy-" + std::to_string(::getpid());
+  const std::string unpack = "zstd -dqf -o '" + path + "' '" + packed + "' 2>/dev/null";
+  if (std::system(unpack.c_str()) != 0) {
+    missing_ = "zstd can't unpack " + packed;
+    return;
+  }
+  path_ = std::move(path);
+}
+
+HeavyCapture::~HeavyCapture() {
+  std::error_code error;
+  if (!path_.empty()) std::filesystem::remove(path_, error);
 }
 
 std::string SharedPath(const std::string& relative) {

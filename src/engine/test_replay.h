@@ -37,6 +37,24 @@ MessageFilter StripToSession(const std::string& session_json);
 
 std::string FieldText(const Alert& alert, std::string_view name);
 
+// Compressing, copying and importing by several processes at once: 338,026 messages. Unpacked for
+// as long as this lives.
+class HeavyCapture {
+ public:
+  HeavyCapture();
+  ~HeavyCapture();
+  HeavyCapture(const HeavyCapture&) = delete;
+  HeavyCapture& operator=(const HeavyCapture&) = delete;
+
+  // "": ../shared is not there, or zstd; `missing` says which.
+  const std::string& path() const { return path_; }
+  const std::string& missing() const { return missing_; }
+
+ private:
+  std::string path_;
+  std::string missing_;
+};
+
 // Paths of the shared test material, empty when it is not there.
 std::string SharedPath(const std::string& relative);
 

@@ -429,7 +429,7 @@ bool Sandbox::MemoryLeft() {
 void Sandbox::ForgetEverything() {
   counters_.Add(StateCounter::kStateForgotten);
   TellAllHeld();
-  threads_.clear();
+  threads_ = Threads(arena_.resource());  // clear() would keep memory of the arena's
   processes_.clear();
   containers_.clear();
   unjudged_raws_.clear();

@@ -34,7 +34,8 @@ namespace gyrfalcon {
 // may be empty, a field may be missing because the session did not ask for it.
 class Sandbox {
  public:
-  Sandbox(const SandboxLimits& limits, Arch arch) : limits_(limits), arch_(arch) {}
+  Sandbox(const SandboxLimits& limits, Arch arch)
+      : limits_(limits), arch_(arch), threads_(arena_.resource()) {}
   ~Sandbox();
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
@@ -348,7 +349,12 @@ class Sandbox {
   absl::flat_hash_map<std::string, std::shared_ptr<const UserTable>, TextHash, TextEqual> users_;
   std::vector<std::string> new_containers_;
   absl::flat_hash_map<int32_t, Ref<Process>> processes_;  // by tgid; those that have not exited
-  absl::node_hash_map<int32_t, Thread> threads_;          // by tid; a Thread stays where it is
+  // By tid; a Thread stays where it is. In the arena: a sandbox may have threads come and go.
+  using Threads =
+      absl::node_hash_map<int32_t, Thread, absl::node_hash_map<int32_t, Thread>::hasher,
+                          absl::node_hash_map<int32_t, Thread>::key_equal,
+                          std::pmr::polymorphic_allocator<std::pair<const int32_t, Thread>>>;
+  Threads threads_;
   // Hashes of container and path of files opened for writing.
   absl::flat_hash_set<uint64_t> written_files_;
   std::deque<uint64_t> written_order_;  // the same, oldest first

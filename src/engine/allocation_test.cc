@@ -1,0 +1,124 @@
+// What the event path takes from the heap. This file replaces the program's operator new to count.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include <gtest/gtest.h>
+
+#include "engine/test_replay.h"
+#include "wire/capture_source.h"
+
+namespace {
+
+thread_local bool counting = false;
+thread_local size_t allocations = 0;
+
+// Larger ones are a program's long arguments, which do not fit into the blocks of a sandbox's pool.
+// They are not counted: what is remembered of a program has to be somewhere.
+constexpr size_t kCountedBytesMax = 4096;
+
+void Count(size_t size) {
+  if (counting && size <= kCountedBytesMax) ++allocations;
+}
+
+}  // namespace
+
+[[gnu::noinline]] void* operator new(size_t size) {
+  Count(size);
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+
+[[gnu::noinline]] void* operator new(size_t size, std::align_val_t alignment) {
+  Count(size);
+  const auto align = static_cast<size_t>(alignment);
+  if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
+  throw std::bad_alloc();
+}
+
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+namespace gyrfalcon {
+namespace {
+
+using testing::LoadRulesForTest;
+using testing::SharedPath;
+
+class CountAlerts final : public AlertSink {
+ public:
+  bool OnAlert(Alert) override {
+    ++alerts;
+    return true;
+  }
+  size_t alerts = 0;
+};
+
+std::vector<Record> RecordsOf(const std::string& capture) {
+  std::vector<Record> records;
+  CaptureSource source({capture}, {.pool_bytes_max = size_t{1} << 30});
+  Record record;
+  while (source.Next(record) != SourceStatus::kEnd) records.push_back(record);
+  EXPECT_FALSE(source.error()) << source.error()->message;
+  return records;
+}
+
+struct Counted {
+  size_t messages = 0;
+  size_t with_allocation = 0;  // of those that raised nothing
+};
+
+// A sandbox that does the same twice: by then its state is as large as it gets.
+Counted CountIn(const std::string& capture, const std::shared_ptr<const RuleSet>& rules) {
+  const std::vector<Record> records = RecordsOf(capture);
+  CountAlerts sink;
+  Pipeline pipeline(rules, {}, sink);
+  for (const Record& record : records) {
+    if (record.kind != RecordKind::kClosed) pipeline.Process(record);
+  }
+  Counted counted;
+  for (const Record& record : records) {
+    if (record.kind != RecordKind::kFrame) continue;
+    const size_t alerts_before = sink.alerts;
+    allocations = 0;
+    counting = true;
+    pipeline.Process(record);
+    counting = false;
+    const bool raised = sink.alerts != alerts_before;
+    if (raised) continue;
+    ++counted.messages;
+    if (allocations > 0) ++counted.with_allocation;
+  }
+  return counted;
+}
+
+const std::string kOwnRules = GYRFALCON_TEST_DATA "/../../rules/gyrfalcon_rules.yaml";
+
+TEST(Allocations, AnEventThatRaisesNothingTakesNothingFromTheHeap) {
+  const Counted counted =
+      CountIn(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace", LoadRulesForTest({kOwnRules}));
+  EXPECT_GT(counted.messages, 100u);
+  EXPECT_EQ(counted.with_allocation, 0u);
+}
+
+TEST(Allocations, NoneInTheHeavyCaptureUnderFalcosRules) {
+  const testing::HeavyCapture heavy;
+  if (heavy.path().empty()) GTEST_SKIP() << heavy.missing();
+  const Counted counted = CountIn(
+      heavy.path(), LoadRulesForTest({SharedPath("falco-rules/falco_rules.yaml"), kOwnRules}));
+  EXPECT_GT(counted.messages, 300'000u);
+  EXPECT_EQ(counted.with_allocation, 0u);
+}
+
+}  // namespace
+}  // namespace gyrfalcon
