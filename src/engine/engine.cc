@@ -200,6 +200,7 @@ Engine::Worker& Engine::WorkerFor(const AcceptedConnection& connection) {
 }
 
 void Engine::SetRules(const std::shared_ptr<const RuleSet>& rules) {
+  rules->plan();  // compiled here, beside the one in use: workers only switch
   for (const auto& worker : workers_) {
     const std::scoped_lock lock(worker->mutex);
     worker->new_rules = rules;

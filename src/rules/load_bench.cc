@@ -9,6 +9,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "rules/plan.h"
 #include "rules/rule_loader.h"
 #include "rules/yaml.h"
 
@@ -62,6 +63,17 @@ void LoadAll(benchmark::State& state, const Files& files) {
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * bytes);
   state.counters["rules"] = static_cast<double>(rules);
 }
+
+// Beside loading: the plan that workers evaluate.
+void BM_Plan(benchmark::State& state) {
+  RuleLoader loader(AllFields());
+  for (const auto& [name, text] : RealFiles()) loader.AddFile(name, text);
+  const auto set = loader.Compile();
+  if (set == nullptr) return state.SkipWithError("the rules do not load");
+  for (auto _ : state) benchmark::DoNotOptimize(Plan(*set));
+  state.counters["rules"] = static_cast<double>(set->rules().size());
+}
+BENCHMARK(BM_Plan)->Unit(benchmark::kMillisecond);
 
 void BM_LoadRealFiles(benchmark::State& state) {
   LoadAll(state, RealFiles());
