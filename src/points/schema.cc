@@ -562,10 +562,22 @@ int16_t Sysno(const PointDef& point, Arch arch) {
   return arch == Arch::kX86_64 ? point.sysno_x86_64 : point.sysno_aarch64;
 }
 
+const PointDef* FindBySysno(uint64_t sysno, Arch arch) {
+  const auto found = std::ranges::find_if(kPoints, [&](const PointDef& point) {
+    return Sysno(point, arch) >= 0 && static_cast<uint64_t>(Sysno(point, arch)) == sysno;
+  });
+  return found == std::end(kPoints) ? nullptr : &*found;
+}
+
 // Built once: the event type of each point, and of each raw system call number.
 struct EventTypeIndex {
+  struct Syscall {
+    const PointDef* point = nullptr;  // its schematised one
+    std::optional<EventType> type;
+  };
+
   std::array<std::optional<EventType>, std::size(kPoints)> by_point;
-  std::array<std::vector<std::optional<EventType>>, 2> by_sysno;  // by Arch
+  std::array<std::vector<Syscall>, 2> by_sysno;  // by Arch
   std::array<std::span<const PointDef>, kMessageTypeCount> by_message;
 
   EventTypeIndex() {
@@ -575,9 +587,11 @@ struct EventTypeIndex {
     for (const Arch arch : {Arch::kX86_64, Arch::kAarch64}) {
       constexpr uint64_t kSysnoEnd = 512;  // beyond every number either architecture has
       for (uint64_t sysno = 0; sysno < kSysnoEnd; ++sysno) {
-        const PointDef* point = SchematisedPoint(sysno, arch);
+        const PointDef* point = FindBySysno(sysno, arch);
         by_sysno[static_cast<size_t>(arch)].push_back(
-            FindEventType(point != nullptr ? point->event_type : SyscallName(arch, sysno)));
+            {.point = point,
+             .type =
+                 FindEventType(point != nullptr ? point->event_type : SyscallName(arch, sysno))});
       }
     }
     for (size_t type = 0; type < kMessageTypeCount; ++type) {
@@ -591,6 +605,11 @@ struct EventTypeIndex {
 const EventTypeIndex& Index() {
   static const EventTypeIndex index;
   return index;
+}
+
+EventTypeIndex::Syscall FindSyscall(uint64_t sysno, Arch arch) {
+  const auto& syscalls = Index().by_sysno[static_cast<size_t>(arch)];
+  return sysno < syscalls.size() ? syscalls[sysno] : EventTypeIndex::Syscall{};
 }
 
 }  // namespace
@@ -614,16 +633,14 @@ std::span<const PointDef> Points() {
 }
 
 PointRef ResolvePoint(MessageType message, uint64_t sysno, Arch arch) {
-  const EventTypeIndex& index = Index();
-  if (message == MessageType::kRaw) {
-    const auto& types = index.by_sysno[static_cast<size_t>(arch)];
-    return {nullptr, sysno < types.size() ? types[sysno] : std::nullopt};
+  const EventTypeIndex::Syscall syscall = FindSyscall(sysno, arch);
+  if (message == MessageType::kRaw) return {nullptr, syscall.type};
+  if (syscall.point != nullptr && syscall.point->message == message) {
+    return {syscall.point, syscall.type};
   }
+  const EventTypeIndex& index = Index();
   for (const PointDef& point : index.by_message[static_cast<size_t>(message)]) {
-    if (!point.is_syscall() ||
-        (Sysno(point, arch) >= 0 && static_cast<uint64_t>(Sysno(point, arch)) == sysno)) {
-      return {&point, index.by_point[static_cast<size_t>(&point - kPoints)]};
-    }
+    if (!point.is_syscall()) return {&point, index.by_point[static_cast<size_t>(&point - kPoints)]};
   }
   return {};
 }
@@ -638,12 +655,7 @@ std::span<const std::string_view> AllContextFields() {
 }
 
 const PointDef* SchematisedPoint(uint64_t sysno, Arch arch) {
-  for (const PointDef& point : kPoints) {
-    if (Sysno(point, arch) >= 0 && static_cast<uint64_t>(Sysno(point, arch)) == sysno) {
-      return &point;
-    }
-  }
-  return nullptr;
+  return FindSyscall(sysno, arch).point;
 }
 
 }  // namespace gyrfalcon
