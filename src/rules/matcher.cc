@@ -25,12 +25,15 @@ void SetBit(std::span<uint64_t> words, size_t i, bool value) {
 
 }  // namespace
 
-Matcher::Matcher(std::shared_ptr<const RuleSet> rules)
-    : rules_(std::move(rules)), plan_(rules_->plan()) {
+Matcher::Matcher(std::shared_ptr<const RuleSet> rules) : Matcher(rules, rules->plan()) {}
+
+Matcher::Matcher(std::shared_ptr<const RuleSet> rules, const Plan& plan)
+    : rules_(std::move(rules)), plan_(plan) {
   answers_.resize(plan_.nodes().event_slots());
   values_.resize(plan_.nodes().operands().size());
   candidates_.resize(plan_.rule_words_max());
   of_process_candidates_.resize(plan_.rule_words_max());
+  passed_.resize(plan_.rule_words_max());
   matches_.reserve(rules_->rules().size());
 }
 
@@ -95,8 +98,9 @@ const uint64_t* Matcher::PassedByProcess(const EventClass& of, const Happening& 
                                           .process_version = process.version,
                                           .line_version = happening.line_version},
                                          plan_.remembered_words(), plan_.known_words());
-  uint64_t* passed = remembered_.data() + of.first_word;
-  if (HasBit(remembered_, of.number)) return passed;
+  const bool is_remembered = of.first_word != kNoSlot;
+  uint64_t* passed = is_remembered ? remembered_.data() + of.first_word : passed_.data();
+  if (is_remembered && HasBit(remembered_, of.number)) return passed;
   FindWorthAsking(of.by_process, happening, of_process_candidates_.data());
   for (size_t w = 0; w < of.words(); ++w) {
     passed[w] = 0;

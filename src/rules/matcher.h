@@ -18,6 +18,8 @@ class Matcher {
  public:
   // Compiles the rules' plan if nobody has yet: that takes milliseconds.
   explicit Matcher(std::shared_ptr<const RuleSet> rules);
+  // By another plan of the same rules, which outlives this.
+  Matcher(std::shared_ptr<const RuleSet> rules, const Plan& plan);
 
   const RuleSet& rules() const { return *rules_; }
 
@@ -58,6 +60,7 @@ class Matcher {
   std::vector<KeptValue> values_;    // by operand
   std::vector<uint64_t> candidates_;
   std::vector<uint64_t> of_process_candidates_;
+  std::vector<uint64_t> passed_;    // where the process has no room to remember them
   std::span<uint64_t> remembered_;  // of the process at hand
 };
 

@@ -121,15 +121,16 @@ void AddGuard(const Guarded& entry, size_t words, GuardTable& table) {
 
 }  // namespace
 
-Plan::Plan(const RuleSet& rules) : matching_(rules.matching()), id_(NextId()) {
+Plan::Plan(const RuleSet& rules, PlanLimits limits) : matching_(rules.matching()), id_(NextId()) {
   AddClasses(rules);
   for (EventClass& each : classes_) {
     each.by_process = MakeGuards(each, Reach::kProcess);
     each.by_event = MakeGuards(each, Reach::kEvent);
     MakeGates(each);
   }
-  nodes_.AssignSlots();
-  LayOut();
+  nodes_.AssignSlots(
+      std::min(limits.node_answers_max, limits.remembered_words_max * kBitsPerWord / 4));
+  LayOut(limits);
 }
 
 void Plan::AddClasses(const RuleSet& rules) {
@@ -226,15 +227,16 @@ GuardTable Plan::MakeGuards(const EventClass& of, Reach reach) const {
   return table;
 }
 
-void Plan::LayOut() {
+void Plan::LayOut(PlanLimits limits) {
   known_class_words_ = WordsFor(classes_.size());
   const size_t node_words = WordsFor(nodes_.process_slots());
   known_words_ = known_class_words_ + node_words;
   remembered_words_ = known_words_ + node_words;
   for (EventClass& each : classes_) {
+    rule_words_max_ = std::max(rule_words_max_, each.words());
+    if (remembered_words_ + each.words() > limits.remembered_words_max) continue;
     each.first_word = static_cast<uint32_t>(remembered_words_);
     remembered_words_ += each.words();
-    rule_words_max_ = std::max(rule_words_max_, each.words());
   }
 }
 

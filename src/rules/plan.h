@@ -55,14 +55,22 @@ struct EventClass {
   GuardTable by_event;
   std::vector<Gate> gates;  // the cheap before the dear
   uint32_t number = 0;
-  uint32_t first_word = 0;  // of the rules remembered with a process
+  // Of the rules remembered with a process; kNoSlot: they are not.
+  uint32_t first_word = kNoSlot;
 
   size_t words() const { return by_event.unguarded.size(); }
 };
 
+// What a plan may keep with each process, which the sandbox's memory has to hold. Beyond it nothing
+// is lost but time: rules and nodes that find no room are asked each time.
+struct PlanLimits {
+  size_t node_answers_max = 8 * 1024;  // bits, two for each
+  size_t remembered_words_max = 512;   // of 64 bits, for nodes and classes together
+};
+
 class Plan {
  public:
-  explicit Plan(const RuleSet& rules);
+  explicit Plan(const RuleSet& rules, PlanLimits limits = {});
 
   const EventClass& ClassOf(EventType type) const { return classes_[class_of_[type.index]]; }
   std::span<const EventClass> classes() const { return classes_; }
@@ -85,7 +93,7 @@ class Plan {
   void AddRule(const Rule& rule, EventType type, EventClass& out);
   void MakeGates(EventClass& out);
   GuardTable MakeGuards(const EventClass& of, Reach reach) const;
-  void LayOut();
+  void LayOut(PlanLimits limits);
 
   RuleMatching matching_;
   uint64_t id_;

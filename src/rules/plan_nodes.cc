@@ -204,10 +204,12 @@ bool PlanNodes::IsRemembered(const PlanNode& node) {
   return node.reach == Reach::kProcess || node.uses > 1;
 }
 
-void PlanNodes::AssignSlots() {
+void PlanNodes::AssignSlots(size_t process_slots_max) {
   for (PlanNode& node : nodes_) {
     if (node.reach == Reach::kAlways || !IsRemembered(node)) continue;
-    size_t& slots = node.reach == Reach::kProcess ? process_slots_ : event_slots_;
+    const bool of_process = node.reach == Reach::kProcess;
+    if (of_process && process_slots_ == process_slots_max) continue;
+    size_t& slots = of_process ? process_slots_ : event_slots_;
     node.slot = static_cast<uint32_t>(slots++);
   }
 }

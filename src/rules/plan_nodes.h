@@ -58,8 +58,9 @@ class PlanNodes {
   NodeId Group(BoundCondition::Kind kind, std::vector<NodeId> children);
   void NoteUse(NodeId id) { ++nodes_[id].uses; }
 
-  // Decides what is remembered; nothing may be added after it.
-  void AssignSlots();
+  // Decides what is remembered, of a process at most as many as given; nothing may be added after
+  // it.
+  void AssignSlots(size_t process_slots_max);
 
   const PlanNode& operator[](NodeId id) const { return nodes_[id]; }
   size_t size() const { return nodes_.size(); }

@@ -181,11 +181,11 @@ std::string Names(std::span<const Rule* const> rules) {
 
 // One process that changes now and then; the rules are asked about all of its happenings. Gives how
 // often one held.
-size_t Compare(Choices& choices, const std::shared_ptr<const RuleSet>& rules) {
+size_t Compare(Choices& choices, const std::shared_ptr<const RuleSet>& rules, const Plan& plan) {
   TestValues::Current().Clear();
   Arena arena;
   Process process(arena);
-  Matcher matcher(rules);
+  Matcher matcher(rules, plan);
   Scratch scratch;
   RandomHappenings happenings(*rules);
   size_t matches = 0;
@@ -215,7 +215,11 @@ RC_GTEST_PROP(Plan, AnswersAsTheInterpreterDoes, (bool all)) {
   RC_LOG() << yaml << std::endl;
   const auto rules = Load(yaml, all ? RuleMatching::kAll : RuleMatching::kFirst);
   RC_ASSERT(static_cast<bool>(rules));
-  RC_CLASSIFY(Compare(value_choices, rules) > 0, "some rule matches");
+  // With little or no room to remember in, too.
+  const auto words = *rc::gen::element<size_t>(0, 2, 4, 512);
+  const Plan plan(*rules, {.remembered_words_max = words});
+  RC_ASSERT(plan.remembered_words() <= std::max(words, 2 * plan.known_words()));
+  RC_CLASSIFY(Compare(value_choices, rules, plan) > 0, "some rule matches");
 }
 
 }  // namespace
