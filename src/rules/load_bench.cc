@@ -75,6 +75,28 @@ void BM_Plan(benchmark::State& state) {
 }
 BENCHMARK(BM_Plan)->Unit(benchmark::kMillisecond);
 
+void BM_PlanOfManyRules(benchmark::State& state) {
+  std::string text;
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    const std::string number = std::to_string(i);
+    text += "- rule: rule " + number + "\n  desc: d\n  condition: evt.type in (open, openat) and " +
+            "fd.name startswith /srv/" + number + "/ and not proc.name in (a" + number +
+            ", b) and fd.num >= 0\n  output: \"%proc.name\"\n  priority: INFO\n";
+  }
+  RuleLoader loader(AllFields());
+  loader.AddFile("many.yaml", text);
+  const auto set = loader.Compile();
+  if (set == nullptr) return state.SkipWithError("the rules do not load");
+  for (auto _ : state) benchmark::DoNotOptimize(Plan(*set));
+  state.SetComplexityN(state.range(0));
+}
+BENCHMARK(BM_PlanOfManyRules)
+    ->Arg(100)
+    ->Arg(1'000)
+    ->Arg(10'000)
+    ->Unit(benchmark::kMillisecond)
+    ->Complexity();
+
 void BM_LoadRealFiles(benchmark::State& state) {
   LoadAll(state, RealFiles());
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <string>
 #include <utility>
 
@@ -71,12 +70,6 @@ class Signatures {
 std::vector<NodeId> PartsOf(const PlanNodes& nodes, NodeId id) {
   if (nodes[id].kind == Kind::kAnd) return nodes[id].children;
   return {id};
-}
-
-size_t CountBits(const RuleBits& bits) {
-  size_t count = 0;
-  for (const uint64_t word : bits) count += static_cast<size_t>(std::popcount(word));
-  return count;
 }
 
 // Indexes that are worth looking into: with fewer rules in it, asking them is as cheap.
@@ -174,31 +167,37 @@ void Plan::AddRule(const Rule& rule, EventType type, EventClass& out) {
 // Its rules have what the gates need taken out: it holds when they are asked.
 void Plan::MakeGates(EventClass& out) {
   constexpr size_t kGatesMax = 64;
-  absl::flat_hash_map<NodeId, Gate> found;
+  absl::flat_hash_map<NodeId, size_t> rules_with;
+  for (const PlannedRule& rule : out.rules) {
+    for (const NodeId part : PartsOf(nodes_, rule.of_event)) ++rules_with[part];
+  }
+  std::vector<std::pair<size_t, NodeId>> shared;  // by how many rules
+  for (const auto& [part, rules] : rules_with) {
+    if (rules > 1 && part != PlanNodes::kTrue) shared.emplace_back(rules, part);
+  }
+  std::ranges::sort(shared, std::ranges::greater());
+  if (shared.size() > kGatesMax) shared.resize(kGatesMax);
   const size_t words = WordsFor(out.rules.size());
-  for (size_t i = 0; i < out.rules.size(); ++i) {
-    for (const NodeId part : PartsOf(nodes_, out.rules[i].of_event)) {
-      Gate& gate =
-          found.try_emplace(part, Gate{.needed = part, .rules = RuleBits(words)}).first->second;
-      SetBit(gate.rules, i);
-    }
+  for (const auto& [rules, part] : shared) {
+    out.gates.push_back({.needed = part, .rules = RuleBits(words)});
   }
-  for (auto& [part, gate] : found) {
-    if (CountBits(gate.rules) > 1) out.gates.push_back(std::move(gate));
-  }
-  std::ranges::sort(out.gates, std::ranges::greater(),
-                    [](const Gate& gate) { return std::pair(CountBits(gate.rules), gate.needed); });
-  if (out.gates.size() > kGatesMax) out.gates.resize(kGatesMax);
   std::ranges::sort(out.gates, {}, [this](const Gate& gate) {
     return std::pair(nodes_[gate.needed].cost, gate.needed);
   });
-  for (PlannedRule& rule : out.rules) {
-    std::vector<NodeId> left = PartsOf(nodes_, rule.of_event);
-    std::erase_if(left, [&](NodeId part) {
-      return std::ranges::find(out.gates, part, &Gate::needed) != out.gates.end();
-    });
-    rule.of_event = nodes_.Group(Kind::kAnd, std::move(left));
+  for (size_t i = 0; i < out.rules.size(); ++i) PutBehindGates(i, out);
+}
+
+void Plan::PutBehindGates(size_t rule, EventClass& out) {
+  std::vector<NodeId> left;
+  for (const NodeId part : PartsOf(nodes_, out.rules[rule].of_event)) {
+    const auto gate = std::ranges::find(out.gates, part, &Gate::needed);
+    if (gate == out.gates.end()) {
+      left.push_back(part);
+    } else {
+      SetBit(gate->rules, rule);
+    }
   }
+  out.rules[rule].of_event = nodes_.Group(Kind::kAnd, std::move(left));
 }
 
 GuardTable Plan::MakeGuards(const EventClass& of, Reach reach) const {

@@ -92,6 +92,7 @@ class Plan {
   EventClass MakeClass(const RuleSet& rules, EventType type);
   void AddRule(const Rule& rule, EventType type, EventClass& out);
   void MakeGates(EventClass& out);
+  void PutBehindGates(size_t rule, EventClass& out);
   GuardTable MakeGuards(const EventClass& of, Reach reach) const;
   void LayOut(PlanLimits limits);
 
