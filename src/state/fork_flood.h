@@ -6,8 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <utility>
+#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -35,24 +35,30 @@ class ForkFlood {
 
   size_t count() const { return idle_.size(); }
   // The oldest that counts; 0: there is none.
-  int64_t since_ns() const { return order_.empty() ? 0 : order_.front().first; }
+  int64_t since_ns() const { return first_ == order_.size() ? 0 : order_[first_].first; }
 
  private:
   static constexpr size_t kRemembered = 4096;  // forks, whatever became of them
 
   void DropOld(int64_t now_ns) {
-    while (!order_.empty()) {
-      const auto [time_ns, tgid] = order_.front();
+    while (first_ < order_.size()) {
+      const auto [time_ns, tgid] = order_[first_];
       const auto found = idle_.find(tgid);
       const bool counts = found != idle_.end() && found->second == time_ns;
-      if (counts && now_ns - time_ns <= kWindowNs && order_.size() < kRemembered) return;
+      if (counts && now_ns - time_ns <= kWindowNs && order_.size() - first_ < kRemembered) break;
       if (counts) Settle(tgid);
-      order_.pop_front();
+      ++first_;
     }
+    if (first_ < order_.size() / 2) return;
+    order_.erase(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
   }
 
-  absl::flat_hash_map<int32_t, int64_t> idle_;     // when each that counts was forked
-  std::deque<std::pair<int64_t, int32_t>> order_;  // oldest first; settled ones between
+  absl::flat_hash_map<int32_t, int64_t> idle_;  // when each that counts was forked
+  // Oldest first, from `first_`; settled ones between. Unlike a deque it takes nothing from the
+  // heap once it has grown.
+  std::vector<std::pair<int64_t, int32_t>> order_;
+  size_t first_ = 0;
   bool told_ = false;
 };
 
