@@ -20,7 +20,6 @@ namespace gyrfalcon {
 namespace {
 
 constexpr uint64_t kWakeKey = std::numeric_limits<uint64_t>::max();  // no connection's id
-constexpr size_t kBatchMessages = 16;
 constexpr int kEventsPerWait = 64;
 constexpr int kMemoryWaitMs = 5;
 // More than a default send buffer can hold (277): a sender that keeps sending can't keep a stop
@@ -50,40 +49,9 @@ bool HasUnreadBytes(int fd) noexcept {
 
 }  // namespace
 
-// Slots for one recvmmsg, each as large as the largest message. They are copied into the pool
-// compactly: a typical message has 114 bytes, and a slot of its own in held memory would cost 213
-// kB. The memory is one uninitialised block, so small messages touch only the first page of each
-// slot.
-struct SocketSource::Batch {
-  explicit Batch(size_t slot_bytes_max)
-      // An odd number of cache lines more than asked, lest all slots fall into the same cache set.
-      : stride((slot_bytes_max / 128) * 128 + 192),
-        memory(std::make_unique_for_overwrite<std::byte[]>(stride * kBatchMessages)) {
-    for (size_t i = 0; i < kBatchMessages; ++i) {
-      parts[i] = {.iov_base = memory.get() + i * stride, .iov_len = slot_bytes_max};
-      headers[i].msg_hdr.msg_iov = &parts[i];
-      headers[i].msg_hdr.msg_iovlen = 1;
-    }
-  }
-
-  std::span<const std::byte> bytes(size_t i) const noexcept {
-    return {memory.get() + i * stride, std::min<size_t>(headers[i].msg_len, parts[i].iov_len)};
-  }
-  bool truncated(size_t i) const noexcept {
-    return (headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
-  }
-
-  size_t stride;
-  std::unique_ptr<std::byte[]> memory;
-  std::array<iovec, kBatchMessages> parts{};
-  std::array<mmsghdr, kBatchMessages> headers{};
-};
-
 SocketSource::SocketSource(SocketSourceOptions options)
-    : options_(Sane(options)),
-      pool_(options_.pool_bytes_max),
-      batch_(std::make_unique<Batch>(options_.message_bytes_max)) {
-  received_.reserve(kBatchMessages);
+    : options_(Sane(options)), pool_(options_.pool_bytes_max), batch_(options_.message_bytes_max) {
+  received_.reserve(ReceiveBatch::kMessagesMax);
 }
 
 SocketSource::~SocketSource() = default;
@@ -224,7 +192,7 @@ SocketSource::Progress SocketSource::ReadTurn() {
     return Progress::kNoMemory;
   }
   starved_ = false;
-  const size_t asked = std::min({kBatchMessages, current_->left_in_turn, room});
+  const size_t asked = std::min({ReceiveBatch::kMessagesMax, current_->left_in_turn, room});
   const size_t got = Receive(asked);
   const size_t kept = CountBeforeEnd(got);
   KeepBatch(kept);
@@ -241,20 +209,10 @@ SocketSource::Progress SocketSource::ReadTurn() {
 
 // How many messages came, at most `count`; marks the connection as ended when it is broken.
 size_t SocketSource::Receive(size_t count) {
-  // A peer that closed without reading our answer leaves one ECONNRESET before the messages that it
-  // sent; asked again, the kernel yields them.
-  bool reset_seen = false;
-  while (true) {
-    const int got = ::recvmmsg(current_->fd.get(), batch_->headers.data(),
-                               static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
-    if (got >= 0) return static_cast<size_t>(got);
-    if (errno == EAGAIN) return 0;
-    if (errno == EINTR) continue;
-    if (errno == ECONNRESET && !std::exchange(reset_seen, true)) continue;
-    counters_.Add(WireCounter::kReceiveErrors);
-    current_->ended = errno != ENOMEM && errno != ENOBUFS;
-    return 0;
-  }
+  const ReceiveBatch::Received received = batch_.Receive(current_->fd.get(), count);
+  if (received.error != 0) counters_.Add(WireCounter::kReceiveErrors);
+  if (received.is_over) current_->ended = true;
+  return received.count;
 }
 
 // Of a batch, how many are messages and not the end. The end reads as messages of length 0, which a
@@ -262,7 +220,7 @@ size_t SocketSource::Receive(size_t count) {
 // Empty messages that are the very last of a connection are taken for its end: they say nothing.
 size_t SocketSource::CountBeforeEnd(size_t count) {
   size_t with_bytes = count;
-  while (with_bytes > 0 && batch_->headers[with_bytes - 1].msg_len == 0) --with_bytes;
+  while (with_bytes > 0 && batch_.bytes(with_bytes - 1).empty()) --with_bytes;
   if (with_bytes == count) return count;
   // In this order: once it hung up, nothing more can arrive.
   const int fd = current_->fd.get();
@@ -279,12 +237,12 @@ void SocketSource::KeepBatch(size_t count) {
   size_t bytes = 0;
   size_t truncated = 0;
   for (size_t i = 0; i < count; ++i) {
-    const auto message = batch_->bytes(i);
+    const auto message = batch_.bytes(i);
     auto frame = pool_.Store(message);  // can't fail: RoomFor said so
     if (!frame) break;
-    received_.push_back({.frame = std::move(*frame), .truncated = batch_->truncated(i)});
+    received_.push_back({.frame = std::move(*frame), .truncated = batch_.truncated(i)});
     bytes += message.size();
-    if (batch_->truncated(i)) ++truncated;
+    if (batch_.truncated(i)) ++truncated;
   }
   counters_.Add(WireCounter::kFrames, received_.size());
   counters_.Add(WireCounter::kFrameBytes, bytes);

@@ -19,6 +19,7 @@
 #include "wire/connection.h"
 #include "wire/counters.h"
 #include "wire/frame.h"
+#include "wire/receive_batch.h"
 #include "wire/record.h"
 
 namespace gyrfalcon {
@@ -71,7 +72,6 @@ class SocketSource : public Source {
     FrameRef frame;
     bool truncated;
   };
-  struct Batch;  // the receive buffers
   enum class Progress : uint8_t { kBatch, kNothing, kNoMemory };
 
   explicit SocketSource(SocketSourceOptions options);
@@ -94,7 +94,7 @@ class SocketSource : public Source {
   const SocketSourceOptions options_;
   FramePool pool_;
   WireCounters counters_;
-  std::unique_ptr<Batch> batch_;
+  ReceiveBatch batch_;  // copied into the pool compactly: a typical message has 114 bytes
 
   UniqueFd epoll_;
   UniqueFd wake_;
