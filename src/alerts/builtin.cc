@@ -59,6 +59,12 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "250 that live at once, forked within five seconds: a fork bomb, or an attempt to push other "
      "events out. A server that really forks so many workers at once is the exception: switch the "
      "alert off there. The process named is the one that made the last of them."},
+    {"gyrfalcon: event flood", Priority::kWarning, "gyrfalcon sensor_load",
+     "A sandbox sends events faster than they are taken up",
+     "Within a second it was ahead of us for 64 turns of 256 messages. Other sandboxes have their "
+     "turns in between and lose nothing; its own events may be lost (`gyrfalcon: events lost` says "
+     "when), and its program is slowed down. Either it tries to push events out, or its session "
+     "asks for more than the rules need: make one with `gyrfalcon session generate`."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

@@ -24,6 +24,7 @@ enum class Builtin : uint8_t {
   kConnectionEnded,
   kSessionTaken,
   kProcessFlood,
+  kEventFlood,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

@@ -37,6 +37,7 @@ enum class EngineCounter : uint8_t {
   kProcessesUnasked,
   kTimesClamped,
   kContainersDisowned,
+  kEventFloods,
   kCount,
 };
 
@@ -82,6 +83,8 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
     {"containers_disowned", Severity::kInfo,
      "Messages that named a container of another sandbox, or more containers than are remembered; "
      "taken up without it."},
+    {"event_floods", Severity::kInfo,
+     "Times a sandbox began to send faster than it was taken up for as long as a second."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

@@ -490,6 +490,15 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   }
   if (record.receive_time_ns != 0) session.clock.Receive(record.receive_time_ns);
   TakeUpMessage(session, record);
+  session.flood.NoteMessage();
+  if (!record.turn_cut) return;
+  if (const auto flood = session.flood.NoteCutTurn(received_ns_)) TellFlood(session, *flood);
+}
+
+void Pipeline::TellFlood(Session& session, const FloodReport& report) {
+  totals_.engine.Add(EngineCounter::kEventFloods);
+  RaiseBuiltin(Builtin::kEventFlood, received_ns_,
+               DescribeFlood(report, received_ns_, session.name));
 }
 
 // Where a process has just been made, the next thing it does is an exec, and one that is too large

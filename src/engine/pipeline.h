@@ -18,6 +18,7 @@
 #include "engine/builtin_throttle.h"
 #include "engine/connection_observer.h"
 #include "engine/counters.h"
+#include "engine/event_flood.h"
 #include "engine/identity.h"
 #include "engine/loss_ledger.h"
 #include "engine/process_lookup.h"
@@ -151,6 +152,7 @@ class Pipeline final : private HappeningSink {
     std::shared_ptr<SharedWanted> wanted;  // of the question on its way; nullptr: there is none
     uint64_t wanted_version = 0;           // of the state's awaited processes
     LossLedger losses;
+    EventFlood flood;
     std::optional<int64_t> clone_ns;  // when a process was last made, by the clock
     uint64_t messages = 0;
     uint64_t untold_drops = 0;  // of messages that could not be taken up themselves
@@ -194,6 +196,7 @@ class Pipeline final : private HappeningSink {
   bool AdmitProvoked(Session& session, Builtin builtin, int64_t event_ns);
   void RaiseProvoked(Session& session, Builtin builtin, int64_t event_ns,
                      std::vector<AlertField> fields);
+  void TellFlood(Session& session, const FloodReport& report);
   void TellDue(Session& session);
   void TellRest(Session& session);
   void TellHeldBack(Session& session, bool at_end);

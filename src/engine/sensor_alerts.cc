@@ -69,6 +69,14 @@ void AppendHeldBack(const HeldBack& held, std::vector<AlertField>& fields) {
   fields.push_back({"gyrfalcon.held_back.until", held.until_ns});
 }
 
+std::vector<AlertField> DescribeFlood(const FloodReport& report, int64_t until_ns,
+                                      std::string_view sandbox) {
+  return {{"gyrfalcon.sandbox", std::string(sandbox)},
+          {"gyrfalcon.messages", report.messages},
+          {"gyrfalcon.messages.since", report.since_ns},
+          {"gyrfalcon.messages.until", until_ns}};
+}
+
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox) {
   return {
       {"gyrfalcon.sandbox", std::string(sandbox)},

@@ -5,6 +5,7 @@
 
 #include "alerts/builtin.h"
 #include "engine/builtin_throttle.h"
+#include "engine/event_flood.h"
 #include "engine/loss_ledger.h"
 #include "state/signal.h"
 
@@ -20,6 +21,8 @@ std::vector<AlertField> DescribeClaim(std::string_view container, std::string_vi
                                       std::string_view owner);
 // Adds nothing where nothing was held back.
 void AppendHeldBack(const HeldBack& held, std::vector<AlertField>& fields);
+std::vector<AlertField> DescribeFlood(const FloodReport& report, int64_t until_ns,
+                                      std::string_view sandbox);
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox);
 
 }  // namespace gyrfalcon

@@ -64,6 +64,7 @@ class SensorTest : public ::testing::Test, private AlertSink {
     record.connection = ConnectionId{1};
     record.receive_time_ns = received_ns_;
     record.truncated = truncated;
+    record.turn_cut = turn_cut_;
     record.frame = FrameRef::Copy(testing::AsBytes(datagram + payload));
     pipeline_.Process(record);
   }
@@ -153,6 +154,7 @@ class SensorTest : public ::testing::Test, private AlertSink {
 
   using Names = std::vector<std::string>;
   uint32_t dropped_ = 0;
+  bool turn_cut_ = false;    // of the messages that follow
   int64_t received_ns_ = 0;  // 0: replay
   int64_t now_ns_ = 1'795'335'717 * kSecond;
   std::vector<Alert> alerts_;
@@ -502,6 +504,35 @@ TEST_F(SensorTest, AFloodThatGoesOnIsToldOnceASecondWithWhatWasHeldBack) {
   received_ns_ += kSecond;
   Race();
   EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.held_back"), 49u);
+}
+
+TEST_F(SensorTest, ASandboxThatIsAheadOfUsForManyTurnsIsAFloodToldOnce) {
+  received_ns_ = now_ns_;
+  turn_cut_ = true;
+  for (uint32_t i = 0; i < EventFlood::kTurnsMax - 1; ++i) OpenExit("/etc/hosts", -1);
+  EXPECT_EQ(Rules(), Names{});
+  received_ns_ += kSecond / 2;
+  for (int i = 0; i < 1000; ++i) OpenExit("/etc/hosts", -1);
+  ASSERT_EQ(Rules(), Names{"gyrfalcon: event flood"});
+  EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.sandbox"), "c");
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.messages"), EventFlood::kTurnsMax - 1);
+  EXPECT_EQ(Counted(EngineCounter::kEventFloods), 1u);
+  received_ns_ += 30 * kSecond;
+  for (int i = 0; i < 1000; ++i) OpenExit("/etc/hosts", -1);
+  EXPECT_EQ(Rules().size(), 1u) << "it is the same one still";
+  received_ns_ += 61 * kSecond;
+  for (int i = 0; i < 1000; ++i) OpenExit("/etc/hosts", -1);
+  EXPECT_EQ(Rules().size(), 2u);
+}
+
+TEST_F(SensorTest, AQueueThatIsFullNowAndThenIsNoFlood) {
+  received_ns_ = now_ns_;
+  for (int i = 0; i < 1000; ++i) {
+    turn_cut_ = i % 2 == 0;
+    OpenExit("/etc/hosts", -1);
+    received_ns_ += kSecond / 100;
+  }
+  EXPECT_EQ(Rules(), Names{});
 }
 
 TEST_F(SensorTest, TheTimesThatASandboxTellsBuyItNoAlerts) {

@@ -20,6 +20,7 @@ enum class WireCounter : uint8_t {
   kReceiveErrors,
   kPoolExhausted,
   kDrainCutShort,
+  kTurnsCut,
   kCount,
 };
 
@@ -43,6 +44,9 @@ inline constexpr auto kWireCounterRows = std::to_array<CounterRow>({
      "Times reading paused because held messages filled the memory bound."},
     {"drain_cut_short", Severity::kDataLoss,
      "Connections that still had messages to read when a stop ran out of patience."},
+    {"turns_cut", Severity::kInfo,
+     "Times a connection had more to read when its turn was over: its sandbox sent faster than it "
+     "was read."},
 });
 static_assert(kWireCounterRows.size() == static_cast<size_t>(WireCounter::kCount));
 

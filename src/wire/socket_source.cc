@@ -142,6 +142,7 @@ void SocketSource::YieldFrame(Record& record) {
   record.receive_time_ns = received_time_ns_;
   record.frame = std::move(received.frame);
   record.truncated = received.truncated;
+  record.turn_cut = received.turn_cut;
 }
 
 void SocketSource::YieldClosed(Record& record) {
@@ -201,8 +202,9 @@ SocketSource::Progress SocketSource::ReadTurn() {
   // its frames are yielded.
   if (got < asked) {
     current_->left_in_turn = 0;
-  } else if (stopping_ && current_->left_in_turn == 0) {
-    counters_.Add(WireCounter::kDrainCutShort);
+  } else if (current_->left_in_turn == 0) {
+    counters_.Add(stopping_ ? WireCounter::kDrainCutShort : WireCounter::kTurnsCut);
+    if (!received_.empty()) received_.back().turn_cut = !stopping_;
   }
   return Progress::kBatch;
 }
@@ -240,7 +242,8 @@ void SocketSource::KeepBatch(size_t count) {
     const auto message = batch_.bytes(i);
     auto frame = pool_.Store(message);  // can't fail: RoomFor said so
     if (!frame) break;
-    received_.push_back({.frame = std::move(*frame), .truncated = batch_.truncated(i)});
+    received_.push_back(
+        {.frame = std::move(*frame), .truncated = batch_.truncated(i), .turn_cut = false});
     bytes += message.size();
     if (batch_.truncated(i)) ++truncated;
   }

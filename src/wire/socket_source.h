@@ -71,6 +71,7 @@ class SocketSource : public Source {
   struct Received {
     FrameRef frame;
     bool truncated;
+    bool turn_cut;
   };
   enum class Progress : uint8_t { kBatch, kNothing, kNoMemory };
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -175,12 +176,24 @@ TEST_F(SocketSourceTest, AFloodingConnectionDoesNotStarveAnother) {
     ASSERT_GT(sent, 5 * kTurn);
   }
   ASSERT_TRUE(Send(quiet, "heard?"));
+  const std::vector<Record> records = Drain();
   size_t before = 0;
-  for (const std::string& text : Texts(Drain())) {
+  for (const std::string& text : Texts(records)) {
     if (text == "heard?") break;
     if (text == "flood") ++before;
   }
   EXPECT_LE(before, 2 * kTurn);
+  size_t in_turn = 0;
+  uint64_t cut = 0;
+  for (const Record& record : records) {
+    if (record.connection != ConnectionId{1} || record.kind != RecordKind::kFrame) continue;
+    ++in_turn;
+    if (!record.turn_cut) continue;
+    EXPECT_EQ(std::exchange(in_turn, 0), kTurn) << "the last of its turn says so";
+    ++cut;
+  }
+  EXPECT_GE(cut, 5u);
+  EXPECT_GE(Count(WireCounter::kTurnsCut), 2 * cut) << "of both";
 }
 
 TEST_F(SocketSourceTest, AHeldFrameKeepsItsBytesAcrossReceives) {
