@@ -32,6 +32,12 @@ class Counters {
   void Add(const Counters& other) noexcept {
     for (size_t i = 0; i < kSize; ++i) values_[i] += other.values_[i];
   }
+  // What was added since `before`, an earlier copy.
+  Counters Since(const Counters& before) const noexcept {
+    Counters added;
+    for (size_t i = 0; i < kSize; ++i) added.values_[i] = values_[i] - before.values_[i];
+    return added;
+  }
 
  private:
   std::array<uint64_t, kSize> values_{};

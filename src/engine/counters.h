@@ -38,6 +38,7 @@ enum class EngineCounter : uint8_t {
   kTimesClamped,
   kContainersDisowned,
   kEventFloods,
+  kSandboxesRebalanced,
   kCount,
 };
 
@@ -85,6 +86,8 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "taken up without it."},
     {"event_floods", Severity::kInfo,
      "Times a sandbox began to send faster than it was taken up for as long as a second."},
+    {"sandboxes_rebalanced", Severity::kInfo,
+     "Times a worker that could not keep up gave a sandbox to another one."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

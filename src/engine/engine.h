@@ -5,9 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "channels/dispatcher.h"
@@ -15,6 +13,7 @@
 #include "engine/process_lookup.h"
 #include "engine/user_lookup.h"
 #include "engine/watch_thread.h"
+#include "engine/worker.h"
 #include "wire/handshake.h"
 #include "wire/listener.h"
 #include "wire/socket_source.h"
@@ -55,10 +54,10 @@ class Engine {
   size_t sandbox_count() const;
 
  private:
-  struct Worker;
-
   Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
          OnProblem on_watch_problem, OnProblem on_lookup_problem);
+  // By sandbox where the peer names it, so that a successor connection meets the state of the one
+  // before.
   Worker& WorkerFor(const AcceptedConnection& connection);
 
   EngineOptions options_;
@@ -69,7 +68,7 @@ class Engine {
   WatchThread watch_;
   UserLookup user_lookup_;
   ProcessLookup process_lookup_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  Crew crew_;
   std::unique_ptr<HandshakeService> handshakes_;
   bool stopped_ = false;
 };

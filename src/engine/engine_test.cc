@@ -1,6 +1,7 @@
 // The live pipeline over real sockets, with this test as the sandbox.
 #include "engine/engine.h"
 
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -35,7 +36,7 @@ class KeepLines final : public Channel {
 std::string RuleText(std::string_view name, std::string_view file) {
   return "- rule: " + std::string(name) +
          "\n  desc: x\n  condition: evt.type = openat and fd.name = " + std::string(file) +
-         "\n  output: opened %fd.name in %container.id\n  priority: ERROR\n";
+         "\n  output: opened %fd.name in %container.id by %proc.name\n  priority: ERROR\n";
 }
 
 class EngineTest : public ::testing::Test {
@@ -78,7 +79,17 @@ class EngineTest : public ::testing::Test {
                                 .Nested(2, Message().Number(1, 3))
                                 .Number(3, 257)
                                 .Text(6, path);
-    const std::string datagram = std::string("\x08\0\x07\0\0\0\0\0", 8) + message.bytes();
+    SendMessage(fd, MessageType::kOpen, message);
+  }
+
+  static void SendExec(int fd, int32_t tid, std::string_view path) {
+    const Message message =
+        Message().Nested(1, Message().Number(1, 1).Number(2, tid).Text(6, "c")).Text(2, path);
+    SendMessage(fd, MessageType::kSentryExec, message);
+  }
+  static void SendMessage(int fd, MessageType type, const Message& message) {
+    const std::string datagram =
+        std::string({8, 0, static_cast<char>(type), 0, 0, 0, 0, 0}) + message.bytes();
     ASSERT_EQ(send(fd, datagram.data(), datagram.size(), 0), static_cast<ssize_t>(datagram.size()));
   }
 
@@ -106,9 +117,49 @@ TEST_F(EngineTest, WhatIsInTheQueueAtStopIsTakenUp) {
     EXPECT_EQ(lines_.size(), static_cast<size_t>(kSandboxes * kOpens));
     EXPECT_EQ(engine_->totals().engine[EngineCounter::kMessages],
               static_cast<uint64_t>(kSandboxes * kOpens));
-    EXPECT_TRUE(lines_.front().ends_with(": Error opened /a in c")) << lines_.front();
+    EXPECT_TRUE(lines_.front().ends_with(": Error opened /a in c by <NA>")) << lines_.front();
     engine_.reset();
   }
+}
+
+// Rules that take a worker so long that senders are ahead of it.
+std::string SlowRules() {
+  std::string rules = RuleText("first", "/a");
+  for (int i = 0; i < 200; ++i) {
+    rules += "- rule: slow " + std::to_string(i) +
+             "\n  desc: x\n  condition: evt.type = openat and fd.name regex '.*(x+y*)+z" +
+             std::to_string(i) + "'\n  output: x\n  priority: ERROR\n";
+  }
+  return rules;
+}
+
+TEST_F(EngineTest, AnOverloadedWorkerGivesASandboxAwayAndNothingIsLost) {
+  StartEngine(2);
+  engine_->SetRules(testing::RulesFromText(SlowRules()));
+  std::vector<int> fds;
+  for (int i = 0; i < 4; ++i) fds.push_back(Connect());
+  for (const int i : {1, 3}) close(fds[static_cast<size_t>(i)]);  // those of the other worker
+  const std::array<int, 2> busy = {fds[0], fds[2]};
+  for (const int fd : busy) SendExec(fd, 1, "/bin/known");
+  const auto moved = [&] {
+    return engine_->totals().engine[EngineCounter::kSandboxesRebalanced] != 0;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const std::string path = "/" + std::string(100, 'x');
+  uint64_t sent = 0;
+  while (!moved() && std::chrono::steady_clock::now() < deadline) {
+    for (const int fd : busy) SendOpen(fd, 1, path);
+    sent += busy.size();
+  }
+  ASSERT_TRUE(moved()) << sent;
+  // What the state learnt before the move, the rules know after it.
+  for (const int fd : busy) SendOpen(fd, 1, "/a");
+  engine_->Stop();
+  dispatcher_->Stop();
+  for (const int fd : busy) close(fd);
+  EXPECT_EQ(engine_->totals().engine[EngineCounter::kMessages], sent + 2 * busy.size());
+  ASSERT_EQ(lines_.size(), 2u);
+  for (const std::string& line : lines_) EXPECT_TRUE(line.ends_with("in c by known")) << line;
 }
 
 TEST_F(EngineTest, NewRulesReachARunningWorker) {
@@ -122,7 +173,7 @@ TEST_F(EngineTest, NewRulesReachARunningWorker) {
   dispatcher_->Stop();
   close(fd);
   ASSERT_EQ(lines_.size(), 1u);
-  EXPECT_TRUE(lines_.front().ends_with("opened /b in c"));
+  EXPECT_TRUE(lines_.front().ends_with("opened /b in c by <NA>"));
 }
 
 TEST_F(EngineTest, ASecondEngineOnTheSameSocketIsRefused) {

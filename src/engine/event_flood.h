@@ -26,6 +26,7 @@ class EventFlood {
   static constexpr int64_t kQuietNs = 60'000'000'000;
 
   void NoteMessage() { ++messages_; }
+  uint64_t messages() const { return messages_; }
 
   // A turn was cut. The report, when it is time to tell.
   std::optional<FloodReport> NoteCutTurn(int64_t now_ns) {

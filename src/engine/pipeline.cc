@@ -166,7 +166,7 @@ void Pipeline::Close(const Record& record) {
     speaking_ = &session;
     session.sandbox->Finish(*this);
     NoteLimits(session, session.losses.last_ns());
-    totals_.state.Add(session.sandbox->counters());
+    CountState(session);
   }
   if (session.doubtful_claim && !session.doubtful_claim->had_it) {
     TellDoubtfulClaim(record.connection.value, session);
@@ -192,8 +192,9 @@ void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   const auto older = sessions_.find(std::exchange(entry->second, connection));
   if (begins || older == sessions_.end() || !older->second.sandbox) return;
   // `trace create --force` has replaced the older connection: the state moves to the newer.
-  totals_.state.Add(session.sandbox->counters());
+  CountState(session);
   session.sandbox = std::move(older->second.sandbox);
+  session.counted = older->second.counted;
   session.sandbox->BeginConnection(*this);
   session.limits_hit = older->second.limits_hit;
   // A fresh bucket is nothing that a sandbox should get by being attached anew.
@@ -201,6 +202,52 @@ void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   std::swap(session.clock, older->second.clock);
   session.losses.SwapTimer(older->second.losses);
   totals_.engine.Add(EngineCounter::kSandboxesMoved);
+}
+
+void Pipeline::CountState(Session& session) {
+  totals_.state.Add(session.sandbox->counters().Since(session.counted));
+  session.counted = session.sandbox->counters();
+}
+
+std::vector<ConnectionLoad> Pipeline::TakeLoads() {
+  std::vector<ConnectionLoad> loads;
+  loads.reserve(sessions_.size());
+  for (auto& [connection, session] : sessions_) {
+    const uint64_t messages = session.flood.messages();
+    loads.push_back({connection, messages - std::exchange(session.messages_of_load, messages)});
+  }
+  return loads;
+}
+
+Pipeline::Released Pipeline::Release(std::span<const uint64_t> connections) {
+  Released released{.sessions = {}, .questions = questions_};
+  for (const uint64_t connection : connections) {
+    const auto found = sessions_.find(connection);
+    if (found == sessions_.end()) continue;
+    if (found->second.sandbox) CountState(found->second);
+    const auto named = connection_by_sandbox_.find(found->second.sandbox_key);
+    const bool speaks = named != connection_by_sandbox_.end() && named->second == connection;
+    if (speaks) connection_by_sandbox_.erase(named);
+    released.sessions.push_back({connection, speaks, std::move(found->second)});
+    sessions_.erase(found);
+  }
+  speaking_ = nullptr;
+  totals_.engine.Add(EngineCounter::kSandboxesRebalanced);
+  return released;
+}
+
+void Pipeline::Adopt(Released released) {
+  questions_ = std::max(questions_, released.questions);
+  for (ReleasedSession& moved : released.sessions) {
+    if (moved.speaks) {
+      connection_by_sandbox_.insert_or_assign(moved.session.sandbox_key, moved.connection);
+    }
+    if (moved.session.doubtful_claim) {
+      doubtful_claims_due_ns_ =
+          std::min(doubtful_claims_due_ns_, moved.session.doubtful_claim->due_ns);
+    }
+    sessions_.insert_or_assign(moved.connection, std::move(moved.session));
+  }
 }
 
 uint32_t Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
@@ -534,6 +581,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
     // It speaks although its state has moved: so it was another sandbox, and begins anew.
     session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
     session.limits_hit = {};
+    session.counted = {};
     AllowSnapshots(session);
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
@@ -591,7 +639,7 @@ void Pipeline::OnHappening(const Happening& happening) {
 Totals Pipeline::totals() const {
   Totals sum = totals_;
   for (const auto& [connection, session] : sessions_) {
-    if (session.sandbox) sum.state.Add(session.sandbox->counters());
+    if (session.sandbox) sum.state.Add(session.sandbox->counters().Since(session.counted));
   }
   return sum;
 }

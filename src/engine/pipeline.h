@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "engine/event_flood.h"
 #include "engine/identity.h"
 #include "engine/loss_ledger.h"
+#include "engine/placement.h"
 #include "engine/process_lookup.h"
 #include "engine/session_clock.h"
 #include "engine/wanted_processes.h"
@@ -104,6 +106,13 @@ class Pipeline final : private HappeningSink {
   // What runs in a sandbox, or did a moment ago. May raise alerts.
   void SetProcesses(uint64_t connection, uint64_t question, const ProcessAnswer& answer);
 
+  // Sandboxes with all their connections, for another worker's pipeline to go on with.
+  struct Released;  // at the end
+  Released Release(std::span<const uint64_t> connections);
+  void Adopt(Released released);
+  // How many messages each connection has sent since the last call.
+  std::vector<ConnectionLoad> TakeLoads();
+
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
   size_t sandbox_count() const { return sessions_.size(); }
@@ -155,10 +164,18 @@ class Pipeline final : private HappeningSink {
     EventFlood flood;
     std::optional<int64_t> clone_ns;  // when a process was last made, by the clock
     uint64_t messages = 0;
-    uint64_t untold_drops = 0;  // of messages that could not be taken up themselves
+    uint64_t messages_of_load = 0;  // of all that came, what TakeLoads has told
+    StateCounters counted;          // of the state's counters, what is in the totals
+    uint64_t untold_drops = 0;      // of messages that could not be taken up themselves
     LimitsHit limits_hit;
     uint32_t dropped_count = 0;  // as the last header said
     bool has_dropped_count = false;
+  };
+
+  struct ReleasedSession {
+    uint64_t connection;
+    bool speaks;  // for its sandbox, of all connections that do
+    Session session;
   };
 
   void Open(const Record& record);
@@ -187,6 +204,8 @@ class Pipeline final : private HappeningSink {
   void AskForProcesses(uint64_t connection, Session& session);
   void TakeAnswer(Session& session, const SnapshotAnswer& answer);
   static void UpdateWanted(Session& session);
+  // Adds what its state has counted since the last time to the totals.
+  void CountState(Session& session);
   // How many messages the sandbox has dropped since the last one.
   uint32_t CountDrops(Session& session, uint32_t dropped_count);
   void NoteDrops(Session& session, int64_t now_ns);
@@ -223,6 +242,12 @@ class Pipeline final : private HappeningSink {
   int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by `clock_`
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;
+
+ public:
+  struct Released {
+    std::vector<ReleasedSession> sessions;
+    uint64_t questions = 0;  // none asked later has the number of one on its way
+  };
 };
 
 }  // namespace gyrfalcon

@@ -83,6 +83,22 @@ void SocketSource::Add(AcceptedConnection connection) {
   Wake();
 }
 
+bool SocketSource::CanRelease(ConnectionId id) const {
+  const auto found = connections_.find(id.value);
+  return between_batches() && found != connections_.end() && !found->second.ended;
+}
+
+std::optional<AcceptedConnection> SocketSource::Release(ConnectionId id) {
+  if (!CanRelease(id)) return std::nullopt;
+  const auto found = connections_.find(id.value);
+  if (current_ == &found->second) current_ = nullptr;
+  AcceptedConnection released{
+      .fd = std::move(found->second.fd), .id = found->second.id, .peer = nullptr};
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, released.fd.get(), nullptr);
+  connections_.erase(found);
+  return released;
+}
+
 void SocketSource::Wake() {
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
@@ -273,7 +289,9 @@ SourceStatus SocketSource::WaitForMemory() {
 // of its own.
 SourceStatus SocketSource::Wait() {
   std::array<epoll_event, kEventsPerWait> events;
+  const int64_t waits_since_ns = SteadyNs();
   const int ready = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, idle_timeout_ms_);
+  waited_ns_ += SteadyNs() - waits_since_ns;
   if (ready == 0) return SourceStatus::kIdle;
   // Backwards, because turns are taken from the back. epoll itself puts those it reported last in
   // line.

@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -46,6 +47,15 @@ class SocketSource : public Source {
   // when this object goes.
   void Add(AcceptedConnection connection);
 
+  // For another source to go on with, on the worker's thread and between batches only. False for
+  // one that has ended, or that this has not opened yet.
+  bool CanRelease(ConnectionId id) const;
+  std::optional<AcceptedConnection> Release(ConnectionId id);
+  // Goes on with it, without another kOpened. Worker's thread only.
+  void Adopt(AcceptedConnection connection) { Open(std::move(connection)); }
+  // Everything that was received has been yielded.
+  bool between_batches() const noexcept { return next_received_ == received_.size(); }
+
   // Any thread: a Next that waits yields kIdle.
   void Wake();
 
@@ -58,6 +68,8 @@ class SocketSource : public Source {
 
   SourceStatus Next(Record& record) override;
 
+  // How long Next has waited in all. Worker's thread only.
+  int64_t waited_ns() const noexcept { return waited_ns_; }
   size_t held_bytes() const noexcept { return pool_.held_bytes(); }
   const WireCounters& counters() const noexcept { return counters_; }
 
@@ -106,6 +118,7 @@ class SocketSource : public Source {
   std::vector<Received> received_;  // current_'s, to be yielded from next_received_
   size_t next_received_ = 0;
   int64_t received_time_ns_ = 0;
+  int64_t waited_ns_ = 0;
   int idle_timeout_ms_ = -1;
   bool stopping_ = false;
   bool drain_listed_ = false;

@@ -1,0 +1,207 @@
+#include "engine/worker.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace gyrfalcon {
+namespace {
+
+constexpr int kPublishIntervalMs = 500;
+constexpr int64_t kPublishIntervalNs = int64_t{kPublishIntervalMs} * 1'000'000;
+// Long enough to see what is usual, short enough that nothing is lost meanwhile.
+constexpr int64_t kLoadIntervalNs = 500'000'000;
+
+}  // namespace
+
+Worker::Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
+               std::shared_ptr<const RuleSet> rules, const PipelineOptions& options,
+               Dispatcher& dispatcher, UserLookup& user_lookup, ProcessLookup& process_lookup)
+    : number_(number),
+      crew_(crew),
+      source_(std::move(source)),
+      sink_(dispatcher),
+      users_(user_lookup),
+      processes_(process_lookup),
+      pipeline_(std::move(rules), options, sink_, this) {}
+
+void Worker::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Worker::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::SetRules(std::shared_ptr<const RuleSet> rules) {
+  const std::scoped_lock lock(mutex_);
+  mailbox_.rules = std::move(rules);
+  has_news_.store(true, std::memory_order_release);
+}
+
+void Worker::WaitForHandovers() {
+  source_->Wake();
+  std::unique_lock lock(mutex_);
+  handovers_taken_.wait(lock, [this] { return mailbox_.handovers.empty(); });
+}
+
+Totals Worker::totals() const {
+  const std::scoped_lock lock(mutex_);
+  return published_;
+}
+
+size_t Worker::sandbox_count() const {
+  const std::scoped_lock lock(mutex_);
+  return published_sandboxes_;
+}
+
+void Worker::Run() {
+  source_->set_idle_timeout_ms(kPublishIntervalMs);
+  load_since_ns_ = SteadyNs();
+  Record record;
+  int64_t published_ns = 0;  // by the records' times: no clock is asked for each
+  for (;;) {
+    const SourceStatus status = source_->Next(record);
+    if (has_news_.load(std::memory_order_acquire)) TakeUpNews();
+    if (status == SourceStatus::kEnd) break;
+    if (status == SourceStatus::kRecord) pipeline_.Process(record);
+    if (status == SourceStatus::kIdle) pipeline_.TellDue(RealTimeNs());
+    if (record.kind == RecordKind::kClosed) crew_.placement.Leave(record.connection.value);
+    const int64_t since_ns = record.receive_time_ns - published_ns;
+    const bool due = since_ns >= kPublishIntervalNs || since_ns < 0;
+    if (status == SourceStatus::kIdle || record.kind != RecordKind::kFrame || due) {
+      published_ns = record.receive_time_ns;
+      Publish();
+    }
+    if (balance_due_ && source_->between_batches()) Balance();
+  }
+  pipeline_.TellRest();
+  Publish();
+}
+
+void Worker::TakeUpNews() {
+  Mailbox news;
+  {
+    const std::scoped_lock lock(mutex_);
+    has_news_.store(false, std::memory_order_relaxed);
+    std::swap(news, mailbox_);
+    for (Handover& handover : news.handovers) {
+      pipeline_.Adopt(std::move(handover.sessions));
+      for (AcceptedConnection& connection : handover.connections) {
+        source_->Adopt(std::move(connection));
+      }
+    }
+  }
+  handovers_taken_.notify_all();
+  // Not under the lock: this asks rules, and may ask the lookups again.
+  if (news.rules) pipeline_.SetRules(std::move(news.rules));
+  for (FoundUsers& found : news.users) {
+    pipeline_.SetUsers(found.connection, found.container_id, std::move(found.users));
+  }
+  for (const FoundProcesses& found : news.processes) {
+    pipeline_.SetProcesses(found.connection, found.question, found.answer);
+  }
+}
+
+void Worker::Publish() {
+  Totals totals = pipeline_.totals();
+  totals.wire = source_->counters().Snapshot();
+  balance_due_ = crew_.workers.size() > 1 && SteadyNs() - load_since_ns_ >= kLoadIntervalNs;
+  const std::scoped_lock lock(mutex_);
+  published_ = totals;
+  published_sandboxes_ = pipeline_.sandbox_count();
+}
+
+void Worker::Balance() {
+  balance_due_ = false;
+  const int64_t now_ns = SteadyNs();
+  const int64_t span_ns = now_ns - std::exchange(load_since_ns_, now_ns);
+  const int64_t waited_ns = source_->waited_ns();
+  const int64_t idle_ns = waited_ns - std::exchange(waited_until_then_ns_, waited_ns);
+  const double share = 1 - static_cast<double>(idle_ns) / static_cast<double>(span_ns);
+  std::vector<ConnectionLoad> loads = pipeline_.TakeLoads();
+  if (share < Placement::kOverloaded) {
+    crew_.placement.NoteBusy(number_, share);
+    return;
+  }
+  std::erase_if(loads, [this](const ConnectionLoad& load) {
+    return !source_->CanRelease(ConnectionId{load.connection});
+  });
+  crew_.placement.Relieve(number_, share, loads, now_ns,
+                          [this](const PlacementMove& move) { HandOver(move); });
+}
+
+namespace {
+
+// Moves what is about these connections from one list to another.
+template <class Item>
+void Pass(const std::vector<uint64_t>& connections, std::vector<Item>& from,
+          std::vector<Item>& to) {
+  std::vector<Item> rest;
+  for (Item& item : from) {
+    const bool goes = std::ranges::find(connections, item.connection) != connections.end();
+    (goes ? to : rest).push_back(std::move(item));
+  }
+  from = std::move(rest);
+}
+
+}  // namespace
+
+void Worker::HandOver(const PlacementMove& move) {
+  Handover handover;
+  for (const uint64_t connection : move.connections) {
+    if (auto released = source_->Release(ConnectionId{connection})) {
+      handover.connections.push_back(std::move(*released));
+    }
+  }
+  handover.sessions = pipeline_.Release(move.connections);
+  Publish();
+  balance_due_ = false;
+  Worker& to = *crew_.workers[move.to];
+  const std::scoped_lock lock(mutex_, to.mutex_);
+  Pass(move.connections, mailbox_.users, to.mailbox_.users);
+  Pass(move.connections, mailbox_.processes, to.mailbox_.processes);
+  to.mailbox_.handovers.push_back(std::move(handover));
+  to.has_news_.store(true, std::memory_order_release);
+  to.source_->Wake();
+}
+
+template <class Item>
+void Worker::Leave(std::vector<Item> Mailbox::* where, Item item) {
+  const std::scoped_lock lock(mutex_);
+  (mailbox_.*where).push_back(std::move(item));
+  has_news_.store(true, std::memory_order_release);
+}
+
+bool Worker::AskUsers(uint64_t connection, const SandboxPlace& place,
+                      const std::string& container_id) {
+  return users_.Ask(
+      place, container_id,
+      [&crew = crew_, connection, container_id](std::shared_ptr<const UserTable> table) {
+        crew.placement.WithWorkerOf(connection, [&](size_t worker) {
+          crew.workers[worker]->Leave(&Mailbox::users,
+                                      FoundUsers{connection, container_id, std::move(table)});
+        });
+      });
+}
+
+bool Worker::CanAskProcesses(const SandboxPlace& place) const {
+  return processes_.can_ask(place);
+}
+
+bool Worker::AskProcesses(uint64_t connection, uint64_t question, const SandboxPlace& place,
+                          std::shared_ptr<const SharedWanted> wanted) {
+  return processes_.Ask(
+      place, std::move(wanted), [&crew = crew_, connection, question](ProcessAnswer answer) {
+        crew.placement.WithWorkerOf(connection, [&](size_t index) {
+          Worker& worker = *crew.workers[index];
+          worker.Leave(&Mailbox::processes,
+                       FoundProcesses{connection, question, std::move(answer)});
+          worker.source_->Wake();  // the sandbox may say no more, and an alert may hang on this
+        });
+      });
+}
+
+}  // namespace gyrfalcon

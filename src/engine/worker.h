@@ -1,0 +1,116 @@
+// One worker: a thread with its own connections, sandboxes and counters. Others leave it new
+// connections, rules and answers, and read the totals that it publishes; nothing of that is on the
+// way of a message.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/pipeline.h"
+#include "engine/placement.h"
+#include "engine/process_lookup.h"
+#include "engine/user_lookup.h"
+#include "wire/socket_source.h"
+
+namespace gyrfalcon {
+
+class Worker;
+
+// All workers, and who has which sandbox. Complete before the first one starts, and until the last
+// one has ended.
+struct Crew {
+  explicit Crew(size_t count) : placement(count) {}
+
+  Placement placement;
+  std::vector<std::unique_ptr<Worker>> workers;
+};
+
+class Worker final : private HostLookups {
+ public:
+  // All references outlive it.
+  Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
+         std::shared_ptr<const RuleSet> rules, const PipelineOptions& options,
+         Dispatcher& dispatcher, UserLookup& user_lookup, ProcessLookup& process_lookup);
+  ~Worker() override = default;
+
+  void Start();
+  void Join();
+
+  // Any thread.
+  void Add(AcceptedConnection connection) { source_->Add(std::move(connection)); }
+  // Taken up before the next message.
+  void SetRules(std::shared_ptr<const RuleSet> rules);
+  // What it was given by another worker, it has taken up when this returns.
+  void WaitForHandovers();
+  // What has been sent by now is taken up, then the thread ends.
+  void Stop() { source_->Stop(); }
+  // As published, at most a second ago.
+  Totals totals() const;
+  size_t sandbox_count() const;
+
+ private:
+  struct FoundUsers {
+    uint64_t connection;
+    std::string container_id;
+    std::shared_ptr<const UserTable> users;
+  };
+  struct FoundProcesses {
+    uint64_t connection;
+    uint64_t question;
+    ProcessAnswer answer;
+  };
+  // A sandbox on its way from another worker.
+  struct Handover {
+    std::vector<AcceptedConnection> connections;
+    Pipeline::Released sessions;
+  };
+  // What others leave here.
+  struct Mailbox {
+    std::shared_ptr<const RuleSet> rules;  // nullptr: no new ones
+    std::vector<Handover> handovers;
+    std::vector<FoundUsers> users;
+    std::vector<FoundProcesses> processes;
+  };
+
+  void Run();
+  void TakeUpNews();
+  void Publish();
+  // Gives a sandbox to another worker when there is more to do than this one can.
+  void Balance();
+  void HandOver(const PlacementMove& move);
+  template <class Item>
+  void Leave(std::vector<Item> Mailbox::* where, Item item);
+
+  bool AskUsers(uint64_t connection, const SandboxPlace& place,
+                const std::string& container_id) override;
+  bool CanAskProcesses(const SandboxPlace& place) const override;
+  bool AskProcesses(uint64_t connection, uint64_t question, const SandboxPlace& place,
+                    std::shared_ptr<const SharedWanted> wanted) override;
+
+  const size_t number_;
+  Crew& crew_;
+  std::unique_ptr<SocketSource> source_;
+  DispatcherSink sink_;
+  UserLookup& users_;
+  ProcessLookup& processes_;
+  Pipeline pipeline_;
+  int64_t load_since_ns_ = 0;  // steady; when the load was last looked at
+  int64_t waited_until_then_ns_ = 0;
+  bool balance_due_ = false;
+
+  std::atomic<bool> has_news_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable handovers_taken_;
+  Mailbox mailbox_;                 // under mutex_
+  Totals published_;                // under mutex_
+  size_t published_sandboxes_ = 0;  // under mutex_
+  std::thread thread_;
+};
+
+}  // namespace gyrfalcon
