@@ -20,6 +20,8 @@ constexpr Command kCommands[] = {
      "Print the session config for runsc's --pod-init-config.",
      "gyrfalcon session generate -r rules.yaml > /etc/gyrfalcon/pod-init.json"},
     {"status", ShowStatus, "Ask a running daemon for its counters.", "gyrfalcon status --json"},
+    {"bench", Bench, "Measure what the pipeline costs, with captures looped over sockets.",
+     "gyrfalcon bench sandbox.trace -r rules.yaml --connections 8 --json"},
     {"fields", ShowFields, "List what a rule can ask, or explain one field.",
      "gyrfalcon fields proc.name"},
     {"points", ShowPoints, "List gVisor's trace points and their fields.",

@@ -40,6 +40,7 @@ int CheckRules(std::vector<std::string> args);
 int GenerateSessionCommand(std::vector<std::string> args);
 int ShowFields(std::vector<std::string> args);
 int ShowPoints(std::vector<std::string> args);
+int Bench(std::vector<std::string> args);
 int ShowStatus(std::vector<std::string> args);
 
 }  // namespace gyrfalcon

@@ -7,10 +7,10 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/fd_limit.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
 #include "cli/config_schema.h"
@@ -62,14 +62,6 @@ UniqueFd BlockSignals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC));
-}
-
-// Each sandbox is a descriptor; the soft limit is for programs that use select.
-void RaiseFdLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // The config of the daemon: file, flags, and the files below /etc/gyrfalcon where nothing names

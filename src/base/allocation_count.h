@@ -1,0 +1,22 @@
+// How often each thread has taken from the heap. Counted only in a program that is linked with an
+// operator new that calls CountAllocation: gyrfalcon itself (cli/counting_new.cc), for its `bench`.
+#pragma once
+
+#include <cstdint>
+
+#include <sys/types.h>
+
+namespace gyrfalcon {
+
+// The calling thread takes from the heap, once more. From operator new: allocates nothing.
+void CountAllocation() noexcept;
+
+// Any thread. By thread id; of a thread that has taken nothing, 0. Beyond 256 threads they are no
+// longer told apart, and count for none.
+uint64_t AllocationsOf(pid_t thread_id) noexcept;
+uint64_t AllocationsOfThisThread() noexcept;
+
+// False where nothing is counted: another operator new is in force, a sanitizer's for instance.
+bool AllocationsAreCounted() noexcept;
+
+}  // namespace gyrfalcon
