@@ -136,6 +136,25 @@ TEST(Sender, EachMessageThatItCountsIsReceived) {
   EXPECT_EQ((*loop)->messages(), sent);
 }
 
+TEST(Sender, HoldsToARate) {
+  const test::TempDir folder;
+  auto sender = SenderProcess::Start({.captures = {kCaptures + "hello.trace"},
+                                      .sockets = {"", folder / "discard.sock"},
+                                      .connections = 2});
+  ASSERT_TRUE(sender);
+  const auto loop = DiscardLoop::Start(folder / "discard.sock", 1, {});
+  ASSERT_TRUE(loop);
+  ASSERT_TRUE(sender->Loaded());
+  ASSERT_TRUE(sender->Connect());
+  const auto sent =
+      sender->Send(1, {.at_least = 100ms, .at_most = 100ms, .messages_per_s = 10'000});
+  ASSERT_TRUE(sent);
+  // A busy machine may lengthen the time, and never raises the rate; 32 at once each.
+  const double seconds = static_cast<double>(sent->elapsed_ns) / 1e9;
+  EXPECT_GT(sent->messages, 0u);
+  EXPECT_LE(static_cast<double>(sent->messages), 10'000 * seconds + 2 * 32);
+}
+
 TEST(Sender, AReceiverThatIsGoneIsAnError) {
   const test::TempDir folder;
   auto sender = SenderProcess::Start(

@@ -70,6 +70,27 @@ struct Connection {
   std::atomic<uint64_t> loops = 0;
 };
 
+// Holds one thread to a rate, a few messages at a time.
+class Pace {
+ public:
+  explicit Pace(double messages_per_s) : messages_per_s_(messages_per_s) {}
+
+  // After each message.
+  void Wait() {
+    constexpr uint64_t kAtOnce = 32;
+    if (messages_per_s_ <= 0 || ++sent_ % kAtOnce != 0) return;
+    const std::chrono::duration<double> due(static_cast<double>(sent_) / messages_per_s_);
+    std::this_thread::sleep_until(begin_ + std::chrono::duration_cast<Clock::duration>(due));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const double messages_per_s_;
+  const Clock::time_point begin_ = Clock::now();
+  uint64_t sent_ = 0;
+};
+
 class Sender {
  public:
   Sender(int control, const SenderOptions& options, Traffic traffic)
@@ -112,7 +133,10 @@ class Sender {
     const int64_t cpu_before = ProcessCpuNs();
     const int64_t begin = SteadyNs();
     for (size_t i = 0; i < threads; ++i) {
-      running.emplace_back([&, i] { SendShare(set, i, threads); });
+      running.emplace_back([&, i] {
+        Pace pace(order.bounds.messages_per_s / static_cast<double>(threads));
+        SendShare(set, i, threads, pace);
+      });
     }
     WaitForEnd(set, order.bounds, begin);
     stop_ = true;
@@ -165,12 +189,13 @@ class Sender {
   }
 
   // Every `step`th connection from `first` on, a turn each.
-  void SendShare(const Set& set, size_t first, size_t step) {
+  void SendShare(const Set& set, size_t first, size_t step, Pace& pace) {
     std::vector<std::byte> buffer(traffic_.message_bytes_max());
     const size_t turn = set.size() > step ? kMessagesPerTurn : SIZE_MAX;
     for (size_t i = first; !stop_; i = i + step < set.size() ? i + step : first) {
       for (size_t n = 0; n < turn && !stop_; ++n) {
         if (!SendNext(*set[i], buffer)) return;
+        pace.Wait();
       }
     }
   }

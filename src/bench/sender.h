@@ -38,6 +38,7 @@ struct SendBounds {
   std::chrono::nanoseconds at_least{0};
   uint64_t loops = 0;
   std::chrono::nanoseconds at_most{0};
+  double messages_per_s = 0;  // of all connections together; 0: as fast as they are taken
 };
 
 class SenderProcess {
