@@ -91,7 +91,8 @@ Daemon::Daemon(Daemon&& other) noexcept
 
 Daemon::~Daemon() {
   if (child_ <= 0) return;
-  ::kill(child_, SIGKILL);
+  output_.reset();  // it must not wait for a reader
+  ::kill(child_, SIGTERM);
   while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }

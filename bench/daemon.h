@@ -20,7 +20,7 @@ class Daemon {
   static Result<Daemon> Start(const std::string& program, const std::string& folder,
                               const std::vector<std::string>& rules);
   Daemon(Daemon&& other) noexcept;
-  ~Daemon();  // ends it by SIGKILL
+  ~Daemon();  // stops it
 
   const std::string& socket_path() const& noexcept { return socket_path_; }
   int64_t start_ns() const noexcept { return start_ns_; }  // from exec until the connect succeeded

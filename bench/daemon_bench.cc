@@ -33,6 +33,7 @@ struct Options {
   std::string capture;  // the load of `latency`
   size_t sandboxes = 1'000;
   int processes = 20;
+  int files = 2;
   int runs = 21;
   int probes = 1'000;
 };
@@ -76,10 +77,11 @@ Result<Json> MeasureStart(const Options& options) {
               {"runs", options.runs}};
 }
 
-Result<UniqueFd> PlaySandbox(const Daemon& daemon, const std::string& id, int processes) {
+Result<UniqueFd> PlaySandbox(const Daemon& daemon, const std::string& id, int processes,
+                             int files) {
   auto fd = ConnectSandbox(daemon.socket_path());
   if (!fd) return fd;
-  for (const std::string& message : SandboxThatRuns(id, processes)) {
+  for (const std::string& message : SandboxThatRuns(id, processes, files)) {
     if (::send(fd->get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) {
       return Fail(Fault::kEnvironment, "cannot send: " + ErrnoText(errno));
     }
@@ -106,8 +108,8 @@ Result<Json> MeasureMemory(const Options& options) {
   std::vector<UniqueFd> connections;
   const auto play_until = [&](size_t count) -> Result<void> {
     while (connections.size() < count) {
-      auto fd =
-          PlaySandbox(*daemon, fmt::format("sandbox-{:08}", connections.size()), options.processes);
+      auto fd = PlaySandbox(*daemon, fmt::format("sandbox-{:08}", connections.size()),
+                            options.processes, options.files);
       if (!fd) return std::unexpected(fd.error());
       connections.push_back(std::move(*fd));
     }
@@ -123,6 +125,7 @@ Result<Json> MeasureMemory(const Options& options) {
   out["anonymous_mb"] = Megabytes(daemon->MemoryBytes("RssAnon"));
   out["peak_mb"] = Megabytes(daemon->MemoryBytes("VmHWM"));
   out["processes_of_each"] = options.processes;
+  out["files_of_each_process"] = options.files;
   return out;
 }
 
@@ -205,7 +208,7 @@ Result<Json> MeasureLatency(const Options& options) {
   auto daemon = Daemon::Start(options.program, folder.path(), with_probe.rules);
   if (!daemon) return std::unexpected(daemon.error());
   const std::string id = "bench-latency";
-  const auto fd = PlaySandbox(*daemon, id, 1);
+  const auto fd = PlaySandbox(*daemon, id, 1, 0);
   if (!fd) return std::unexpected(fd.error());
   constexpr int kWarmUp = 50;
   if (const auto warm = ProbeMany(*daemon, fd->get(), id, kWarmUp); !warm) {
@@ -233,6 +236,7 @@ int Main(int argc, char** argv) {
   auto* memory = app.add_subcommand("memory", "Resident memory with sandboxes connected");
   memory->add_option("--sandboxes", options.sandboxes)->capture_default_str();
   memory->add_option("--processes", options.processes)->capture_default_str();
+  memory->add_option("--files", options.files, "Open in each process")->capture_default_str();
   auto* latency = app.add_subcommand("latency", "From send() to the alert's line");
   latency->add_option("--probes", options.probes)->capture_default_str();
   latency->add_option("CAPTURE", options.capture, "What eight other sandboxes send meanwhile")

@@ -95,7 +95,8 @@ std::string Opened(const Actor& actor, int64_t fd, std::string_view path) {
 
 }  // namespace
 
-std::vector<std::string> SandboxThatRuns(const std::string& container_id, int processes) {
+std::vector<std::string> SandboxThatRuns(const std::string& container_id, int processes,
+                                         int files) {
   const Actor init{container_id, 1, "init"};
   std::vector<std::string> out;
   Message start(MessageType::kContainerStart);
@@ -114,7 +115,7 @@ std::vector<std::string> SandboxThatRuns(const std::string& container_id, int pr
     exec.From(child).Text(2, "/srv/app/bin/worker");
     AddProgram(exec, 3, "/srv/app/bin/worker", tgid);
     out.push_back(exec.bytes());
-    for (int fd = 3; fd < 8; ++fd) {
+    for (int fd = 3; fd < 3 + files; ++fd) {
       out.push_back(Opened(child, fd, "/srv/app/data/file-" + std::to_string(fd) + ".db"));
     }
   }
