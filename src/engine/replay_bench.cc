@@ -1,15 +1,18 @@
-// What one message costs: split, decoded, taken into the state, held against the rules. From
-// memory, on one core; items are messages. GYRFALCON_BENCH_CAPTURE and GYRFALCON_BENCH_RULES (files
-// with ':' between them) name another capture and other rules than the project's own.
+// What one message costs: split, decoded, taken into the state, held against the rules; and what an
+// alert costs to write. From memory, on one core; items are messages. GYRFALCON_BENCH_CAPTURE and
+// GYRFALCON_BENCH_RULES (files with ':' between them) name other captures and other rules than the
+// project's own.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <sstream>
 
 #include <benchmark/benchmark.h>
 
+#include "alerts/alert_format.h"
 #include "engine/pipeline.h"
 #include "rules/rule_loader.h"
 #include "wire/capture_source.h"
@@ -23,11 +26,18 @@ std::string Setting(const char* name, const char* otherwise) {
   return value == nullptr ? otherwise : value;
 }
 
+std::vector<std::string> Paths(const char* setting, const char* otherwise) {
+  std::vector<std::string> out;
+  std::istringstream paths(Setting(setting, otherwise));
+  for (std::string path; std::getline(paths, path, ':');) out.push_back(path);
+  return out;
+}
+
 const std::vector<Record>& Records() {
   static const std::vector<Record> records = [] {
     std::vector<Record> out;
-    CaptureSource source({Setting("GYRFALCON_BENCH_CAPTURE",
-                                  GYRFALCON_SOURCE "/tests/data/captures/new/write-etc.trace")},
+    CaptureSource source(Paths("GYRFALCON_BENCH_CAPTURE",
+                               GYRFALCON_SOURCE "/tests/data/captures/new/write-etc.trace"),
                          {.pool_bytes_max = size_t{1} << 30});
     Record record;
     while (source.Next(record) != SourceStatus::kEnd) out.push_back(record);
@@ -39,10 +49,9 @@ const std::vector<Record>& Records() {
 
 std::shared_ptr<const RuleSet> Rules() {
   static const auto rules = [] {
-    std::istringstream paths(
-        Setting("GYRFALCON_BENCH_RULES", GYRFALCON_SOURCE "/rules/gyrfalcon_rules.yaml"));
     RuleLoader loader(AllFields());
-    for (std::string path; std::getline(paths, path, ':');) {
+    for (const std::string& path :
+         Paths("GYRFALCON_BENCH_RULES", GYRFALCON_SOURCE "/rules/gyrfalcon_rules.yaml")) {
       std::ifstream file(path);
       loader.AddFile(path, std::string{std::istreambuf_iterator<char>(file), {}});
     }
@@ -86,8 +95,61 @@ class Discard final : public AlertSink, public HappeningSink {
   void OnHappening(const Happening&) override {}
 };
 
-void CountMessages(benchmark::State& state) {
-  const auto frames = std::ranges::count(Records(), RecordKind::kFrame, &Record::kind);
+class Keep final : public AlertSink {
+ public:
+  bool OnAlert(Alert alert) override {
+    alerts.push_back(std::move(alert));
+    return true;
+  }
+  std::vector<Alert> alerts;
+};
+
+// Some of the frames, or others in their place; nullopt leaves one out.
+using ChangeFrame = std::optional<FrameRef> (*)(const FrameRef& frame);
+
+std::vector<Record> Changed(ChangeFrame change) {
+  std::vector<Record> out;
+  for (const Record& record : Records()) {
+    if (record.kind != RecordKind::kFrame) {
+      out.push_back(record);
+      continue;
+    }
+    auto frame = change(record.frame);
+    if (!frame) continue;
+    out.push_back(record);
+    out.back().frame = std::move(*frame);
+  }
+  return out;
+}
+
+std::optional<FrameRef> UnlessReadOrWrite(const FrameRef& frame) {
+  const auto message = ReadMessage(frame.bytes());
+  if (!message) return frame;
+  const auto type = static_cast<MessageType>(message->type);
+  const bool is_traffic = type == MessageType::kRead || type == MessageType::kWrite;
+  return is_traffic ? std::nullopt : std::optional(frame);
+}
+
+// Its last byte is missing, so the last field runs beyond the end.
+std::optional<FrameRef> CutOff(const FrameRef& frame) {
+  const auto message = ReadMessage(frame.bytes());
+  if (!message || message->payload.empty()) return std::nullopt;
+  return FrameRef::Copy(frame.bytes().first(frame.size() - 1));
+}
+
+// The first field claims to be a fixed 32-bit number.
+std::optional<FrameRef> OfWrongType(const FrameRef& frame) {
+  const auto message = ReadMessage(frame.bytes());
+  if (!message || message->payload.size() < 5) return std::nullopt;
+  std::vector<std::byte> bytes(frame.bytes().begin(), frame.bytes().end());
+  std::byte& tag = bytes[bytes.size() - message->payload.size()];
+  constexpr std::byte kFixed32{5};
+  tag = (tag & ~std::byte{7}) | kFixed32;
+  return FrameRef::Copy(bytes);
+}
+
+void CountMessages(benchmark::State& state, const std::vector<Record>& records = Records()) {
+  const auto frames = std::ranges::count(records, RecordKind::kFrame, &Record::kind);
   state.SetItemsProcessed(state.iterations() * frames);
 }
 
@@ -121,7 +183,8 @@ void BM_DecodeAndState(benchmark::State& state) {
 }
 BENCHMARK(BM_DecodeAndState);
 
-void RunPipeline(benchmark::State& state, const std::shared_ptr<const RuleSet>& rules) {
+void RunPipeline(benchmark::State& state, const std::shared_ptr<const RuleSet>& rules,
+                 const std::vector<Record>& records = Records()) {
   if (rules == nullptr) {
     state.SkipWithError("the rules do not load");
     return;
@@ -129,9 +192,9 @@ void RunPipeline(benchmark::State& state, const std::shared_ptr<const RuleSet>& 
   for (auto _ : state) {
     Discard discard;
     Pipeline pipeline(rules, {}, discard);
-    for (const Record& record : Records()) pipeline.Process(record);
+    for (const Record& record : records) pipeline.Process(record);
   }
-  CountMessages(state);
+  CountMessages(state, records);
 }
 
 void BM_WholePipeline(benchmark::State& state) {
@@ -143,6 +206,50 @@ void BM_SyntheticRules(benchmark::State& state) {
   RunPipeline(state, SyntheticRules(state.range(0)));
 }
 BENCHMARK(BM_SyntheticRules)->Arg(0)->Arg(10)->Arg(100)->Arg(1'000);
+
+// Processes, descriptors and names, without the reads and writes between.
+void BM_WithoutReadsAndWrites(benchmark::State& state) {
+  static const auto records = Changed(UnlessReadOrWrite);
+  RunPipeline(state, Rules(), records);
+}
+BENCHMARK(BM_WithoutReadsAndWrites);
+
+// A flood of bad messages must not cost more than one of good ones.
+void BM_FloodOfCutMessages(benchmark::State& state) {
+  static const auto records = Changed(CutOff);
+  RunPipeline(state, Rules(), records);
+}
+BENCHMARK(BM_FloodOfCutMessages);
+
+void BM_FloodOfWrongTypes(benchmark::State& state) {
+  static const auto records = Changed(OfWrongType);
+  RunPipeline(state, Rules(), records);
+}
+BENCHMARK(BM_FloodOfWrongTypes);
+
+// Items are alerts: those that the captures raise.
+void RunFormat(benchmark::State& state, const AlertFormatOptions& options) {
+  Keep keep;
+  Pipeline pipeline(Rules(), {}, keep);
+  for (const Record& record : Records()) pipeline.Process(record);
+  if (keep.alerts.empty()) return state.SkipWithError("the captures raise no alert");
+  for (auto _ : state) {
+    for (const Alert& alert : keep.alerts) {
+      benchmark::DoNotOptimize(FormatAlert(alert, options));
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(keep.alerts.size()));
+}
+
+void BM_FormatText(benchmark::State& state) {
+  RunFormat(state, {.hostname = "node"});
+}
+BENCHMARK(BM_FormatText);
+
+void BM_FormatJson(benchmark::State& state) {
+  RunFormat(state, {.json_output = true, .hostname = "node"});
+}
+BENCHMARK(BM_FormatJson);
 
 }  // namespace
 }  // namespace gyrfalcon
