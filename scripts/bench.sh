@@ -35,22 +35,27 @@ google() {
   measure "$group" "$program" --benchmark_format=json "$@"
 }
 
-google load load_bench "$@"
-google pipeline replay_bench "$@"
-
-set -- -r "$own_rules"
 load=tests/data/captures/new/write-etc.trace
-if [ -r "$shared/falco-rules/falco_rules.yaml" ]; then
-  set -- -r "$shared/falco-rules/falco_rules.yaml" -r "$own_rules"
-else
-  say "without Falco's rules: $shared/falco-rules is not there"
-fi
-if [ -r "$shared/captures/new/heavy.trace.zst" ] && command -v zstd >/dev/null; then
+if [ -r "$shared/captures/new/heavy.trace.zst" ] && have zstd; then
   load=$build/heavy.trace
   [ -s "$load" ] || zstd -q -d -o "$load" "$shared/captures/new/heavy.trace.zst"
 else
   say "without the capture heavy: it, or zstd, is not there"
 fi
+rules=$own_rules
+if [ -r "$shared/falco-rules/falco_rules.yaml" ]; then
+  rules=$shared/falco-rules/falco_rules.yaml:$own_rules
+else
+  say "without Falco's rules: $shared/falco-rules is not there"
+fi
+
+google load load_bench "$@"
+google pipeline replay_bench "$@"
+export GYRFALCON_BENCH_CAPTURE="$load" GYRFALCON_BENCH_RULES="$rules"
+google pipeline_heavy replay_bench "$@"
+
+set -- -r "$own_rules"
+[ "$rules" = "$own_rules" ] || set -- -r "${rules%%:*}" "$@"
 if [ -r "$shared/captures/new/tree.trace" ]; then
   measure churn "$gyrfalcon" bench "$shared/captures/new/drop-exec.trace" "$shared/captures/new/tree.trace" "$@" \
     --memory --seconds "$seconds" --json

@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 have clang-format-19 || sh scripts/install-packages.sh lint
-find src tests \( -name '*.cc' -o -name '*.c' -o -name '*.h' \) -exec clang-format-19 -i {} +
+find src tests bench \( -name '*.cc' -o -name '*.c' -o -name '*.h' \) -exec clang-format-19 -i {} +

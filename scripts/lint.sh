@@ -19,7 +19,7 @@ sh scripts/install-packages.sh build lint sanitizers
 failed=''
 
 say "clang-format"
-find src tests \( -name '*.cc' -o -name '*.c' -o -name '*.h' \) -exec clang-format-19 --dry-run -Werror {} + || failed="$failed clang-format"
+find src tests bench \( -name '*.cc' -o -name '*.c' -o -name '*.h' \) -exec clang-format-19 --dry-run -Werror {} + || failed="$failed clang-format"
 
 say "shellcheck"
 # The scripts name each other from the root of the tree; shellcheck is told to look there.
