@@ -188,16 +188,19 @@ class Sender {
     }
   }
 
-  // Every `step`th connection from `first` on, a turn each.
+  // Every `step`th connection from `first` on, a turn each; one message at least, however late this
+  // thread is scheduled.
   void SendShare(const Set& set, size_t first, size_t step, Pace& pace) {
     std::vector<std::byte> buffer(traffic_.message_bytes_max());
     const size_t turn = set.size() > step ? kMessagesPerTurn : SIZE_MAX;
-    for (size_t i = first; !stop_; i = i + step < set.size() ? i + step : first) {
-      for (size_t n = 0; n < turn && !stop_; ++n) {
+    size_t i = first;
+    do {
+      for (size_t n = 0; n == 0 || (n < turn && !stop_); ++n) {
         if (!SendNext(*set[i], buffer)) return;
         pace.Wait();
       }
-    }
+      i = i + step < set.size() ? i + step : first;
+    } while (!stop_);
   }
 
   bool SendNext(Connection& connection, std::span<std::byte> buffer) {
