@@ -43,6 +43,7 @@ UniqueFd TryConnect(const std::string& path) {
     args.push_back(file);
   }
   std::vector<char*> pointers;
+  pointers.reserve(args.size() + 1);
   for (std::string& arg : args) pointers.push_back(arg.data());
   pointers.push_back(nullptr);
   ::dup2(output, STDOUT_FILENO);

@@ -59,7 +59,7 @@ class Folder {
 double Quantile(std::vector<double> values, double part) {
   if (values.empty()) return 0;
   std::ranges::sort(values);
-  const auto at = static_cast<size_t>(part * static_cast<double>(values.size() - 1) + 0.5);
+  const auto at = static_cast<size_t>(std::lround(part * static_cast<double>(values.size() - 1)));
   return std::round(values[at] * 10) / 10;
 }
 

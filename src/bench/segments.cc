@@ -34,6 +34,7 @@ double EventsPerSecond(const BenchSegment& segment) {
 double MedianOf(const std::vector<BenchSegment>& segments,
                 const std::function<double(const BenchSegment&)>& value) {
   std::vector<double> values;
+  values.reserve(segments.size());
   for (const BenchSegment& segment : segments) values.push_back(value(segment));
   return Median(std::move(values));
 }

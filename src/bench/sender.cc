@@ -130,6 +130,7 @@ class Sender {
     const size_t threads = std::min(kThreadsMax, set.size());
     const uint64_t sent_before = SentBy(set);
     std::vector<std::thread> running;
+    running.reserve(threads);
     const int64_t cpu_before = ProcessCpuNs();
     const int64_t begin = SteadyNs();
     for (size_t i = 0; i < threads; ++i) {
@@ -256,7 +257,7 @@ void RunChild(const SenderOptions& options, int control) {
 
 }  // namespace
 
-Result<SenderProcess> SenderProcess::Start(SenderOptions options) {
+Result<SenderProcess> SenderProcess::Start(const SenderOptions& options) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return Fail(Fault::kEnvironment, "cannot talk to a sending process: " + ErrnoText(errno));

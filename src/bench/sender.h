@@ -45,7 +45,7 @@ class SenderProcess {
  public:
   // Forks, so call it while this process has one thread. The child ends with this object, or with
   // this process.
-  static Result<SenderProcess> Start(SenderOptions options);
+  static Result<SenderProcess> Start(const SenderOptions& options);
   SenderProcess(SenderProcess&& other) noexcept;
   SenderProcess& operator=(SenderProcess&&) = delete;
   ~SenderProcess();

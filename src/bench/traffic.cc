@@ -119,7 +119,7 @@ Result<void> Traffic::CheckIds(size_t connections) const {
 
 // The longest id first, so that none is taken for a part of another.
 void Traffic::FindSpots() {
-  std::ranges::stable_sort(ids_, std::ranges::greater{}, &std::string::size);
+  std::ranges::sort(ids_, std::ranges::greater{}, &std::string::size);
   for (Message& message : messages_) {
     const std::string_view text = AsText(std::span(bytes_).subspan(message.offset, message.size));
     message.spots_begin = static_cast<uint32_t>(spots_.size());
