@@ -166,20 +166,13 @@ TEST_F(FieldsTest, AncestorsAreCountedFromTheProcessItself) {
          Message().Nested(1, Context(tid)).Text(2, "/bin/" + name).Text(3, name).Text(3, "arg"));
   }
   const FieldCase kCases[] = {
-      {"proc.aname", "0", "p4"},
-      {"proc.aname", "1", "p3"},
-      {"proc.aname", "3", "init"},
-      {"proc.aname", "4", "<NA>"},
-      {"proc.aname", {}, "p3 p2 init"},
-      {"proc.pname", {}, "p3"},
-      {"proc.pcmdline", {}, "p3 arg"},
-      {"proc.apid", "2", "2"},
-      {"proc.pexepath", {}, "/bin/p3"},
-      {"proc.aname", "-1", "<NA>"},
-      {"proc.aargs", {}, "arg arg"},
-      {"proc.aargs", "1", "arg"},
-      {"proc.apid", {}, "4"},
-      {"proc.aenv", {}, ""},
+      {"proc.aname", "0", "p4"},        {"proc.aname", "1", "p3"},
+      {"proc.aname", "3", "init"},      {"proc.aname", "4", "<NA>"},
+      {"proc.aname", {}, "p3 p2 init"}, {"proc.pname", {}, "p3"},
+      {"proc.pcmdline", {}, "p3 arg"},  {"proc.apid", "2", "2"},
+      {"proc.pexepath", {}, "/bin/p3"}, {"proc.aname", "-1", "<NA>"},
+      {"proc.aargs", {}, "arg arg"},    {"proc.aargs", "1", "arg"},
+      {"proc.apid", {}, "4"},           {"proc.aenv", {}, ""},
   };
   for (const FieldCase& c : kCases) {
     EXPECT_EQ(Ask(c.name, c.bracket, MessageType::kOpen, OpenMessage(4, 0)), c.expected) << c.name;

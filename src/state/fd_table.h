@@ -55,13 +55,12 @@ enum class SocketRole : uint8_t { kUnknown, kClient, kServer };
 
 // How a file was opened, kept until its true path is known.
 struct OpenRecord : ArenaObject<OpenRecord> {
-  explicit OpenRecord(Arena& owner)
-      : ArenaObject(owner), payload(owner.resource()), opener(owner.resource()) {}
+  explicit OpenRecord(Arena& owner) : ArenaObject(owner), payload(owner.resource()) {}
 
   std::pmr::string payload;  // of the open's exit message
   uint64_t number = 0;
   int64_t time_ns = 0;
-  ProcessFacts opener;      // as it was then
+  Ref<PastProcess> opener;  // as it was then; always set
   int32_t parent_tgid = 0;  // the opener's; 0: not known
   int64_t parent_start_time_ns = 0;
   bool raced = false;

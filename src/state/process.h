@@ -40,6 +40,8 @@ struct Process : ArenaObject<Process>, ProcessFacts {
   // Changes whenever anything does that a field of the level `process` shows, descriptors aside.
   uint32_t version = 0;
   mutable Remembered remembered;
+  // The last copy that was made of the facts; empty: none.
+  Ref<PastProcess> past;
   bool exited = false;
   // First seen without an exec: one is made up as soon as it has spoken and its name is known.
   bool owes_synthetic_exec = false;

@@ -134,4 +134,12 @@ struct ProcessFacts {
   bool is_exec_session = false;
 };
 
+// Who a process was at some moment: shared by all that is kept of that moment.
+struct PastProcess : ArenaObject<PastProcess>, ProcessFacts {
+  explicit PastProcess(Arena& owner) : ArenaObject(owner), ProcessFacts(owner.resource()) {}
+
+  uint32_t version = 0;       // the process's then
+  uint32_t line_version = 0;  // and the sandbox's
+};
+
 }  // namespace gyrfalcon

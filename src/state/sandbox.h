@@ -268,6 +268,7 @@ class Sandbox {
   void CheckExitText(Moment& moment);
   void CheckEnterCame(Moment& moment);
   void LearnTruePath(Moment& moment);
+  Ref<PastProcess> FactsOf(Process& process);
   void KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised);
   void TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord& record);
   Ref<Process> OpenerOf(const OpenRecord& record, const Process& user);

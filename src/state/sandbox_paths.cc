@@ -146,6 +146,20 @@ void Sandbox::LearnTruePath(Moment& moment) {
   if (record) TellSecondChance(moment, file, *record);
 }
 
+// One copy for all that a process opens while it stays what it is.
+Ref<PastProcess> Sandbox::FactsOf(Process& process) {
+  const PastProcess* past = process.past.get();
+  const bool is_current =
+      past != nullptr && past->version == process.version && past->line_version == line_version_;
+  if (!is_current) {
+    process.past = Ref(arena_.New<PastProcess>());
+    static_cast<ProcessFacts&>(*process.past) = process;
+    process.past->version = process.version;
+    process.past->line_version = line_version_;
+  }
+  return process.past;
+}
+
 // Kept only where the truth can still come: a session with fd_path shows it early.
 void Sandbox::KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised) {
   constexpr uint64_t kEarlyMessages = 10'000;
@@ -157,7 +171,7 @@ void Sandbox::KeepOpenRecord(const Moment& moment, File& file, const RaisedRules
   record.payload.assign(reinterpret_cast<const char*>(payload.data()), payload.size());
   record.number = messages_;
   record.time_ns = moment.time_ns;
-  record.opener = *moment.process;
+  record.opener = FactsOf(*moment.process);
   if (const Process* parent = moment.process->parent.get(); parent != nullptr) {
     record.parent_tgid = parent->tgid;
     record.parent_start_time_ns = parent->start_time_ns;
@@ -180,13 +194,14 @@ bool IsProcess(const Process& process, int32_t tgid, int64_t start_time_ns) {
 // program, or gone. Its ancestors are shown as they are now.
 Ref<Process> Sandbox::OpenerOf(const OpenRecord& record, const Process& user) {
   Ref<Process> then(arena_.New<Process>());
-  static_cast<ProcessFacts&>(*then) = record.opener;
-  Ref<Process> now = FindProcessRef(record.opener.tgid);
-  if (!now || !IsProcess(*now, record.opener.tgid, record.opener.start_time_ns)) {
+  const PastProcess& opener = *record.opener;
+  static_cast<ProcessFacts&>(*then) = opener;
+  Ref<Process> now = FindProcessRef(opener.tgid);
+  if (!now || !IsProcess(*now, opener.tgid, opener.start_time_ns)) {
     now.reset();
     // One that has exited is remembered as long as a descendant lives.
     for (Process* p = user.parent.get(); p != nullptr && !now; p = p->parent.get()) {
-      if (IsProcess(*p, record.opener.tgid, record.opener.start_time_ns)) now = Ref(p);
+      if (IsProcess(*p, opener.tgid, opener.start_time_ns)) now = Ref(p);
     }
   }
   then->fds = now ? now->fds : Ref(arena_.New<FdTable>());
