@@ -15,9 +15,12 @@ int GenerateSessionCommand(std::vector<std::string> args) {
   std::string on_failure = "open";
   std::string profile = "standard";
   bool all = false;
+  bool explain = false;
+  bool json = false;
   app->add_option("-r,--rules", flags.rules_files, "Rules to serve (default: the embedded ones)")
       ->allow_extra_args(false);
-  app->add_flag("--all", all, "Every point and field, not only what the rules need");
+  CLI::Option* everything =
+      app->add_flag("--all", all, "Every point and field, not only what the rules need");
   app->add_option("--profile", profile,
                   "How much a sandbox tells: `lean` believes what programs say of themselves, "
                   "`standard` checks it, `strict` also shows opens and connects that are hidden")
@@ -27,6 +30,11 @@ int GenerateSessionCommand(std::vector<std::string> args) {
                   "What a sandbox does when nobody answers: `open` starts unwatched, `closed` does "
                   "not start")
       ->check(CLI::IsMember({"open", "closed"}));
+  CLI::Option* reasons =
+      app->add_flag("--explain", explain,
+                    "Instead of the session config: each point and field, and why it is asked for")
+          ->excludes(everything);
+  app->add_flag("--json", json, "The explanation as JSON")->needs(reasons);
   if (const auto code = Parse(*app, std::move(args))) return *code;
 
   SessionOptions options;
@@ -41,6 +49,11 @@ int GenerateSessionCommand(std::vector<std::string> args) {
   }
   const auto loaded = LoadRules(flags.rules_files, {});
   if (!loaded) return Report(loaded.error());
+  if (explain) {
+    fmt::print("{}", json ? ExplainSessionJson(options.profile, *loaded->rules)
+                          : ExplainSession(options.profile, *loaded->rules));
+    return kExitOk;
+  }
   fmt::print("{}", GenerateSession(options, *loaded->rules));
   return kExitOk;
 }

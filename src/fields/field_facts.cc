@@ -25,9 +25,10 @@ constexpr FactSet kFds = Bit(Fact::kFds);
 constexpr FactSet kStandardFds = Bit(Fact::kStandardFds);
 constexpr FactSet kFdTable = Bit(Fact::kFdTable);
 constexpr FactSet kTruePath = Bit(Fact::kTruePath);
-// Fields of events that show whatever the event has.
-constexpr FactSet kAnyArgument = kName | kEnvironment | kBinaryInfo | kCredentials | kFolder |
-                                 kTerminal | kSession | kFdLimit | kFile;
+// Of all arguments of an event: those of execs and clones tell of the process as well.
+constexpr FactSet kAnyArgument = kName | kFolder | kFile;
+constexpr FactSet kAnyOfProcess =
+    kEnvironment | kBinaryInfo | kCredentials | kTerminal | kSession | kFdLimit;
 
 constexpr FieldFacts kRows[] = {
     // ---- of the event: its message, its type, its time
@@ -48,7 +49,7 @@ constexpr FieldFacts kRows[] = {
      kFile},
     {"evt.abspath fs.path.name", kFolder},
     {"fs.path.nameraw", kNothing},
-    {"evt.arg evt.rawarg evt.args evt.info", kAnyArgument},
+    {"evt.arg evt.rawarg evt.args evt.info", kAnyArgument | kAnyOfProcess},
     // ---- of the process: ids and times come with each message, the program with each exec
     {"proc.pid proc.vpid proc.pid.ts proc.duration proc.ppid proc.pvpid proc.ppid.ts "
      "proc.ppid.duration proc.apid proc.is_exec_session proc.nthreads proc.nchilds "
@@ -202,6 +203,11 @@ bool IsExec(EventType type) {
   return name == "execve" || name == "execveat";
 }
 
+bool IsClone(EventType type) {
+  const std::string_view name = Describe(type).name;
+  return name == "clone" || name == "clone3" || name == "fork" || name == "vfork";
+}
+
 FactSet OfArgument(std::string_view argument, EventType type) {
   FactSet facts = 0;
   for (const ArgumentFacts& row : kArgumentRows) {
@@ -254,8 +260,10 @@ std::optional<FactSet> FindFacts(std::string_view field) {
 
 FactSet FactsOf(const BoundField& field, EventType type) {
   if (field.def->extract == nullptr) return 0;
-  const FactSet facts = NamesArgument(field) ? OfArgument(field.arg.text, type)
-                                             : FindFacts(field.def->name).value_or(0);
+  FactSet facts = NamesArgument(field) ? OfArgument(field.arg.text, type)
+                                       : FindFacts(field.def->name).value_or(0);
+  const bool any_argument = (facts & kAnyOfProcess) == kAnyOfProcess;
+  if (any_argument && !IsExec(type) && !IsClone(type)) facts &= ~kAnyOfProcess;
   return ResolveFile(facts, type);
 }
 

@@ -15,25 +15,25 @@ namespace gyrfalcon {
 
 // Something that is known of a process, a descriptor or a call only if some message tells it.
 enum class Fact : uint8_t {
-  kName,            // a process's name: it may rename itself at any time
-  kEnvironment,     // of a container's first program, and of an exec that failed; others' always come
-  kBinaryInfo,      // of the program's file: mode, owner, inode, layer of the overlay
-  kSha256,          // of the program's file: the sandbox reads all of it
-  kSha1,            // the same
-  kPipePeers,       // who is at the other end of the pipes that a program was started with
-  kCredentials,     // user and group ids
-  kFolder,          // the working directory; what relative paths are relative to
-  kTerminal,        // the controlling terminal
-  kSession,         // session and process group
-  kFdLimit,         // RLIMIT_NOFILE
-  kFile,            // what the event's own descriptor refers to; kFolder or kFds, by the event's type
-  kFds,             // what a descriptor refers to that an earlier call gave
-  kStandardFds,     // what a program's standard input, output and error are
-  kFdTable,         // all descriptors, and that none was closed
-  kFdOrigin,        // how the process came by a descriptor: by none of the calls that give one
-  kWritten,         // that a file was opened for writing before it was run
-  kLayers,          // that files of the container lie in the overlay's lower layer
-  kTruePath,        // the open file's own path, and whether the path changed during the call
+  kName,         // a process's name: it may rename itself at any time
+  kEnvironment,  // of a container's first program, and of an exec that failed; others' always come
+  kBinaryInfo,   // of the program's file: mode, owner, inode, layer of the overlay
+  kSha256,       // of the program's file: the sandbox reads all of it
+  kSha1,         // the same
+  kPipePeers,    // who is at the other end of the pipes that a program was started with
+  kCredentials,  // user and group ids
+  kFolder,       // the working directory; what relative paths are relative to
+  kTerminal,     // the controlling terminal
+  kSession,      // session and process group
+  kFdLimit,      // RLIMIT_NOFILE
+  kFile,         // what the event's own descriptor refers to; kFolder or kFds, by the event's type
+  kFds,          // what a descriptor refers to that an earlier call gave
+  kStandardFds,  // what a program's standard input, output and error are
+  kFdTable,      // all descriptors, and that none was closed
+  kFdOrigin,     // how the process came by a descriptor: by none of the calls that give one
+  kWritten,      // that a file was opened for writing before it was run
+  kLayers,       // that files of the container lie in the overlay's lower layer
+  kTruePath,     // the open file's own path, and whether the path changed during the call
   kCount,
 };
 static_assert(static_cast<unsigned>(Fact::kCount) <= 32);

@@ -50,10 +50,11 @@ bool CanFail(const BoundCondition& condition, EventType type) {
   constexpr int kLastError = 133;  // EHWPOISON; gVisor's restart codes are not told
   for (int error = 1; error <= kLastError; ++error) {
     const auto know = [&](const BoundCheck& check) -> Known {
-      const auto decided = [](const BoundField& field) { return IsOfType(field) || IsReturn(field); };
+      const auto decided = [](const BoundField& field) {
+        return IsOfType(field) || IsReturn(field);
+      };
       if (!AllFieldsAre(check, decided)) return std::nullopt;
-      return AnswerFor(check,
-                       Happening{.type = type, .has_return = true, .return_value = -error});
+      return AnswerFor(check, Happening{.type = type, .has_return = true, .return_value = -error});
     };
     if (AnswerPartly(condition, know).answer != Known(false)) return true;
   }

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "rules/rule_set.h"
+#include "runsc/session_points.h"
 
 namespace gyrfalcon {
 
@@ -16,14 +16,6 @@ enum class OnFailure : uint8_t {
   kOpen,    // it starts, and is not watched
   kClosed,  // it does not start
 };
-
-// How much a sandbox tells: what each profile sees and costs is in docs/sensor.md.
-enum class SessionProfile : uint8_t {
-  kLean,      // what the rules and the state need, believed as the program says it
-  kStandard,  // and what shows whether it is true: enters, fd_path at close; tripwires of execs
-  kStrict,    // and tripwires of opens and connects; the environment at an exec's enter
-};
-std::optional<SessionProfile> ParseSessionProfile(std::string_view name);
 
 struct SessionOptions {
   std::string socket_path;
@@ -37,9 +29,15 @@ struct SessionOptions {
 // With every point that gVisor has a schema for, enter and exit, and all their fields.
 std::string GenerateFullSession(const SessionOptions& options);
 
-// With the points that the rules' event types come from, those that keep the state true, and the
-// fields that they give. One line of JSON text per level, as people edit it.
+// With the points and fields that the rules, the state and the profile need. One line of JSON text
+// per level, as people edit it.
 std::string GenerateSession(const SessionOptions& options, const RuleSet& rules);
+
+// The same points and fields, each with its reasons: a table for people (colons, indented), and
+// `{"profile","points":[{"point","reasons":[],"optional_fields":[{"field","reasons":[]}],
+// "context_fields":[…]}]}`.
+std::string ExplainSession(SessionProfile profile, const RuleSet& rules);
+std::string ExplainSessionJson(SessionProfile profile, const RuleSet& rules);
 
 // What a session config says about us: `path` is for messages.
 struct SessionConfig {

@@ -328,8 +328,11 @@ void Sandbox::NoteChange(Process& process) {
 namespace {
 
 // Around an exec gVisor still tells the name from before it.
-bool TellsOldName(const Event& event) {
-  return event.type() == MessageType::kSentryExec || event.type() == MessageType::kExecve;
+bool TellsOldName(const Event& event, Arch arch) {
+  if (event.type() == MessageType::kSentryExec || event.type() == MessageType::kExecve) return true;
+  if (event.type() != MessageType::kRaw) return false;
+  const PointDef* twin = SchematisedPoint(event.sysno(), arch);
+  return twin != nullptr && twin->message == MessageType::kExecve;
 }
 
 }  // namespace
@@ -351,7 +354,7 @@ void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
   // A thread may have a name of its own; the process has its leader's.
   const bool names_process =
       context.has(ContextField::kProcessName) &&
-      (process.name.empty() || (context.thread_id == process.tgid && !TellsOldName(event)));
+      (process.name.empty() || (context.thread_id == process.tgid && !TellsOldName(event, arch_)));
   if (names_process && process.name.view() != context.process_name) {
     TellHeldOf(process);
     // A clone, a loss, and then another name: its exec was lost.

@@ -36,9 +36,16 @@ bool NamesNoFile(std::string_view told) {
   return told.starts_with("socket:[") || told.starts_with("anon_inode:");
 }
 
-// The number is another file's by now: what gave it (recvmsg, close_range) sends no message.
+bool IsSocket(const File& file) {
+  return file.is_ip_socket() || file.type == FileType::kUnix || file.type == FileType::kNetlink ||
+         file.type == FileType::kPacket;
+}
+
+// The number is another file's by now: what gave it (recvmsg, close_range) sends no message, or the
+// close was not asked for.
 bool IsAnotherFile(const File& known, std::string_view told) {
   if (IsPath(known.type)) return NamesNoFile(told);
+  if (IsSocket(known)) return !told.starts_with("socket:[");
   return NamesFile(told) && known.type != FileType::kMemfd && known.name != told;
 }
 
@@ -116,8 +123,6 @@ void Sandbox::LearnTruePath(Moment& moment) {
   if (event.type() == MessageType::kClose) has_close_ = true;
   if (!event.has(Slot::kFdPath)) return;
   tells_true_paths_ = true;
-  // Where closes are not told, a number may have become another file's unseen.
-  if (!has_close_) return;
   std::string_view told = event.text(Slot::kFdPath);
   // An open's is its directory's; creat has none, and no number either.
   if (event.type() == MessageType::kOpen && !event.has(Slot::kFd)) return;
@@ -131,6 +136,8 @@ void Sandbox::LearnTruePath(Moment& moment) {
     SetFd(*moment.process, fd, std::move(untold), false, origin);
     return;
   }
+  // Where closes are not told, a number may have become another file's unseen.
+  if (!has_close_) return;
   if (!IsPath(file->type) || !NamesFile(told)) return;
   // A file that was deleted meanwhile is known to rules by the name that it had.
   if (told.ends_with(kDeleted) && !file->name.ends_with(kDeleted)) {
@@ -160,10 +167,10 @@ Ref<PastProcess> Sandbox::FactsOf(Process& process) {
   return process.past;
 }
 
-// Kept only where the truth can still come: a session with fd_path shows it early.
+// Kept only where the truth can still come: a session with fd_path and closes shows it early.
 void Sandbox::KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised) {
   constexpr uint64_t kEarlyMessages = 10'000;
-  if (!tells_true_paths_ && messages_ > kEarlyMessages) return;
+  if (!(tells_true_paths_ && has_close_) && messages_ > kEarlyMessages) return;
   if (!MemoryLeft()) return;
   file.opened = Ref(arena_.New<OpenRecord>());
   OpenRecord& record = *file.opened;

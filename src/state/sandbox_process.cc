@@ -314,7 +314,12 @@ void Sandbox::FillStandardFds(const Event& event, Process& process) {
       if (const uint32_t tty = TerminalOf(info.path, info.mode); tty != 0) process.tty = tty;
     }
     const bool is_socket = info.socket_family != 0;
-    if (File* known = process.fds->Find(fd); known != nullptr && !is_socket) {
+    File* before = process.fds->Find(fd);
+    // A number that another file has by now, where its close was not told.
+    if (before != nullptr && before->is_ip_socket() && !is_socket && info.path.starts_with('/')) {
+      before = nullptr;
+    }
+    if (File* known = before; known != nullptr && !is_socket) {
       if (known->inode == 0) known->inode = info.inode;
       continue;
     }
