@@ -88,15 +88,17 @@ std::string GenerateSession(const SessionOptions& options, const RuleSet& rules)
 
 namespace {
 
-// For a line: the first few.
+// For a line: the first few, those that stand whatever the rules are before the rules'.
 std::string Joined(const Reasons& reasons) {
   constexpr size_t kShown = 3;
   std::string out;
   size_t shown = 0;
-  for (const std::string& reason : reasons) {
-    if (shown == kShown) break;
-    if (shown++ > 0) out += "; ";
-    out += reason;
+  for (const bool of_rules : {false, true}) {
+    for (const std::string& reason : reasons) {
+      if (reason.starts_with("rule ") != of_rules || shown == kShown) continue;
+      if (shown++ > 0) out += "; ";
+      out += reason;
+    }
   }
   if (reasons.size() > kShown) out += fmt::format("; and {} more", reasons.size() - kShown);
   return out;

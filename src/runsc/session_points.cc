@@ -359,8 +359,12 @@ void Builder::AddSupply(const SupplyRow& row, const Wanted& wanted) {
     return;
   }
   ForEachWord(row.points, [&](std::string_view name) {
-    if (row.where == Where::kIfAsked && !points_.contains(name)) return;
-    AddFields(row, wanted.reason, Ask(name, wanted.reason));
+    const auto asked = points_.find(name);
+    if (row.where != Where::kIfAsked) {
+      AddFields(row, wanted.reason, Ask(name, wanted.reason));
+    } else if (asked != points_.end()) {
+      AddFields(row, wanted.reason, asked->second);
+    }
   });
 }
 

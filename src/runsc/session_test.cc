@@ -112,6 +112,29 @@ TEST(Session, NamesThatAProgramChoosesAreInMessagesOnlyWhoseLossShows) {
   }
 }
 
+TEST(Session, ExplainsEachLineOfWhatItGenerates) {
+  const auto rules = Rules("evt.type in (connect, unlink) and user.name = root");
+  const auto config = nlohmann::json::parse(GenerateSession({.socket_path = "/s"}, *rules));
+  const auto reasons = nlohmann::json::parse(ExplainSessionJson(SessionProfile::kStandard, *rules));
+  EXPECT_EQ(reasons["profile"], "standard");
+  const auto& points = config["trace_session"]["points"];
+  ASSERT_EQ(points.size(), reasons["points"].size());
+  for (size_t i = 0; i < points.size(); ++i) {
+    const auto& why = reasons["points"][i];
+    EXPECT_EQ(points[i]["name"], why["point"]);
+    EXPECT_FALSE(why["reasons"].empty());
+    for (const char* kind : {"optional_fields", "context_fields"}) {
+      ASSERT_EQ(points[i][kind].size(), why[kind].size()) << why["point"];
+      for (size_t field = 0; field < why[kind].size(); ++field) {
+        EXPECT_EQ(points[i][kind][field], why[kind][field]["field"]);
+        EXPECT_FALSE(why[kind][field]["reasons"].empty());
+      }
+    }
+  }
+  const std::string text = ExplainSession(SessionProfile::kStandard, *rules);
+  EXPECT_NE(text.find("syscall/sysno/87/exit: rule \"r\"\n"), std::string::npos) << text;
+}
+
 TEST(Session, TheSinkIsOursAndFailsOpenUnlessAskedOtherwise) {
   const auto rules = Rules("evt.type = open");
   const auto open = nlohmann::json::parse(GenerateSession({.socket_path = "/run/s"}, *rules));
