@@ -18,6 +18,7 @@ struct Told {
   FdOrigin origin{};
   int64_t fd = -1;
   bool second_chance = false;
+  FileType file_type = FileType::kUnknown;
 };
 
 class FdOriginTest : public ::testing::Test, private HappeningSink {
@@ -110,11 +111,13 @@ class FdOriginTest : public ::testing::Test, private HappeningSink {
 
  private:
   void OnHappening(const Happening& happening) override {
-    told_.push_back({.type = std::string(Describe(happening.type).name),
-                     .file = happening.file == nullptr ? "" : std::string(happening.file->name),
-                     .origin = happening.fd_origin,
-                     .fd = happening.fd,
-                     .second_chance = happening.second_chance});
+    told_.push_back(
+        {.type = std::string(Describe(happening.type).name),
+         .file = happening.file == nullptr ? "" : std::string(happening.file->name),
+         .origin = happening.fd_origin,
+         .fd = happening.fd,
+         .second_chance = happening.second_chance,
+         .file_type = happening.file == nullptr ? FileType::kUnknown : happening.file->type});
   }
 };
 
@@ -186,6 +189,15 @@ TEST_F(FdOriginTest, ASocketsNumberThatIsAFilesNowIsNoCorrection) {
   Read(2, 4, "socket:[7]");
   EXPECT_EQ(Last().file, "");
   EXPECT_EQ(corrected(), 0u);
+}
+
+// Where closes are not asked for, a number may go on as a socket that it is no more.
+TEST_F(FdOriginTest, ASocketsNumberThatIsAnotherThingsNowIsNoSocket) {
+  Socket(1, 3);
+  Dup(1, 33, 3, 0, "socket:[7]");
+  EXPECT_EQ(Last().file_type, FileType::kIpv4);
+  Dup(1, 33, 3, 0, "anon_inode:[eventpoll]");
+  EXPECT_EQ(Last().file_type, FileType::kEpoll);
 }
 
 TEST_F(FdOriginTest, ACloseFreesItsNumberAtItsEnter) {
