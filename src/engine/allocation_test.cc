@@ -1,17 +1,21 @@
-// What the event path takes from the heap. This file replaces the program's operator new to count.
-#include <atomic>
+// What the event path takes from the heap, and what it throws. This file replaces the program's
+// operator new and its making of exceptions to count.
 #include <cstdlib>
 #include <new>
+#include <random>
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include "engine/test_replay.h"
 #include "wire/capture_source.h"
+#include "wire/message_header.h"
 
 namespace {
 
 thread_local bool counting = false;
 thread_local size_t allocations = 0;
+thread_local size_t exceptions = 0;
 
 // Larger ones are a program's long arguments, which do not fit into the blocks of a sandbox's pool.
 // They are not counted: what is remembered of a program has to be somewhere.
@@ -60,6 +64,14 @@ constexpr size_t kCountedBytesMax = 4096;
   std::free(memory);
 }
 #endif
+
+// What a throw begins with.
+extern "C" void* __cxa_allocate_exception(size_t size) noexcept {
+  using Function = void* (*)(size_t);
+  static const auto next = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "__cxa_allocate_exception"));
+  ++exceptions;
+  return next(size);
+}
 
 namespace gyrfalcon {
 namespace {
@@ -132,6 +144,54 @@ TEST(Allocations, NoneInTheHeavyCaptureUnderFalcosRules) {
       heavy.path(), LoadRulesForTest({SharedPath("falco-rules/falco_rules.yaml"), kOwnRules}));
   EXPECT_GT(counted.messages, 300'000u);
   EXPECT_EQ(counted.with_allocation, 0u);
+}
+
+// Every message without its last byte, which is always one of a field's.
+TEST(BadMessages, TakeNothingFromTheHeapAndThrowNothing) {
+  std::vector<Record> records = RecordsOf(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace");
+  size_t frames = 0;
+  for (Record& record : records) {
+    if (record.kind != RecordKind::kFrame) continue;
+    record.frame = FrameRef::Copy(record.frame.bytes().first(record.frame.size() - 1));
+    ++frames;
+  }
+  CountAlerts sink;
+  Pipeline pipeline(LoadRulesForTest({kOwnRules}), {}, sink);
+  pipeline.Process(records.at(0));
+  pipeline.Process(records.at(1));  // the first loss is told at once
+  EXPECT_EQ(sink.alerts, 1u);
+  allocations = exceptions = 0;
+  counting = true;
+  for (size_t i = 2; i <= frames; ++i) pipeline.Process(records[i]);
+  counting = false;
+  EXPECT_EQ(allocations, 0u);
+  EXPECT_EQ(exceptions, 0u);
+  EXPECT_EQ(pipeline.totals().decode[DecodeError::kMalformed], frames);
+}
+
+TEST(BadMessages, ThrowNothingWhateverIsWrongWithThem) {
+  try {
+    throw 1;  // one is counted at all
+  } catch (int) {
+  }
+  EXPECT_EQ(exceptions, 1u);
+  std::mt19937 random(1);
+  Event event;
+  size_t refused = 0;
+  exceptions = 0;
+  for (const Record& record : RecordsOf(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace")) {
+    if (record.kind != RecordKind::kFrame) continue;
+    const auto bytes = record.frame.bytes();
+    for (int round = 0; round < 16; ++round) {
+      std::vector<std::byte> bad(bytes.begin(), bytes.end());
+      bad[random() % bad.size()] = static_cast<std::byte>(random());
+      if (round % 2 == 0) bad.resize(random() % bad.size());
+      const auto message = ReadMessage(bad);
+      if (!message || !Decode(message->type, message->payload, event)) ++refused;
+    }
+  }
+  EXPECT_GT(refused, 10'000u);
+  EXPECT_EQ(exceptions, 0u);
 }
 
 }  // namespace

@@ -1,23 +1,23 @@
 #include "points/context_time.h"
 
 #include "points/event.h"
-#include "points/wire_field.h"
+#include "points/wire_reader.h"
 
 namespace gyrfalcon {
 namespace {
 
 std::optional<ByteRange> FindTime(std::string_view context, const char* payload) {
-  protozero::pbf_reader reader(context.data(), context.size());
-  while (reader.next()) {
-    if (reader.tag() != static_cast<uint32_t>(ContextField::kTime)) {
-      reader.skip();
+  WireReader reader(context);
+  while (reader.Next()) {
+    if (reader.number() != static_cast<uint32_t>(ContextField::kTime)) {
+      reader.Skip();
       continue;
     }
-    Expect(reader, protozero::pbf_wire_type::varint);
-    const char* begin = reader.data().data();
-    reader.skip();
+    const char* begin = reader.rest().data();
+    reader.Number();
+    if (!reader.result()) break;
     return ByteRange{static_cast<size_t>(begin - payload),
-                     static_cast<size_t>(reader.data().data() - begin)};
+                     static_cast<size_t>(reader.rest().data() - begin)};
   }
   return std::nullopt;
 }
@@ -27,22 +27,18 @@ std::optional<ByteRange> FindTime(std::string_view context, const char* payload)
 std::optional<ByteRange> FindContextTime(uint16_t type,
                                          std::span<const std::byte> payload) noexcept {
   const MessageSpec* spec = FindMessage(type);
-  if (spec == nullptr || payload.empty()) return std::nullopt;
+  if (spec == nullptr) return std::nullopt;
   const char* begin = reinterpret_cast<const char*>(payload.data());
-  std::optional<ByteRange> found;
-  const auto walked = CatchDecodeErrors([&] {
-    protozero::pbf_reader reader(begin, payload.size());
-    while (!found && reader.next()) {
-      const FieldSpec* field = spec->Find(reader.tag());
-      if (field == nullptr || field->kind != WireKind::kContext) {
-        reader.skip();
-        continue;
-      }
-      ExpectWireType(reader, *field);
-      found = FindTime(AsText(reader.get_view()), begin);
+  WireReader reader({begin, payload.size()});
+  while (reader.Next()) {
+    const FieldSpec* field = spec->Find(reader.number());
+    if (field == nullptr || field->kind != WireKind::kContext) {
+      reader.Skip();
+    } else if (auto found = FindTime(reader.Bytes(), begin)) {
+      return found;
     }
-  });
-  return walked ? found : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 }  // namespace gyrfalcon

@@ -1,5 +1,7 @@
+#include <utility>
+
 #include "points/event.h"
-#include "points/wire_field.h"
+#include "points/wire_reader.h"
 
 namespace gyrfalcon {
 
@@ -16,8 +18,7 @@ const std::array<CounterRow, static_cast<size_t>(DecodeError::kCount)> kDecodeEr
 
 namespace {
 
-using protozero::pbf_reader;
-using protozero::pbf_wire_type;
+using Decoded = std::expected<void, DecodeError>;
 
 // gVisor puts "[err: …]" where a path can't be told; as a path it would be matched by rules.
 bool IsInBandError(std::string_view text) {
@@ -25,93 +26,85 @@ bool IsInBandError(std::string_view text) {
 }
 
 // Walks a nested message against its spec, only to know that it can be read later.
-void Validate(std::string_view bytes, const MessageSpec& spec) {
-  pbf_reader reader(bytes.data(), bytes.size());
-  while (reader.next()) {
-    const FieldSpec* field = spec.Find(reader.tag());
+Decoded Validate(std::string_view bytes, const MessageSpec& spec) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    const FieldSpec* field = spec.Find(reader.number());
     if (field == nullptr) {
-      reader.skip();
-      continue;
-    }
-    ExpectWireType(reader, *field);
-    if (field->nested != nullptr) {
-      Validate(AsText(reader.get_view()),
-               *field->nested);  // specs nest three deep, no recursion in them
+      reader.Skip();
+    } else if (field->kind <= WireKind::kBool) {
+      reader.Number();
+    } else if (field->nested != nullptr) {
+      // Specs nest three deep, no recursion in them.
+      reader.Check(Validate(reader.Bytes(), *field->nested));
     } else {
-      reader.skip();
+      reader.Bytes();
     }
   }
+  return reader.result();
 }
 
-void ReadCredentials(std::string_view bytes, Credentials& out) {
-  pbf_reader reader(bytes.data(), bytes.size());
-  while (reader.next()) {
+Decoded ReadCredentials(std::string_view bytes, Credentials& out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
     uint32_t* const targets[] = {&out.real_uid, &out.effective_uid, &out.saved_uid,
                                  &out.real_gid, &out.effective_gid, &out.saved_gid};
-    const uint32_t tag = reader.tag();
-    if (tag < 1 || tag > std::size(targets)) {
-      reader.skip();
-      continue;
+    const uint32_t number = reader.number();
+    if (number > std::size(targets)) {
+      reader.Skip();
+    } else {
+      *targets[number - 1] = static_cast<uint32_t>(reader.Number());
     }
-    Expect(reader, pbf_wire_type::varint);
-    *targets[tag - 1] = reader.get_uint32();
   }
+  return reader.result();
 }
 
-void ReadContextNumber(pbf_reader& reader, ContextField field, Context& out) {
-  Expect(reader, pbf_wire_type::varint);
-  switch (field) {
-    case ContextField::kTime:
-      out.time_ns = reader.get_int64();
-      return;
-    case ContextField::kThreadId:
-      out.thread_id = reader.get_int32();
-      return;
-    case ContextField::kThreadStartTime:
-      out.thread_start_time_ns = reader.get_int64();
-      return;
-    case ContextField::kThreadGroupId:
-      out.thread_group_id = reader.get_int32();
-      return;
-    case ContextField::kThreadGroupStartTime:
-      out.thread_group_start_time_ns = reader.get_int64();
-      return;
-    case ContextField::kParentThreadGroupId:
-      out.parent_thread_group_id = reader.get_int32();
-      return;
-    default:
-      out.is_exec_session = ReadBool(reader);
-      return;
-  }
-}
-
-void ReadContext(std::string_view bytes, Context& out) {
-  pbf_reader reader(bytes.data(), bytes.size());
-  while (reader.next()) {
-    const uint32_t tag = reader.tag();
-    if (tag < 1 || tag > static_cast<uint32_t>(ContextField::kIsExecSession)) {
-      reader.skip();
+Decoded ReadContext(std::string_view bytes, Context& out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    const uint32_t number = reader.number();
+    if (number > static_cast<uint32_t>(ContextField::kIsExecSession)) {
+      reader.Skip();
       continue;
     }
-    const auto field = static_cast<ContextField>(tag);
-    out.present |= 1u << tag;
-    switch (field) {
-      case ContextField::kContainerId:
-      case ContextField::kCredentials:
-      case ContextField::kCwd:
-      case ContextField::kProcessName: {
-        Expect(reader, pbf_wire_type::length_delimited);
-        const std::string_view text = AsText(reader.get_view());
-        if (field == ContextField::kContainerId) out.container_id = text;
-        if (field == ContextField::kCredentials) ReadCredentials(text, out.credentials);
-        if (field == ContextField::kCwd) out.cwd = text;
-        if (field == ContextField::kProcessName) out.process_name = text;
+    out.present |= 1u << number;
+    switch (static_cast<ContextField>(number)) {
+      case ContextField::kTime:
+        out.time_ns = static_cast<int64_t>(reader.Number());
         break;
-      }
-      default:
-        ReadContextNumber(reader, field, out);
+      case ContextField::kThreadId:
+        out.thread_id = static_cast<int32_t>(reader.Number());
+        break;
+      case ContextField::kThreadStartTime:
+        out.thread_start_time_ns = static_cast<int64_t>(reader.Number());
+        break;
+      case ContextField::kThreadGroupId:
+        out.thread_group_id = static_cast<int32_t>(reader.Number());
+        break;
+      case ContextField::kThreadGroupStartTime:
+        out.thread_group_start_time_ns = static_cast<int64_t>(reader.Number());
+        break;
+      case ContextField::kContainerId:
+        out.container_id = reader.Bytes();
+        break;
+      case ContextField::kCredentials:
+        reader.Check(ReadCredentials(reader.Bytes(), out.credentials));
+        break;
+      case ContextField::kCwd:
+        out.cwd = reader.Bytes();
+        break;
+      case ContextField::kProcessName:
+        out.process_name = reader.Bytes();
+        break;
+      case ContextField::kParentThreadGroupId:
+        out.parent_thread_group_id = static_cast<int32_t>(reader.Number());
+        break;
+      case ContextField::kIsExecSession:
+        out.is_exec_session = reader.Number() != 0;
+        break;
     }
   }
+  return reader.result();
 }
 
 }  // namespace
@@ -129,23 +122,20 @@ class Decoder {
     event_.present_.reset();
   }
 
-  // Throws what protozero throws, WireTypeMismatch and ListTooLong; caught in Decode.
-  void Run(MessageType type) {
+  Decoded Run(MessageType type) {
     event_.type_ = type;
-    pbf_reader reader(payload_.data(), payload_.size());
-    for (const char* tag = reader.data().data(); reader.next(); tag = reader.data().data()) {
-      const FieldSpec* field = spec_.Find(reader.tag());
+    WireReader reader(payload_);
+    for (const char* tag = payload_.data(); reader.Next(); tag = reader.rest().data()) {
+      const FieldSpec* field = spec_.Find(reader.number());
       if (field == nullptr) {
-        reader.skip();
-        continue;
-      }
-      ExpectWireType(reader, *field);
-      if (field->kind <= WireKind::kBool) {
-        Put(field->slot).number = ReadNumber(reader, field->kind);
+        reader.Skip();
+      } else if (field->kind <= WireKind::kBool) {
+        Put(field->slot).number = AsNumber(reader.Number(), field->kind);
       } else {
-        ReadView(*field, tag, AsText(reader.get_view()));
+        reader.Check(ReadView(*field, tag, reader.Bytes()));
       }
     }
+    return reader.result();
   }
 
  private:
@@ -161,41 +151,38 @@ class Decoder {
   }
 
   // `tag`: where the field begins in the payload.
-  void ReadView(const FieldSpec& field, const char* tag, std::string_view view) {
+  Decoded ReadView(const FieldSpec& field, const char* tag, std::string_view view) {
     switch (field.kind) {
       case WireKind::kContext:
-        ReadContext(view, event_.context_);
-        return;
+        return ReadContext(view, event_.context_);
       case WireKind::kExit:
-        ReadExit(view);
-        return;
+        return ReadExit(view);
       case WireKind::kTexts:
-        CountListItem(field, tag);
-        return;
+        return CountListItem(field, tag);
       case WireKind::kMessage:
-        Validate(view, *field.nested);
         PutText(field.slot, view);
-        return;
+        return Validate(view, *field.nested);
       default:
-        if (field.slot == Slot::kFdPath && IsInBandError(view)) return;
-        PutText(field.slot, view);
+        if (field.slot != Slot::kFdPath || !IsInBandError(view)) PutText(field.slot, view);
+        return {};
     }
   }
 
-  void ReadExit(std::string_view bytes) {
+  Decoded ReadExit(std::string_view bytes) {
     event_.has_exit_ = true;
-    pbf_reader reader(bytes.data(), bytes.size());
-    while (reader.next()) {
-      if (reader.tag() > 2) {
-        reader.skip();
-        continue;
+    WireReader reader(bytes);
+    while (reader.Next()) {
+      if (reader.number() > 2) {
+        reader.Skip();
+      } else {
+        int64_t& target = reader.number() == 1 ? event_.result_ : event_.error_number_;
+        target = static_cast<int64_t>(reader.Number());
       }
-      Expect(reader, pbf_wire_type::varint);
-      (reader.tag() == 1 ? event_.result_ : event_.error_number_) = reader.get_int64();
     }
+    return reader.result();
   }
 
-  void CountListItem(const FieldSpec& field, const char* tag) {
+  Decoded CountListItem(const FieldSpec& field, const char* tag) {
     if (!event_.has(field.slot)) {
       Event::Cell& cell = Put(field.slot);
       cell.data = tag;
@@ -204,7 +191,8 @@ class Decoder {
       cell.rest_size = static_cast<uint32_t>(payload_.data() + payload_.size() - tag);
     }
     Event::Cell& cell = event_.cells_[static_cast<size_t>(field.slot)];
-    if (++cell.size > kListItemsMax) throw ListTooLong{};
+    if (++cell.size > kListItemsMax) return std::unexpected(DecodeError::kTooLong);
+    return {};
   }
 
   std::string_view payload_;
@@ -217,8 +205,7 @@ std::expected<void, DecodeError> Decode(uint16_t type, std::span<const std::byte
   const MessageSpec* spec = FindMessage(type);
   if (spec == nullptr) return std::unexpected(DecodeError::kUnknownType);
   const std::string_view bytes(reinterpret_cast<const char*>(payload.data()), payload.size());
-  return CatchDecodeErrors(
-      [&] { Decoder(bytes, *spec, event).Run(static_cast<MessageType>(type)); });
+  return Decoder(bytes, *spec, event).Run(static_cast<MessageType>(type));
 }
 
 TextList Event::list(Slot slot) const {
@@ -240,129 +227,122 @@ std::string_view TextList::front() const {
 }
 
 std::string_view TextList::TakeNext(std::string_view& rest) const {
-  pbf_reader reader(rest.data(), rest.size());
-  while (reader.next()) {
-    if (reader.tag() == field_number_) {
-      const std::string_view item = AsText(reader.get_view());
-      rest.remove_prefix(static_cast<size_t>(item.data() + item.size() - rest.data()));
+  WireReader reader(rest);
+  while (reader.Next()) {
+    if (reader.number() == field_number_) {
+      const std::string_view item = reader.Bytes();
+      rest = reader.rest();
       return item;
     }
-    reader.skip();
+    reader.Skip();
   }
   return {};
 }
 
 namespace {
 
-// Runs `visit(tag, reader)` over a nested message; stops at the first byte that makes no sense.
-template <class Visit>
-void Walk(std::string_view bytes, Visit visit) noexcept {
-  try {
-    pbf_reader reader(bytes.data(), bytes.size());
-    while (reader.next()) visit(reader.tag(), reader);
-  } catch (...) {
-    // Decode has validated it; anybody else gets what was read so far.
-  }
-}
-
 std::optional<SocketEnd> DecodeSocketEnd(std::string_view bytes) noexcept {
   std::optional<SocketEnd> end;
-  Walk(bytes, [&end](uint32_t tag, pbf_reader& reader) {
-    if (tag == 2) {
-      const std::string_view ip = AsText(reader.get_view());
-      if (const auto address = IpAddress::FromBytes(std::as_bytes(std::span(ip)))) {
-        if (!end) end.emplace();
-        end->address = *address;
-      }
-    } else if (tag == 3) {
-      const uint32_t port = reader.get_uint32();
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.number() == 2) {
+      const auto address = IpAddress::FromBytes(std::as_bytes(std::span(reader.Bytes())));
+      if (!address) continue;
+      if (!end) end.emplace();
+      end->address = *address;
+    } else if (reader.number() == 3) {
+      const auto port = static_cast<uint32_t>(reader.Number());
       if (!end) end.emplace();
       // gVisor sends it in network byte order.
       end->port = static_cast<uint16_t>((port & 0xff) << 8 | (port >> 8 & 0xff));
     } else {
-      reader.skip();
+      reader.Skip();
     }
-  });
+  }
   return end;
+}
+
+void ReadSocketInfo(std::string_view bytes, FdInfo& info) noexcept {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.number()) {
+      case 1:
+        info.socket_family = static_cast<uint32_t>(reader.Number());
+        break;
+      case 2:
+        info.local = DecodeSocketEnd(reader.Bytes());
+        break;
+      case 3:
+        info.remote = DecodeSocketEnd(reader.Bytes());
+        break;
+      default:
+        reader.Skip();
+    }
+  }
+}
+
+// The numbers that are fields 1 and 2 of a message.
+std::pair<uint64_t, uint64_t> ReadTwoNumbers(std::string_view bytes) noexcept {
+  std::pair<uint64_t, uint64_t> numbers;
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.number() > 2) {
+      reader.Skip();
+    } else {
+      (reader.number() == 1 ? numbers.first : numbers.second) = reader.Number();
+    }
+  }
+  return numbers;
 }
 
 }  // namespace
 
 FdInfo DecodeFdInfo(std::string_view bytes) noexcept {
   FdInfo info;
-  Walk(bytes, [&info](uint32_t tag, pbf_reader& reader) {
-    switch (tag) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.number()) {
       case 1:
-        info.mode = reader.get_uint32();
-        return;
+        info.mode = static_cast<uint32_t>(reader.Number());
+        break;
       case 2:
-        info.inode = reader.get_uint64();
-        return;
-      case 3: {
-        const std::string_view path = AsText(reader.get_view());
-        if (!IsInBandError(path)) info.path = path;
-        return;
-      }
+        info.inode = reader.Number();
+        break;
+      case 3:
+        if (const std::string_view path = reader.Bytes(); !IsInBandError(path)) info.path = path;
+        break;
       case 4:
-        Walk(AsText(reader.get_view()), [&info](uint32_t socket_tag, pbf_reader& socket) {
-          if (socket_tag == 1) {
-            info.socket_family = socket.get_uint32();
-          } else if (socket_tag == 2) {
-            info.local = DecodeSocketEnd(AsText(socket.get_view()));
-          } else if (socket_tag == 3) {
-            info.remote = DecodeSocketEnd(AsText(socket.get_view()));
-          } else {
-            socket.skip();
-          }
-        });
-        return;
+        ReadSocketInfo(reader.Bytes(), info);
+        break;
       default:
-        reader.skip();
+        reader.Skip();
     }
-  });
+  }
   return info;
 }
 
 Context DecodePipeProcInfo(std::string_view bytes) noexcept {
   Context context;
-  Walk(bytes, [&context](uint32_t tag, pbf_reader& reader) {
-    if (tag == 1) {
-      ReadContext(AsText(reader.get_view()), context);
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.number() == 1) {
+      reader.Check(ReadContext(reader.Bytes(), context));
     } else {
-      reader.skip();
+      reader.Skip();
     }
-  });
+  }
   return context;
 }
 
 int64_t DecodeTimespecNs(std::string_view bytes) noexcept {
-  uint64_t seconds = 0;
-  uint64_t nanoseconds = 0;
-  Walk(bytes, [&](uint32_t tag, pbf_reader& reader) {
-    if (tag == 1) {
-      seconds = static_cast<uint64_t>(reader.get_int64());
-    } else if (tag == 2) {
-      nanoseconds = static_cast<uint64_t>(reader.get_int64());
-    } else {
-      reader.skip();
-    }
-  });
+  const auto [seconds, nanoseconds] = ReadTwoNumbers(bytes);
   // Unsigned: a forged value wraps instead of being undefined.
   return static_cast<int64_t>(seconds * 1'000'000'000u + nanoseconds);
 }
 
 Rlimit DecodeRlimit(std::string_view bytes) noexcept {
-  Rlimit limit;
-  Walk(bytes, [&limit](uint32_t tag, pbf_reader& reader) {
-    if (tag == 1) {
-      limit.current = reader.get_uint64();
-    } else if (tag == 2) {
-      limit.maximum = reader.get_uint64();
-    } else {
-      reader.skip();
-    }
-  });
-  return limit;
+  const auto [current, maximum] = ReadTwoNumbers(bytes);
+  return {.current = current, .maximum = maximum};
 }
 
 }  // namespace gyrfalcon

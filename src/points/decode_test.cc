@@ -1,11 +1,14 @@
 #include <deque>
+#include <random>
 #include <span>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <protozero/pbf_reader.hpp>
 
 #include "points/event.h"
 #include "points/test_message.h"
+#include "points/wire_reader.h"
 
 namespace gyrfalcon {
 namespace {
@@ -281,6 +284,87 @@ TEST(Decode, TimesAddUpAndAForgedOneIsNoUndefinedBehaviour) {
   EXPECT_EQ(DecodeTimespecNs(Message().Number(1, 2).Number(2, 5).bytes()), 2'000'000'005);
   EXPECT_EQ(DecodeTimespecNs(""), 0);
   DecodeTimespecNs(Message().Number(1, INT64_MAX).Number(2, INT64_MAX).bytes());
+}
+
+// What lies in a message, as text, and whether it ends as it should.
+std::string Walked(const std::string& bytes) {
+  std::string out;
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    WireReader as_number = reader;
+    WireReader as_bytes = reader;
+    const uint64_t number = as_number.Number();
+    const std::string_view text = as_bytes.Bytes();
+    if (as_number.result()) out += std::to_string(number);
+    if (as_bytes.result()) out += text;
+    out += '#' + std::to_string(reader.number()) + ' ';
+    reader.Skip();
+  }
+  return out + (reader.result() ? "whole" : "broken");
+}
+
+std::string WalkedByProtozero(const std::string& bytes) {
+  std::string out;
+  protozero::pbf_reader reader(bytes);
+  try {
+    while (reader.next()) {
+      protozero::pbf_reader value = reader;
+      reader.skip();  // throws what reading the value would
+      if (value.wire_type() == protozero::pbf_wire_type::varint) {
+        out += std::to_string(value.get_uint64());
+      } else if (value.wire_type() == protozero::pbf_wire_type::length_delimited) {
+        out += std::string(value.get_view());
+      }
+      out += '#' + std::to_string(value.tag()) + ' ';
+    }
+  } catch (const protozero::exception&) {
+    return out + "broken";
+  }
+  return out + "whole";
+}
+
+// Up to the last field, of which ours tells the number before it is skipped.
+std::string WithoutTheBroken(std::string walked) {
+  if (!walked.ends_with("broken")) return walked;
+  return "broken";
+}
+
+TEST(WireReader, ReadsWhatProtozeroReads) {
+  std::mt19937_64 random(1);
+  const auto below = [&](uint32_t end) { return static_cast<uint32_t>(random() % end); };
+  size_t whole = 0;
+  for (int round = 0; round < 100'000; ++round) {
+    Message message;
+    for (uint32_t field = below(4); field < 4; ++field) {
+      // Varints of every length.
+      message.Number(1 + below(18'999), static_cast<int64_t>(random() >> random() % 64));
+      message.Text(1 + below(30), std::string(below(4), 'x'));
+      message.Fixed32(1 + below(30), static_cast<uint32_t>(random()));
+    }
+    std::string bytes = message.bytes();
+    const bool damaged = random() % 2 == 0 && !bytes.empty();
+    if (damaged) bytes[random() % bytes.size()] = static_cast<char>(random());
+    if (random() % 4 == 0) bytes.resize(random() % (bytes.size() + 1));
+    const std::string expected = WalkedByProtozero(bytes);
+    ASSERT_EQ(WithoutTheBroken(Walked(bytes)), WithoutTheBroken(expected));
+    if (expected.ends_with("whole")) ++whole;
+  }
+  EXPECT_GT(whole, 30'000u);
+  EXPECT_LT(whole, 90'000u);
+}
+
+TEST(WireReader, RefusesNumbersOfFieldsThatAreReserved) {
+  EXPECT_EQ(Walked(Message().Number(18'999, 1).bytes()), "1#18999 whole");
+  EXPECT_EQ(Walked(Message().Number(20'000, 1).bytes()), "1#20000 whole");
+  EXPECT_EQ(Walked("\xc0\xa3\x09\x01"), "broken");  // 19000
+  EXPECT_EQ(Walked("\xf8\xe1\x09\x01"), "broken");  // 19999
+}
+
+TEST(WireReader, ANumberHasTenBytesAtMost) {
+  using namespace std::literals;
+  EXPECT_EQ(Walked("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "18446744073709551615#1 whole");
+  EXPECT_EQ(Walked("\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), "9223372036854775807#1 whole");
+  EXPECT_EQ(Walked("\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"s), "#1 broken");
 }
 
 TEST(Schema, EveryPointOfASystemCallIsFoundByItsNumber) {

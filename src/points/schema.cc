@@ -534,8 +534,6 @@ constexpr PointDef kPoints[] = {
 // clang-format on
 
 static_assert(std::size(kMessages) == kMessageTypeCount);
-static_assert(std::ranges::is_sorted(kPoints, {}, &PointDef::message),
-              "points of one message must stand together: ResolvePoint looks at one run of rows");
 
 constexpr std::array<std::string_view, 11> kContextFieldNames = {"time",
                                                                  "thread_id",
@@ -569,47 +567,38 @@ const PointDef* FindBySysno(uint64_t sysno, Arch arch) {
   return found == std::end(kPoints) ? nullptr : &*found;
 }
 
-// Built once: the event type of each point, and of each raw system call number.
-struct EventTypeIndex {
-  struct Syscall {
-    const PointDef* point = nullptr;  // its schematised one
-    std::optional<EventType> type;
-  };
+// Built once: what every number and every message stands for.
+struct PointIndex {
+  std::array<std::vector<PointRef>, 2> by_sysno;  // by Arch; without a point: no schematised one
+  std::array<PointRef, kMessageTypeCount> by_message;  // those that are no system calls
 
-  std::array<std::optional<EventType>, std::size(kPoints)> by_point;
-  std::array<std::vector<Syscall>, 2> by_sysno;  // by Arch
-  std::array<std::span<const PointDef>, kMessageTypeCount> by_message;
-
-  EventTypeIndex() {
-    for (size_t i = 0; i < std::size(kPoints); ++i) {
-      by_point[i] = FindEventType(kPoints[i].event_type);
-    }
+  PointIndex() {
     for (const Arch arch : {Arch::kX86_64, Arch::kAarch64}) {
       constexpr uint64_t kSysnoEnd = 512;  // beyond every number either architecture has
       for (uint64_t sysno = 0; sysno < kSysnoEnd; ++sysno) {
         const PointDef* point = FindBySysno(sysno, arch);
         by_sysno[static_cast<size_t>(arch)].push_back(
             {.point = point,
-             .type =
+             .event_type =
                  FindEventType(point != nullptr ? point->event_type : SyscallName(arch, sysno))});
       }
     }
-    for (size_t type = 0; type < kMessageTypeCount; ++type) {
-      const auto run =
-          std::ranges::equal_range(kPoints, static_cast<MessageType>(type), {}, &PointDef::message);
-      by_message[type] = {run.begin(), run.end()};
+    for (const PointDef& point : kPoints) {
+      if (point.is_syscall()) continue;
+      by_message[static_cast<size_t>(point.message)] = {&point, FindEventType(point.event_type)};
     }
   }
 };
 
-const EventTypeIndex& Index() {
-  static const EventTypeIndex index;
+const PointIndex& Index() {
+  static const PointIndex index;
   return index;
 }
 
-EventTypeIndex::Syscall FindSyscall(uint64_t sysno, Arch arch) {
+const PointRef& FindSyscall(uint64_t sysno, Arch arch) {
+  static constexpr PointRef kUnknown;
   const auto& syscalls = Index().by_sysno[static_cast<size_t>(arch)];
-  return sysno < syscalls.size() ? syscalls[sysno] : EventTypeIndex::Syscall{};
+  return sysno < syscalls.size() ? syscalls[sysno] : kUnknown;
 }
 
 }  // namespace
@@ -633,16 +622,10 @@ std::span<const PointDef> Points() {
 }
 
 PointRef ResolvePoint(MessageType message, uint64_t sysno, Arch arch) {
-  const EventTypeIndex::Syscall syscall = FindSyscall(sysno, arch);
-  if (message == MessageType::kRaw) return {nullptr, syscall.type};
-  if (syscall.point != nullptr && syscall.point->message == message) {
-    return {syscall.point, syscall.type};
-  }
-  const EventTypeIndex& index = Index();
-  for (const PointDef& point : index.by_message[static_cast<size_t>(message)]) {
-    if (!point.is_syscall()) return {&point, index.by_point[static_cast<size_t>(&point - kPoints)]};
-  }
-  return {};
+  const PointRef& syscall = FindSyscall(sysno, arch);
+  if (message == MessageType::kRaw) return {nullptr, syscall.event_type};
+  if (syscall.point != nullptr && syscall.point->message == message) return syscall;
+  return Index().by_message[static_cast<size_t>(message)];
 }
 
 std::span<const std::string_view> ContextFields(const PointDef& point) {
