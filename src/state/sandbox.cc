@@ -103,9 +103,8 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
       !threads_.contains(context.thread_id)) {
     return;
   }
-  const auto known = threads_.find(context.thread_id);
-  const bool unknown_exit = event.type() == MessageType::kSentryTaskExit &&
-                            (known == threads_.end() || known->second.from_snapshot);
+  const bool unknown_exit =
+      event.type() == MessageType::kSentryTaskExit && !HasSpoken(context.thread_id);
   FindActor(moment);
   if (unknown_exit) {
     counters_.Add(StateCounter::kUnknownThreadExits);
@@ -208,6 +207,11 @@ bool Sandbox::IsRecycled(const Context& context, const Thread& thread) {
          differs(context.thread_group_start_time_ns, process.start_time_ns) ||
          (process.container && !context.container_id.empty() &&
           process.container->id != context.container_id);
+}
+
+bool Sandbox::HasSpoken(int32_t tid) const {
+  const auto known = threads_.find(tid);
+  return known != threads_.end() && !known->second.from_snapshot;
 }
 
 Sandbox::Thread& Sandbox::FindOrMakeThread(const Context& context) {

@@ -198,6 +198,7 @@ class Sandbox {
   // sandbox.cc: who acts
   void FindActor(Moment& moment);
   static bool IsRecycled(const Context& context, const Thread& thread);
+  bool HasSpoken(int32_t tid) const;
   Thread& FindOrMakeThread(const Context& context);
   Ref<Process> MakeFirstSeenProcess(const Context& context);
   void Refresh(const Event& event, Thread& thread, Process& process);
