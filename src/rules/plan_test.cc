@@ -153,26 +153,6 @@ TEST(Plan, SharesEqualParts) {
   EXPECT_EQ(contains, 1u);
 }
 
-// Many rules, so that indexes are made; all on the few texts that random values have.
-std::string GuardedRules(Choices& choices) {
-  static const std::vector<std::string> kTexts = {"a", "b", "sh", "x", "it", "/usr", "YQ"};
-  static const std::vector<std::string> kOperators = {"=", "startswith", "pmatch", "glob", "in"};
-  static const std::vector<std::string> kFields = {"fd.name", "proc.name", "fd.directory"};
-  std::string text;
-  for (size_t i = 0, count = 4 + choices.Below(8); i < count; ++i) {
-    std::string condition = "evt.type in (open, execve, close)";
-    for (size_t part = 0, parts = 1 + choices.Below(3); part < parts; ++part) {
-      const std::string& op = choices.From(kOperators);
-      const bool list = op == "in" || op == "pmatch";
-      const std::string value = choices.From(kTexts) + (op == "glob" ? "*" : "");
-      condition += (choices.Below(4) == 0 ? " or " : " and ") + choices.From(kFields) + " " + op +
-                   (list ? " (" : " ") + value + (list ? ", " + choices.From(kTexts) + ")" : "");
-    }
-    text += RuleText("guarded " + std::to_string(i), condition);
-  }
-  return text;
-}
-
 std::string Names(std::span<const Rule* const> rules) {
   std::string out;
   for (const Rule* rule : rules) out += rule->name + "; ";
@@ -211,7 +191,7 @@ RC_GTEST_PROP(Plan, AnswersAsTheInterpreterDoes, (bool all)) {
   Choices choices(row);
   Choices value_choices(values);
   static const RandomConditions random(RandomValueFields(), true);
-  const std::string yaml = random.RulesFile(choices) + GuardedRules(choices);
+  const std::string yaml = random.RulesFile(choices) + RandomTextRules(choices);
   RC_LOG() << yaml << std::endl;
   const auto rules = Load(yaml, all ? RuleMatching::kAll : RuleMatching::kFirst);
   RC_ASSERT(static_cast<bool>(rules));

@@ -10,8 +10,9 @@ namespace {
 Value RandomValue(Choices& choices, FieldType type) {
   TestValues& values = TestValues::Current();
   static const std::vector<std::string> kTexts = {
-      "a",        "",     "b",   "/usr/bin/sh", "sh", "x y", "proc.name",
-      "\xff\xfe", "it's", "a,b", "YQ==",        "-a", "-b"};
+      "a",        "",      "b",   "/usr/bin/sh", "sh", "x y",      "proc.name",
+      "\xff\xfe", "it's",  "a,b", "YQ==",        "-a", "-b",       "/usr//bin/sh",
+      "/usr",     "/usr/", "/",   "/usr/bin",    "SH", "bin/sh s", "tush"};
   static const std::vector<std::string> kAddresses = {"10.0.0.1", "::1", "8.8.8.8"};
   static const std::vector<std::string> kTypes = {"open", "execve", "close"};
   switch (type) {

@@ -227,4 +227,48 @@ std::string RandomConditions::RulesFile(Choices& choices) const {
   return out;
 }
 
+namespace {
+
+std::string TextCheck(Choices& choices, const std::string& field) {
+  static const std::vector<std::string> kTexts = {
+      "a",  "b",       "sh",  "x", "it", "/usr",   "YQ", "/usr/", "bin/sh",
+      "SH", "/usr/b?", "s y", "/", "''", "/*/bin", "y",  "proc.", "/usr//bin"};
+  static const std::vector<std::string> kOperators = {
+      "=",        "startswith", "pmatch",    "glob",           "in",
+      "endswith", "contains",   "icontains", "contains anyof", "endswith anyof"};
+  const std::string& op = choices.From(kOperators);
+  const auto text = [&] { return "\"" + choices.From(kTexts) + (op == "glob" ? "*\"" : "\""); };
+  const bool list = op == "in" || op == "pmatch" || op.ends_with("anyof");
+  std::string check = field + " " + op + (list ? " (" : " ") + text();
+  if (!list) return check;
+  for (size_t i = 0, more = choices.Below(6); i < more; ++i) check += ", " + text();
+  return check + ")";
+}
+
+}  // namespace
+
+std::string RandomTextRules(Choices& choices) {
+  static const std::vector<std::string> kFields = {"fd.name", "proc.name", "fd.directory",
+                                                   "proc.aname", "tolower(fd.name)"};
+  std::string out;
+  for (size_t i = 0, count = 4 + choices.Below(8); i < count; ++i) {
+    std::string condition = "evt.type in (open, execve, close)";
+    for (size_t part = 0, parts = 1 + choices.Below(3); part < parts; ++part) {
+      condition += choices.Below(4) == 0 ? " or " : " and ";
+      condition += choices.Below(4) == 0 ? "not (" : "(";
+      const std::string& field = choices.From(kFields);
+      condition += TextCheck(choices, field);
+      for (size_t more = choices.Below(8); more > 0; --more) {
+        condition +=
+            " or " + TextCheck(choices, choices.Below(4) == 0 ? choices.From(kFields) : field);
+      }
+      condition += ")";
+    }
+    out += "- rule: texts " + std::to_string(i) +
+           "\n  desc: d\n  condition: " + YamlQuoted(condition) +
+           "\n  output: x\n  priority: INFO\n";
+  }
+  return out;
+}
+
 }  // namespace gyrfalcon

@@ -57,4 +57,8 @@ class RandomConditions {
   std::vector<Spelling> fields_;
 };
 
+// Rules that compare a few fields with the few texts that random values have: many, so that plans
+// make indexes, and in long chains of `or`, so that they join them.
+std::string RandomTextRules(Choices& choices);
+
 }  // namespace gyrfalcon

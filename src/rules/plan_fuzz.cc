@@ -1,0 +1,71 @@
+// Rules, and happenings with random values, made of the input: the compiled plan and the
+// interpreter give the same rules. The first byte says how; the rest are choices of two bytes each,
+// the first half for the rules.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "rules/matcher.h"
+#include "rules/random_happenings.h"
+#include "rules/random_rules.h"
+#include "rules/rule_loader.h"
+#include "rules/test_catalog.h"
+#include "state/happening.h"
+
+namespace {
+
+using namespace gyrfalcon;
+
+enum Flags : uint8_t {
+  kAll = 1,        // every rule that matches, not the first
+  kNoRoom = 2,     // nothing is remembered with a process
+  kTextsOnly = 4,  // rules that compare texts, and no others
+};
+
+std::shared_ptr<const RuleSet> Load(uint8_t flags, Choices& choices) {
+  static const RandomConditions random(RandomValueFields(), true);
+  std::string yaml = (flags & kTextsOnly) != 0 ? std::string() : random.RulesFile(choices);
+  yaml += RandomTextRules(choices);
+  LoadOptions options;
+  options.matching = (flags & kAll) != 0 ? RuleMatching::kAll : RuleMatching::kFirst;
+  RuleLoader loader(RandomValueFields(), options);
+  loader.AddFile("fuzz.yaml", yaml);
+  return loader.Compile();
+}
+
+void Compare(const std::shared_ptr<const RuleSet>& rules, const Plan& plan, Choices& choices) {
+  TestValues::Current().Clear();
+  Arena arena;
+  Process process(arena);
+  Matcher matcher(rules, plan);
+  Scratch scratch;
+  RandomHappenings happenings(*rules);
+  for (int i = 0; i < 8; ++i) {
+    const Happening happening = happenings.Next(choices, process);
+    std::vector<const Rule*> expected;
+    scratch.Reset();
+    InterpretRules(*rules, happening, scratch, expected);
+    if (!std::ranges::equal(matcher.Match(happening), expected)) std::abort();
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  std::vector<uint16_t> row;
+  for (size_t i = 1; i + 1 < size; i += 2) {
+    row.push_back(static_cast<uint16_t>(data[i] | data[i + 1] << 8));
+  }
+  const std::span<const uint16_t> all(row);
+  Choices of_rules(all.first(row.size() / 2));
+  Choices of_values(all.subspan(row.size() / 2));
+  const auto rules = Load(data[0], of_rules);
+  if (rules == nullptr) std::abort();
+  const size_t words = (data[0] & kNoRoom) != 0 ? 0 : PlanLimits{}.remembered_words_max;
+  const Plan plan(*rules, {.remembered_words_max = words});
+  Compare(rules, plan, of_values);
+  return 0;
+}
