@@ -2,28 +2,12 @@
 
 #include <algorithm>
 
+#include "rules/matchers.h"
+
 namespace gyrfalcon {
 namespace {
 
 using Kind = BoundCondition::Kind;
-
-bool IsTextual(const BoundOperand& operand) {
-  const bool textual = operand.type == FieldType::kText || operand.type == FieldType::kBytes;
-  return textual && operand.flags == (operand.flags & ~(kIsList | kEitherSide | kAnyAncestor));
-}
-
-// What every text that a glob takes begins with.
-std::string_view PlainStart(std::string_view glob) {
-  return glob.substr(0, glob.find_first_of("*?[\\"));
-}
-
-// What a path below the prefix begins with, if neither has doubled slashes; "": nothing is sure.
-std::string_view PathStart(std::string_view prefix) {
-  if (prefix.contains("//")) return {};
-  std::string_view plain = PlainStart(prefix);
-  while (plain.ends_with('/')) plain.remove_suffix(1);
-  return plain;
-}
 
 struct KeyForm {
   bool usable = false;
@@ -44,7 +28,7 @@ KeyForm FormOf(Operator op) {
     case Operator::kGlob:
       return {.usable = true, .is_prefix = true, .part = PlainStart};
     case Operator::kPmatch:
-      return {.usable = true, .is_prefix = true, .is_path = true, .part = PathStart};
+      return {.usable = true, .is_prefix = true, .is_path = true, .part = PlainPathStart};
     default:
       return {};
   }

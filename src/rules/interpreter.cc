@@ -54,7 +54,9 @@ bool HoldsForOrder(Operator op, int order) {
   }
 }
 
-bool CompareTexts(Operator op, std::string_view a, std::string_view b) {
+}  // namespace
+
+bool CompareTexts(Operator op, std::string_view a, std::string_view b) noexcept {
   switch (op) {
     case Operator::kContains:
     case Operator::kBcontains:
@@ -82,6 +84,8 @@ bool CompareTexts(Operator op, std::string_view a, std::string_view b) {
       return HoldsForOrder(op, a.compare(b));
   }
 }
+
+namespace {
 
 bool IsNumber(ValueKind kind) {
   return kind == ValueKind::kInt || kind == ValueKind::kUint || kind == ValueKind::kDouble ||

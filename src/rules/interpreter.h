@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "fields/field.h"
 #include "rules/bound_condition.h"
@@ -32,6 +33,9 @@ Truth Evaluate(const BoundCheck& check, const Happening& happening, Scratch& scr
 // values. `left` must not be missing.
 Truth Compare(const BoundCheck& check, const Value& left, const Happening& happening,
               Scratch& scratch) noexcept;
+
+// One text against one literal.
+bool CompareTexts(Operator op, std::string_view a, std::string_view b) noexcept;
 
 // The value of a check's left side; missing where it is a list of sides or ancestors, and there is
 // none that a check could hold for.

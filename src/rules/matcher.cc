@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "rules/interpreter.h"
+#include "rules/matchers.h"
 #include "state/happening.h"
 
 namespace gyrfalcon {
@@ -82,7 +83,7 @@ void Matcher::FindWorthAsking(const GuardTable& table, const Happening& happenin
     const Value& value = OperandValue(index.operand, happening);
     if (value.missing()) continue;  // then none of its checks holds
     const bool is_text = value.kind() == ValueKind::kText;
-    if (!is_text || (index.has_paths && value.text().contains("//"))) {
+    if (!is_text || (index.has_paths && HasDoubledSlash(value.text()))) {
       for (size_t w = 0; w < index.all.size(); ++w) bits[w] |= index.all[w];
       continue;
     }
@@ -145,6 +146,7 @@ bool Matcher::Ask(const PlanNode& node, const Happening& happening) {
     case Kind::kAnd:
       return std::ranges::all_of(node.children, [&](NodeId id) { return Holds(id, happening); });
     case Kind::kOr:
+      if (node.texts != nullptr) break;
       return std::ranges::any_of(node.children, [&](NodeId id) { return Holds(id, happening); });
     case Kind::kNot:
       return !Holds(node.children.front(), happening);
@@ -152,7 +154,16 @@ bool Matcher::Ask(const PlanNode& node, const Happening& happening) {
       break;
   }
   const Value& left = OperandValue(node.operand, happening);
-  return !left.missing() && Compare(*node.check, left, happening, scratch_) == Truth::kTrue;
+  if (left.missing()) return false;
+  if (node.texts != nullptr && left.kind() == ValueKind::kText) {
+    return node.texts->Matches(left.text());
+  }
+  const auto holds = [&](const BoundCheck* check) {
+    return Compare(*check, left, happening, scratch_) == Truth::kTrue;
+  };
+  if (node.kind == Kind::kCheck) return holds(node.check);
+  return std::ranges::any_of(node.children,
+                             [&](NodeId id) { return holds(plan_.nodes()[id].check); });
 }
 
 const Value& Matcher::OperandValue(uint32_t operand, const Happening& happening) {

@@ -216,4 +216,24 @@ bool PathPrefixMatch(std::string_view path, std::string_view prefix) noexcept {
   }
 }
 
+std::string_view PlainStart(std::string_view glob) noexcept {
+  return glob.substr(0, glob.find_first_of("*?[\\"));
+}
+
+std::string_view PlainPathStart(std::string_view prefix) noexcept {
+  if (HasDoubledSlash(prefix)) return {};
+  std::string_view plain = PlainStart(prefix);
+  while (plain.ends_with('/')) plain.remove_suffix(1);
+  return plain;
+}
+
+// Without leaving early: so it is done for many bytes at once.
+bool HasDoubledSlash(std::string_view text) noexcept {
+  unsigned found = 0;
+  for (size_t i = 1; i < text.size(); ++i) {
+    found |= static_cast<unsigned>(text[i - 1] == '/') & static_cast<unsigned>(text[i] == '/');
+  }
+  return found != 0;
+}
+
 }  // namespace gyrfalcon

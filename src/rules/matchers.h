@@ -18,6 +18,13 @@ bool ContainsIgnoringCase(std::string_view text, std::string_view part) noexcept
 // prefix may be globs. "/" is above every absolute path, "" above everything.
 bool PathPrefixMatch(std::string_view path, std::string_view prefix) noexcept;
 
+// What every text that the glob takes begins with.
+std::string_view PlainStart(std::string_view glob) noexcept;
+// What every path without doubled slashes begins with that PathPrefixMatch puts below the prefix;
+// "": nothing is sure.
+std::string_view PlainPathStart(std::string_view prefix) noexcept;
+bool HasDoubledSlash(std::string_view text) noexcept;
+
 char LowerAscii(char c) noexcept;
 char UpperAscii(char c) noexcept;
 

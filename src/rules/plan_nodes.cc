@@ -1,6 +1,8 @@
 #include "rules/plan_nodes.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "rules/interpreter.h"
 #include "rules/plan_keys.h"
@@ -77,7 +79,25 @@ std::string GroupKey(Kind kind, const std::vector<NodeId>& children) {
   return key;
 }
 
+// Whether it holds where its left side's text fits one of its literals.
+bool ComparesTexts(const BoundCheck& check) {
+  const bool any = check.modifier == Modifier::kNone || check.modifier == Modifier::kAnyof;
+  return any && !check.right && TextMatcher::Takes(check.op) && IsTextual(check.left) &&
+         std::ranges::all_of(check.literals, [](const Value& literal) {
+           return literal.kind() == ValueKind::kText;
+         });
+}
+
+// From so many texts on they are looked for together.
+constexpr size_t kTextsMin = 4;
+constexpr uint32_t kTextsCost = 12;
+
 }  // namespace
+
+bool IsTextual(const BoundOperand& operand) {
+  const bool textual = operand.type == FieldType::kText || operand.type == FieldType::kBytes;
+  return textual && (operand.flags & (kIsList | kEitherSide | kAnyAncestor)) == 0;
+}
 
 Reach ReachOf(const BoundOperand& operand) {
   Reach reach = Reach::kAlways;
@@ -107,7 +127,9 @@ bool AsksTypeOnly(const BoundCheck& check) {
 
 bool AnswerForType(const BoundCheck& check, EventType type) {
   Scratch scratch;
-  return Evaluate(check, Happening{.type = type}, scratch) == Truth::kTrue;
+  Happening happening;
+  happening.type = type;
+  return Evaluate(check, happening, scratch) == Truth::kTrue;
 }
 
 PlanNodes::PlanNodes() {
@@ -130,33 +152,85 @@ NodeId PlanNodes::Add(const BoundCondition& condition, EventType type) {
   return Group(condition.kind, std::move(children));
 }
 
+std::vector<NodeId> PlanNodes::Flatten(Kind kind, const std::vector<NodeId>& children) const {
+  std::vector<NodeId> flat;
+  for (const NodeId child : children) {
+    if (nodes_[child].kind != kind) {
+      flat.push_back(child);
+      continue;
+    }
+    const std::vector<NodeId> inner = Flatten(kind, nodes_[child].children);
+    flat.insert(flat.end(), inner.begin(), inner.end());
+  }
+  return flat;
+}
+
 NodeId PlanNodes::Group(Kind kind, std::vector<NodeId> children) {
   const NodeId neutral = kind == Kind::kAnd ? kTrue : kFalse;
   const NodeId decisive = kind == Kind::kAnd ? kFalse : kTrue;
-  std::vector<NodeId> flat;
-  for (const NodeId child : children) {
-    if (child == decisive) return decisive;
-    if (child == neutral) continue;
-    if (nodes_[child].kind == kind) {
-      flat.insert(flat.end(), nodes_[child].children.begin(), nodes_[child].children.end());
-    } else {
-      flat.push_back(child);
-    }
-  }
+  if (std::ranges::find(children, decisive) != children.end()) return decisive;
+  std::erase(children, neutral);
+  std::vector<NodeId> flat = Flatten(kind, children);
   // Nothing has an effect of its own, so the order is free, and twice is once.
   std::ranges::sort(flat);
   flat.erase(std::ranges::unique(flat).begin(), flat.end());
   if (flat.empty()) return neutral;
+  if (kind == Kind::kOr) flat = JoinTexts(flat);
   if (flat.size() == 1) return flat.front();
+  return MakeGroup(kind, std::move(flat));
+}
+
+NodeId PlanNodes::MakeGroup(Kind kind, std::vector<NodeId> children) {
   PlanNode node{.kind = kind};
-  for (const NodeId child : flat) {
+  for (const NodeId child : children) {
     node.reach = std::max(node.reach, nodes_[child].reach);
     node.cost += nodes_[child].cost;
   }
-  std::string key = GroupKey(kind, flat);
-  std::ranges::stable_sort(flat, {}, [this](NodeId child) { return nodes_[child].cost; });
-  node.children = std::move(flat);
+  std::string key = GroupKey(kind, children);
+  std::ranges::sort(children, {},
+                    [this](NodeId child) { return std::pair(nodes_[child].cost, child); });
+  node.children = std::move(children);
   return Intern(std::move(key), std::move(node));
+}
+
+std::vector<NodeId> PlanNodes::JoinTexts(const std::vector<NodeId>& alternatives) {
+  std::vector<NodeId> out;
+  std::map<uint32_t, std::vector<NodeId>> by_operand;
+  for (const NodeId id : alternatives) {
+    const PlanNode& node = nodes_[id];
+    if (node.kind == Kind::kCheck && ComparesTexts(*node.check)) {
+      by_operand[node.operand].push_back(id);
+    } else {
+      out.push_back(id);
+    }
+  }
+  for (auto& [operand, ids] : by_operand) {
+    size_t texts = 0;
+    for (const NodeId id : ids) texts += nodes_[id].check->literals.size();
+    if (ids.size() == 1 || texts < kTextsMin) {
+      out.insert(out.end(), ids.begin(), ids.end());
+      continue;
+    }
+    const NodeId joined = MakeGroup(Kind::kOr, ids);
+    nodes_[joined].operand = operand;
+    FindTogether(joined, ids);
+    out.push_back(joined);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+void PlanNodes::FindTogether(NodeId id, std::span<const NodeId> checks) {
+  if (nodes_[id].texts != nullptr) return;
+  auto matcher = std::make_unique<TextMatcher>();
+  for (const NodeId check : checks) {
+    for (const Value& literal : nodes_[check].check->literals) {
+      matcher->Add(nodes_[check].check->op, literal.text());
+    }
+  }
+  matcher->Seal();
+  nodes_[id].texts = texts_.emplace_back(std::move(matcher)).get();
+  nodes_[id].cost = CostOf(*operands_[nodes_[id].operand]) + kTextsCost;
 }
 
 NodeId PlanNodes::Not(NodeId inner) {
@@ -179,6 +253,9 @@ NodeId PlanNodes::Check(const BoundCheck& check) {
                 .check = &check,
                 .operand = OperandNumber(check.left)};
   const NodeId id = Intern("c" + KeyOf(check), std::move(node));
+  // Equal ones have a set of their own already.
+  const bool is_long = check.literals.size() >= kTextsMin && check.text_set.empty();
+  if (is_long && ComparesTexts(check)) FindTogether(id, {&id, 1});
   by_check_.emplace(&check, id);
   return id;
 }

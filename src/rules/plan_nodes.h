@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/hash.h"
 #include "points/event_types.h"
 #include "rules/bound_condition.h"
+#include "rules/text_matcher.h"
 
 namespace gyrfalcon {
 
@@ -25,6 +27,8 @@ enum class Reach : uint8_t {
 Reach ReachOf(const BoundOperand& operand);
 // Whether evaluating it changes its next answer (util.cnt): never shared, moved or left out.
 bool HasMemory(const BoundCondition& condition);
+// Whether its value is one text: no list, and nothing that a check goes through item by item.
+bool IsTextual(const BoundOperand& operand);
 // Whether the type of the event is all that it asks.
 bool AsksTypeOnly(const BoundCheck& check);
 bool AnswerForType(const BoundCheck& check, EventType type);
@@ -40,9 +44,12 @@ struct PlanNode {
   // Where the answer is kept: of kProcess nodes with the process, of others until the next
   // happening. kNoSlot: nowhere.
   uint32_t slot = kNoSlot;
-  std::vector<NodeId> children;       // the cheap before the dear
+  std::vector<NodeId> children{};     // the cheap before the dear
   const BoundCheck* check = nullptr;  // kCheck; lives in its rule
-  uint32_t operand = kNoSlot;         // kCheck: number of its left side among all that differ
+  uint32_t operand = kNoSlot;  // kCheck and `texts`: number of its left side among all that differ
+  // kCheck, and kOr of nothing but checks of the same operand: finds their answer together, where
+  // the value is a text.
+  const TextMatcher* texts = nullptr;
 };
 
 class PlanNodes {
@@ -71,6 +78,12 @@ class PlanNodes {
  private:
   NodeId Check(const BoundCheck& check);
   NodeId Not(NodeId inner);
+  std::vector<NodeId> Flatten(BoundCondition::Kind kind, const std::vector<NodeId>& children) const;
+  NodeId MakeGroup(BoundCondition::Kind kind, std::vector<NodeId> children);
+  // Puts checks of one operand into a group of their own, where that pays.
+  std::vector<NodeId> JoinTexts(const std::vector<NodeId>& alternatives);
+  // Has the node answered by the texts of the checks, all of its operand.
+  void FindTogether(NodeId id, std::span<const NodeId> checks);
   NodeId Intern(std::string key, PlanNode node);
   uint32_t OperandNumber(const BoundOperand& operand);
   static bool IsRemembered(const PlanNode& node);
@@ -81,6 +94,7 @@ class PlanNodes {
   absl::flat_hash_map<const BoundCheck*, NodeId> by_check_;
   std::vector<const BoundOperand*> operands_;
   absl::flat_hash_map<std::string, uint32_t, TextHash, TextEqual> operand_by_key_;
+  std::vector<std::unique_ptr<const TextMatcher>> texts_;
   size_t process_slots_ = 0;
   size_t event_slots_ = 0;
 };

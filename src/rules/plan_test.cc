@@ -153,6 +153,31 @@ TEST(Plan, SharesEqualParts) {
   EXPECT_EQ(contains, 1u);
 }
 
+// How many parts of the condition are answered by a search for many texts.
+size_t Joined(std::string_view condition) {
+  const auto rules = Load(RuleText("r", "evt.type = open and (" + std::string(condition) + ")"));
+  EXPECT_NE(rules, nullptr) << condition;
+  const PlanNodes& nodes = rules->plan().nodes();
+  size_t joined = 0;
+  for (NodeId id = 0; id < nodes.size(); ++id)
+    joined += nodes[id].texts != nullptr ? size_t{1} : size_t{0};
+  return joined;
+}
+
+TEST(Plan, JoinsChecksOfOneOperandWhereThatPays) {
+  EXPECT_EQ(Joined("fd.name = /a or fd.name startswith /b or fd.name endswith c or "
+                   "(fd.num = 1 or fd.name contains d)"),
+            1u);
+  EXPECT_EQ(Joined("fd.name endswith anyof (a, b, c, d)"), 1u);
+  EXPECT_EQ(Joined("fd.name pmatch (/a, /b, /c, /d)"), 1u);
+  // Too few, of different operands, and none that one text alone answers.
+  EXPECT_EQ(Joined("fd.name = /a or fd.name startswith /b"), 0u);
+  EXPECT_EQ(Joined("fd.name = /a or fd.directory = /b or proc.name = c or fd.filename = d"), 0u);
+  EXPECT_EQ(Joined("fd.name contains oneof (a, b, c, d)"), 0u);
+  EXPECT_EQ(Joined("fd.name contains allof (a, b, c, d)"), 0u);
+  EXPECT_EQ(Joined("proc.aname in (a, b, c, d)"), 0u);
+}
+
 std::string Names(std::span<const Rule* const> rules) {
   std::string out;
   for (const Rule* rule : rules) out += rule->name + "; ";

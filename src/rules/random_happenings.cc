@@ -93,7 +93,10 @@ Happening RandomHappenings::Next(Choices& choices, Process& process) {
       if (changes || !StaysWithProcess(field)) SetRandomValue(choices, field);
     });
   }
-  return {.type = RandomType(choices), .process = &process};
+  Happening happening;
+  happening.type = RandomType(choices);
+  happening.process = &process;
+  return happening;
 }
 
 }  // namespace gyrfalcon

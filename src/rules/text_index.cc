@@ -1,6 +1,7 @@
 #include "rules/text_index.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace gyrfalcon {
 
@@ -13,7 +14,9 @@ void TextIndex::AddPrefix(std::string_view text, uint32_t mark) {
 }
 
 void TextIndex::Seal() {
-  std::ranges::stable_sort(prefixes_, {}, &Prefix::text);
+  std::ranges::sort(prefixes_, [](const Prefix& a, const Prefix& b) {
+    return std::tie(a.text, a.marks) < std::tie(b.text, b.marks);
+  });
   std::vector<Prefix> merged;
   for (Prefix& prefix : prefixes_) {
     if (merged.empty() || merged.back().text != prefix.text) {
