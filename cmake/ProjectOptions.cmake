@@ -30,5 +30,5 @@ if(GYRFALCON_COVERAGE)
 endif()
 
 if(GYRFALCON_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_compile_options(-fsanitize=fuzzer-no-link -O1)
 endif()

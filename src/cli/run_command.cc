@@ -185,6 +185,7 @@ class Daemon {
                           [](const Error& error) { spdlog::error("{}", error.message); });
     auto engine = StartEngine(loaded->rules, dispatcher);
     if (!engine) return Report(engine.error());
+    loaded->rules.reset();  // the engine has them, and frees them at a reload
     auto control = StartControl(**engine);
     if (!control) return Report(control.error());
     if (const auto written = WritePidFile(); !written) return Report(written.error());

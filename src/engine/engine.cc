@@ -1,8 +1,13 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
+#include <thread>
+#include <utility>
 
 #include "engine/sandbox_id.h"
+#include "rules/plan.h"
 
 namespace gyrfalcon {
 
@@ -33,6 +38,7 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
   std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*listener), dispatcher,
                                             std::move(on_watch_problem),
                                             std::move(on_lookup_problem)));
+  engine->rules_ = rules;
   Crew& crew = engine->crew_;
   for (size_t i = 0; i < std::max<size_t>(1, engine->options_.workers); ++i) {
     auto source = SocketSource::Create(engine->options_.source);
@@ -78,9 +84,17 @@ Worker& Engine::WorkerFor(const AcceptedConnection& connection) {
   return *crew_.workers[crew_.placement.Place(connection.id.value, key)];
 }
 
+// Compiled here, beside those in use, and freed here when the last worker has let them go.
 void Engine::SetRules(const std::shared_ptr<const RuleSet>& rules) {
-  rules->plan();  // compiled here, beside the one in use: workers only switch
+  rules->plan(rules_->plan().Figures());
   for (const auto& worker : crew_.workers) worker->SetRules(rules);
+  older_rules_.push_back(std::exchange(rules_, rules));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  const auto in_use = [](const auto& older) { return older.use_count() > 1; };
+  while (std::ranges::any_of(older_rules_, in_use) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  std::erase_if(older_rules_, std::not_fn(in_use));
 }
 
 Totals Engine::totals() const {

@@ -46,7 +46,8 @@ class Engine {
 
   // Stops accepting, takes up what sandboxes have sent by now, joins all threads. Sandboxes go on.
   void Stop();
-  // Any thread; each worker takes them up between two messages.
+  // One thread at a time; each worker takes them up between two messages. Returns when all have, or
+  // after a second: so the rules before are freed here, and no worker spends time on it.
   void SetRules(const std::shared_ptr<const RuleSet>& rules);
 
   // Of all workers; while running, at most a second old.
@@ -61,6 +62,8 @@ class Engine {
   Worker& WorkerFor(const AcceptedConnection& connection);
 
   EngineOptions options_;
+  std::shared_ptr<const RuleSet> rules_;                     // in force; of SetRules' thread
+  std::vector<std::shared_ptr<const RuleSet>> older_rules_;  // that a worker may still have
   Listener listener_;
   ContainerRegistry containers_;
   std::atomic<uint64_t> watch_alerts_ = 0;

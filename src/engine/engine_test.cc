@@ -2,9 +2,11 @@
 #include "engine/engine.h"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -174,6 +176,40 @@ TEST_F(EngineTest, NewRulesReachARunningWorker) {
   close(fd);
   ASSERT_EQ(lines_.size(), 1u);
   EXPECT_TRUE(lines_.front().ends_with("opened /b in c by <NA>"));
+}
+
+// Its members are freed on the thread that the last reference is dropped on.
+std::shared_ptr<const RuleSet> TellingWhoFrees(const std::shared_ptr<const RuleSet>& rules,
+                                               std::atomic<std::thread::id>& who) {
+  return {rules.get(), [rules, &who](const RuleSet*) { who = std::this_thread::get_id(); }};
+}
+
+TEST_F(EngineTest, OldRulesAreFreedByWhoeverReloads) {
+  StartEngine(3);
+  std::atomic<std::thread::id> who;
+  const int fd = Connect();
+  engine_->SetRules(TellingWhoFrees(testing::RulesFromText(RuleText("second", "/b")), who));
+  SendOpen(fd, 1, "/b");
+  EXPECT_EQ(who.load(), std::thread::id());
+  engine_->SetRules(testing::RulesFromText(RuleText("third", "/c")));
+  EXPECT_EQ(who.load(), std::this_thread::get_id());
+  close(fd);
+}
+
+// A reference that somebody keeps is waited for no longer than a second, and freed at the next
+// chance.
+TEST_F(EngineTest, OldRulesThatAreStillReferredToDoNotHoldUpAReload) {
+  StartEngine(1);
+  std::weak_ptr<const RuleSet> second;
+  {
+    const auto kept = testing::RulesFromText(RuleText("second", "/b"));
+    second = kept;
+    engine_->SetRules(kept);
+    engine_->SetRules(testing::RulesFromText(RuleText("third", "/c")));
+  }
+  EXPECT_FALSE(second.expired());
+  engine_->SetRules(testing::RulesFromText(RuleText("fourth", "/d")));
+  EXPECT_TRUE(second.expired());
 }
 
 TEST_F(EngineTest, ASecondEngineOnTheSameSocketIsRefused) {

@@ -43,7 +43,7 @@ std::span<const Rule* const> Matcher::Match(const Happening& happening) noexcept
   matches_.clear();
   const EventClass& of = plan_.ClassOf(happening.type);
   if (of.rules.empty()) return matches_;
-  ++happening_number_;
+  is_sampled_ = ++happening_number_ % Plan::kSampledEvery == 0;
   const uint64_t* passed = PassedByProcess(of, happening);
   const size_t words = of.words();
   if (std::all_of(passed, passed + words, [](uint64_t word) { return word == 0; })) return matches_;
@@ -116,7 +116,12 @@ const uint64_t* Matcher::PassedByProcess(const EventClass& of, const Happening& 
 }
 
 bool Matcher::Holds(NodeId id, const Happening& happening) {
-  const PlanNode& node = plan_.nodes()[id];
+  const bool holds = Answer(plan_.nodes()[id], happening);
+  if (is_sampled_) plan_.counters().Note(id, holds);
+  return holds;
+}
+
+bool Matcher::Answer(const PlanNode& node, const Happening& happening) {
   if (node.slot == kNoSlot) return Ask(node, happening);
   return node.reach == Reach::kProcess ? HoldsOfProcess(node, happening)
                                        : HoldsOfEvent(node, happening);

@@ -46,6 +46,7 @@ class Matcher {
   void CloseGates(const EventClass& of, const Happening& happening);
   bool Holds(const PlannedRule& rule, const Happening& happening);
   bool Holds(NodeId id, const Happening& happening);
+  bool Answer(const PlanNode& node, const Happening& happening);
   bool HoldsOfProcess(const PlanNode& node, const Happening& happening);
   bool HoldsOfEvent(const PlanNode& node, const Happening& happening);
   bool Ask(const PlanNode& node, const Happening& happening);
@@ -56,6 +57,7 @@ class Matcher {
   Scratch scratch_;
   std::vector<const Rule*> matches_;
   uint64_t happening_number_ = 0;
+  bool is_sampled_ = false;          // its answers are counted, for the plan that follows
   std::vector<KeptAnswer> answers_;  // by slot of an event node
   std::vector<KeptValue> values_;    // by operand
   std::vector<uint64_t> candidates_;

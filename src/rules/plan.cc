@@ -114,7 +114,8 @@ void AddGuard(const Guarded& entry, size_t words, GuardTable& table) {
 
 }  // namespace
 
-Plan::Plan(const RuleSet& rules, PlanLimits limits) : matching_(rules.matching()), id_(NextId()) {
+Plan::Plan(const RuleSet& rules, PlanLimits limits, const PlanFigures& learnt)
+    : matching_(rules.matching()), id_(NextId()), nodes_(learnt), inherited_(learnt) {
   AddClasses(rules);
   for (EventClass& each : classes_) {
     each.by_process = MakeGuards(each, Reach::kProcess);
@@ -124,6 +125,21 @@ Plan::Plan(const RuleSet& rules, PlanLimits limits) : matching_(rules.matching()
   nodes_.AssignSlots(
       std::min(limits.node_answers_max, limits.remembered_words_max * kBitsPerWord / 4));
   LayOut(limits);
+  counters_.Resize(nodes_.size());
+}
+
+// What is old counts less with each plan, and is forgotten with the rules that had it.
+PlanFigures Plan::Figures() const {
+  PlanFigures figures;
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    Figure figure = counters_[id];
+    if (const auto old = inherited_.find(nodes_[id].identity); old != inherited_.end()) {
+      figure.asked += old->second.asked / 2;
+      figure.held += old->second.held / 2;
+    }
+    if (figure.asked != 0) figures[nodes_[id].identity] = figure;
+  }
+  return figures;
 }
 
 void Plan::AddClasses(const RuleSet& rules) {
@@ -182,7 +198,7 @@ void Plan::MakeGates(EventClass& out) {
     out.gates.push_back({.needed = part, .rules = RuleBits(words)});
   }
   std::ranges::sort(out.gates, {}, [this](const Gate& gate) {
-    return std::pair(nodes_[gate.needed].cost, gate.needed);
+    return std::pair(nodes_.RankIn(Kind::kAnd, gate.needed), gate.needed);
   });
   for (size_t i = 0; i < out.rules.size(); ++i) PutBehindGates(i, out);
 }

@@ -70,7 +70,9 @@ struct PlanLimits {
 
 class Plan {
  public:
-  explicit Plan(const RuleSet& rules, PlanLimits limits = {});
+  // `learnt` by an earlier plan, of other rules maybe; with none the order is guessed from the
+  // conditions alone.
+  explicit Plan(const RuleSet& rules, PlanLimits limits = {}, const PlanFigures& learnt = {});
 
   const EventClass& ClassOf(EventType type) const { return classes_[class_of_[type.index]]; }
   std::span<const EventClass> classes() const { return classes_; }
@@ -78,6 +80,12 @@ class Plan {
   RuleMatching matching() const { return matching_; }
   // No two plans of this program's life have the same.
   uint64_t id() const { return id_; }
+
+  // A happening in so many is asked with counting.
+  static constexpr uint64_t kSampledEvery = 64;
+  const FigureCounters& counters() const { return counters_; }
+  // What this plan has learnt, and half of what it was given. Any thread.
+  PlanFigures Figures() const;
 
   // What a process is remembered with, in words of 64 bits: which classes and nodes are known, what
   // the nodes' answers are, which rules of each class its own part lets through.
@@ -99,6 +107,8 @@ class Plan {
   RuleMatching matching_;
   uint64_t id_;
   PlanNodes nodes_;
+  FigureCounters counters_;
+  PlanFigures inherited_;
   std::vector<EventClass> classes_;
   std::array<uint32_t, kEventTypeCount> class_of_{};
   size_t known_class_words_ = 0;

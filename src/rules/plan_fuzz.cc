@@ -22,6 +22,7 @@ enum Flags : uint8_t {
   kAll = 1,        // every rule that matches, not the first
   kNoRoom = 2,     // nothing is remembered with a process
   kTextsOnly = 4,  // rules that compare texts, and no others
+  kLearnt = 8,     // another order, of made-up figures
 };
 
 std::shared_ptr<const RuleSet> Load(uint8_t flags, Choices& choices) {
@@ -65,7 +66,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto rules = Load(data[0], of_rules);
   if (rules == nullptr) std::abort();
   const size_t words = (data[0] & kNoRoom) != 0 ? 0 : PlanLimits{}.remembered_words_max;
-  const Plan plan(*rules, {.remembered_words_max = words});
+  PlanFigures figures;
+  if ((data[0] & kLearnt) != 0) {
+    const PlanNodes& nodes = rules->plan().nodes();
+    for (NodeId id = 0; id < nodes.size(); ++id) {
+      figures[nodes[id].identity] = {.asked = id % 7, .held = id * data[0] % (id % 7 + 1)};
+    }
+  }
+  const Plan plan(*rules, {.remembered_words_max = words}, figures);
   Compare(rules, plan, of_values);
   return 0;
 }

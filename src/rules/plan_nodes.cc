@@ -1,6 +1,7 @@
 #include "rules/plan_nodes.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <utility>
 
@@ -132,7 +133,7 @@ bool AnswerForType(const BoundCheck& check, EventType type) {
   return Evaluate(check, happening, scratch) == Truth::kTrue;
 }
 
-PlanNodes::PlanNodes() {
+PlanNodes::PlanNodes(const PlanFigures& learnt) : learnt_(learnt) {
   nodes_.push_back({.kind = Kind::kAnd});
   nodes_.push_back({.kind = Kind::kOr});
 }
@@ -188,7 +189,7 @@ NodeId PlanNodes::MakeGroup(Kind kind, std::vector<NodeId> children) {
   }
   std::string key = GroupKey(kind, children);
   std::ranges::sort(children, {},
-                    [this](NodeId child) { return std::pair(nodes_[child].cost, child); });
+                    [this, kind](NodeId child) { return std::pair(RankIn(kind, child), child); });
   node.children = std::move(children);
   return Intern(std::move(key), std::move(node));
 }
@@ -260,10 +261,44 @@ NodeId PlanNodes::Check(const BoundCheck& check) {
   return id;
 }
 
+namespace {
+
+uint64_t MixedWith(uint64_t identity, uint64_t other) {
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
+  return (std::rotl(identity, 23) ^ other) * kOdd;
+}
+
+}  // namespace
+
+// A group's is made of its children's, whatever their order: their numbers differ from plan to
+// plan.
+uint64_t PlanNodes::IdentityOf(std::string_view key, const PlanNode& node) const {
+  if (node.kind == Kind::kCheck) return TextHash()(key);
+  std::vector<uint64_t> parts;
+  for (const NodeId child : node.children) parts.push_back(nodes_[child].identity);
+  std::ranges::sort(parts);
+  uint64_t identity = static_cast<uint64_t>(node.kind) + 1;
+  for (const uint64_t part : parts) identity = MixedWith(identity, part);
+  return identity;
+}
+
+double PlanNodes::RankIn(Kind kind, NodeId id) const {
+  const PlanNode& node = nodes_[id];
+  const double decides = kind == Kind::kAnd ? 1 - node.held_share : node.held_share;
+  return node.cost / decides;
+}
+
 NodeId PlanNodes::Intern(std::string key, PlanNode node) {
   const auto [entry, is_new] =
       by_key_.try_emplace(std::move(key), static_cast<NodeId>(nodes_.size()));
   if (!is_new) return entry->second;
+  node.identity = IdentityOf(entry->first, node);
+  if (const auto figure = learnt_.find(node.identity); figure != learnt_.end()) {
+    // As if it had been asked twice more, with either answer: nothing is certain, and nothing known
+    // is one half.
+    node.held_share = (static_cast<double>(figure->second.held) + 1) /
+                      (static_cast<double>(figure->second.asked) + 2);
+  }
   for (const NodeId child : node.children) NoteUse(child);
   nodes_.push_back(std::move(node));
   return entry->second;

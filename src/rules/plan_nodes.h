@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "points/event_types.h"
 #include "rules/bound_condition.h"
+#include "rules/plan_figures.h"
 #include "rules/text_matcher.h"
 
 namespace gyrfalcon {
@@ -39,8 +40,10 @@ inline constexpr uint32_t kNoSlot = UINT32_MAX;
 struct PlanNode {
   BoundCondition::Kind kind = BoundCondition::Kind::kCheck;
   Reach reach = Reach::kAlways;
-  uint32_t uses = 0;  // by parents and rules
-  uint32_t cost = 0;  // about what an evaluation takes, in units of a number's comparison
+  uint32_t uses = 0;        // by parents and rules
+  uint32_t cost = 0;        // about what an evaluation takes, in units of a number's comparison
+  uint64_t identity = 0;    // the same for equal nodes of all plans
+  double held_share = 0.5;  // how often it holds when it is asked, as far as is known
   // Where the answer is kept: of kProcess nodes with the process, of others until the next
   // happening. kNoSlot: nowhere.
   uint32_t slot = kNoSlot;
@@ -58,7 +61,7 @@ class PlanNodes {
   static constexpr NodeId kTrue = 0;
   static constexpr NodeId kFalse = 1;
 
-  PlanNodes();
+  explicit PlanNodes(const PlanFigures& learnt = {});
 
   // The condition as it is for events of one type. It outlives this.
   NodeId Add(const BoundCondition& condition, EventType type);
@@ -68,6 +71,10 @@ class PlanNodes {
   // Decides what is remembered, of a process at most as many as given; nothing may be added after
   // it.
   void AssignSlots(size_t process_slots_max);
+
+  // The lower, the earlier it is asked where the first that does not hold (kAnd), or does (kOr),
+  // decides: what it costs until then.
+  double RankIn(BoundCondition::Kind kind, NodeId id) const;
 
   const PlanNode& operator[](NodeId id) const { return nodes_[id]; }
   size_t size() const { return nodes_.size(); }
@@ -84,10 +91,12 @@ class PlanNodes {
   std::vector<NodeId> JoinTexts(const std::vector<NodeId>& alternatives);
   // Has the node answered by the texts of the checks, all of its operand.
   void FindTogether(NodeId id, std::span<const NodeId> checks);
+  uint64_t IdentityOf(std::string_view key, const PlanNode& node) const;
   NodeId Intern(std::string key, PlanNode node);
   uint32_t OperandNumber(const BoundOperand& operand);
   static bool IsRemembered(const PlanNode& node);
 
+  PlanFigures learnt_;
   std::vector<PlanNode> nodes_;
   absl::flat_hash_map<std::string, NodeId, TextHash, TextEqual> by_key_;
   // A check is met once for each type: what it is need be found out only once.

@@ -19,7 +19,11 @@ RuleSet::RuleSet(std::vector<Rule> rules, RuleMatching matching)
 RuleSet::~RuleSet() = default;
 
 const Plan& RuleSet::plan() const {
-  std::call_once(plan_once_, [this] { plan_ = std::make_unique<Plan>(*this); });
+  return plan({});
+}
+
+const Plan& RuleSet::plan(const PlanFigures& learnt) const {
+  std::call_once(plan_once_, [&] { plan_ = std::make_unique<Plan>(*this, PlanLimits(), learnt); });
   return *plan_;
 }
 

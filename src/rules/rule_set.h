@@ -16,6 +16,7 @@
 #include "points/event_types.h"
 #include "rules/bound_condition.h"
 #include "rules/output_format.h"
+#include "rules/plan_figures.h"
 #include "rules/priority.h"
 
 namespace gyrfalcon {
@@ -69,6 +70,8 @@ class RuleSet {
   // How they are evaluated (rules/matcher.h). Compiled when it is first asked for, from any thread:
   // who only checks rules need not wait for it.
   const Plan& plan() const;
+  // The same, in the order that an earlier plan has learnt to be cheap.
+  const Plan& plan(const PlanFigures& learnt) const;
 
   // A line for each enabled rule whose condition asks fields that gVisor never feeds.
   std::vector<std::string> FieldWarnings() const;
