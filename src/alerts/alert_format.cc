@@ -37,16 +37,17 @@ std::pair<uint32_t, size_t> FirstCodePoint(std::string_view text) {
   return {0x10000, 4};  // no character up there is among the unprintable
 }
 
-// A text as it stands inside a JSON string, but with its quotes and backslashes as they are, and
-// nothing in it that a terminal would act on.
-std::string Printable(std::string_view text) {
-  std::string out;
+// Stands for itself in a line, whatever is beside it.
+bool IsPlain(char c) {
+  return c >= ' ' && c <= '~';
+}
+
+// Appends a text without plain characters as it stands inside a JSON string, and nothing in it that
+// a terminal would act on.
+void AppendOdd(std::string_view text, std::string& out) {
   const std::string escaped = Dump(nlohmann::json(std::string(text)));
   std::string_view rest = std::string_view(escaped).substr(1, escaped.size() - 2);
   while (!rest.empty()) {
-    if (rest[0] == '\\' && rest.size() > 1 && (rest[1] == '"' || rest[1] == '\\')) {
-      rest.remove_prefix(1);
-    }
     const auto [code_point, length] = FirstCodePoint(rest);
     const bool unprintable = std::ranges::any_of(kUnprintable, [code_point](const Range& range) {
       return code_point >= range.first && code_point <= range.last;
@@ -57,6 +58,25 @@ std::string Printable(std::string_view text) {
       out += rest.substr(0, length);
     }
     rest.remove_prefix(length);
+  }
+}
+
+// Command lines may have 100 KB, nearly all of them plain, which is copied in one go. A plain
+// character ends whatever bytes of UTF-8 are before it, so the others can be looked at by
+// themselves.
+std::string Printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const bool plain = IsPlain(text.front());
+    const auto end = std::ranges::find_if(text, [plain](char c) { return IsPlain(c) != plain; });
+    const auto length = static_cast<size_t>(end - text.begin());
+    if (plain) {
+      out += text.substr(0, length);
+    } else {
+      AppendOdd(text.substr(0, length), out);
+    }
+    text.remove_prefix(length);
   }
   return out;
 }
