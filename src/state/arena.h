@@ -13,7 +13,7 @@ namespace gyrfalcon {
 // Thread-compatible: one worker owns a sandbox.
 class Arena {
  public:
-  Arena() : pool_(&upstream_), front_(&pool_) {}
+  Arena() : pool_(kPoolOptions, &upstream_), front_(&pool_) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -58,6 +58,11 @@ class Arena {
 
     std::pmr::memory_resource* const next_;
   };
+
+  // A thousand small sandboxes are the usual case: chunks grow no larger than what a few processes
+  // need, and what is large has a place of its own.
+  static constexpr std::pmr::pool_options kPoolOptions{.max_blocks_per_chunk = 16,
+                                                       .largest_required_pool_block = 4096};
 
   CountingResource upstream_{std::pmr::new_delete_resource()};
   std::pmr::unsynchronized_pool_resource pool_;
