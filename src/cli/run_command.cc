@@ -173,6 +173,7 @@ class Daemon {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGCHLD, SIG_DFL);  // we wait for our children, whatever we were started with
     for (const std::string& file : loaded_.files) spdlog::info("config file: {}", file);
+    Watch(loaded_);  // before the rules are read: none of their changes is missed
     auto loaded = LoadRules(config_.rules_files, config_.rules);
     if (!loaded) return Report(loaded.error());
     LogRules(*loaded);
@@ -190,7 +191,6 @@ class Daemon {
     if (!control) return Report(control.error());
     if (const auto written = WritePidFile(); !written) return Report(written.error());
     LogStart();
-    Watch(loaded_);
     WaitForEnd(signals, **engine);
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     (*engine)->Stop();
@@ -289,7 +289,11 @@ class Daemon {
       std::error_code error;
       (std::filesystem::is_directory(path, error) ? folders : files).push_back(path);
     }
-    watch_ = FileWatch(files, folders);
+    FileWatch next(files, folders);
+    // What changed since the files were read, the new one does not tell.
+    pollfd old{.fd = watch_.fd(), .events = POLLIN, .revents = 0};
+    changed_meanwhile_ = poll(&old, 1, 0) > 0 && watch_.TakeChange();
+    watch_ = std::move(next);
   }
 
   void WaitForEnd(const UniqueFd& signals, Engine& engine) {
@@ -297,6 +301,7 @@ class Daemon {
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(flags_.seconds));
     for (;;) {
+      while (std::exchange(changed_meanwhile_, false)) Reload(engine);
       int timeout_ms = -1;
       if (flags_.seconds > 0) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
@@ -326,6 +331,7 @@ class Daemon {
     if (const auto required = RequireRules(flags_.rules, *config); !required) {
       return RefuseReload(required.error());
     }
+    Watch(*config);
     const auto rules = LoadRules(config->config.rules_files, config->config.rules);
     if (!rules) return RefuseReload(rules.error());
     SetUpLog(config->config);
@@ -333,7 +339,6 @@ class Daemon {
     WarnFixedAtStart(config_, config->config);
     LogRules(*rules);
     engine.SetRules(rules->rules);
-    Watch(*config);
     spdlog::info("rules reloaded");
   }
 
@@ -360,6 +365,7 @@ class Daemon {
   const std::string socket_path_;
   const DaemonFlags flags_;
   FileWatch watch_;
+  bool changed_meanwhile_ = false;  // while the watch was made anew
 };
 
 void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {

@@ -36,9 +36,12 @@ void Worker::Join() {
 }
 
 void Worker::SetRules(std::shared_ptr<const RuleSet> rules) {
-  const std::scoped_lock lock(mutex_);
-  mailbox_.rules = std::move(rules);
-  has_news_.store(true, std::memory_order_release);
+  {
+    const std::scoped_lock lock(mutex_);
+    mailbox_.rules = std::move(rules);
+    has_news_.store(true, std::memory_order_release);
+  }
+  source_->Wake();  // whoever reloads waits for the old ones
 }
 
 void Worker::WaitForHandovers() {
