@@ -4,6 +4,7 @@
 # how long each run of `gyrfalcon bench` measures. With ../shared beside the repository, also its heavy capture and
 # Falco's rules; what is missing is named.
 set -eu
+case ${1:-} in -h | --help) sed -n '2,5s/^# //p' "$0" && exit 0 ;; esac
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
