@@ -368,12 +368,13 @@ void Builder::AddSupply(const SupplyRow& row, const Wanted& wanted) {
   });
 }
 
-// Points first: which fields a point has to have may depend on which points there are.
+// Points first: which fields a point has to have may depend on which points there are, whichever
+// rule wants them.
 void Builder::AddFacts() {
-  for (const bool own : {false, true}) {
+  for (const Where where : {Where::kPoints, Where::kIfAsked, Where::kOwn}) {
     for (const Wanted& wanted : wanted_) {
       for (const SupplyRow& row : kSupply) {
-        if (row.fact != wanted.fact || (row.where == Where::kOwn) != own) continue;
+        if (row.fact != wanted.fact || row.where != where) continue;
         if (row.event_type.empty() || row.event_type == wanted.event_type) AddSupply(row, wanted);
       }
     }

@@ -62,6 +62,22 @@ TEST(SessionPoints, CredentialsAreAskedForWhereARuleReadsThem) {
   EXPECT_FALSE(HasField(points, "sentry/clone", "credentials"));
 }
 
+TEST(SessionPoints, TheOrderOfRulesDoesNotMatter) {
+  const std::string folder = RuleText("evt.type = chdir and fs.path.name = /x");
+  std::string raced = RuleText("evt.type = openat and gyrfalcon.path.raced = true");
+  raced.replace(raced.find("rule: r"), 7, "rule: s");
+  const auto names = [](const std::vector<AskedPoint>& points) {
+    std::string out;
+    for (const AskedPoint& point : points) {
+      out += '\n' + point.name;
+      for (const AskedField& field : point.fields) out += ' ' + std::string(field.name);
+    }
+    return out;
+  };
+  EXPECT_EQ(names(PointsFor(*Load(folder + raced), kLean)),
+            names(PointsFor(*Load(raced + folder), kLean)));
+}
+
 TEST(SessionPoints, AnExecsFieldsAreAskedForEverywhere) {
   // The first message of an exec session may be any: its exec is made up from it.
   const auto points = Points("evt.type = execve and user.name = root");
