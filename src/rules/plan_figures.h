@@ -2,6 +2,7 @@
 // in which order things are asked, never what the answer is.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -28,8 +29,10 @@ class FigureCounters {
     if (held) counters_[node].held.fetch_add(1, std::memory_order_relaxed);
   }
   Figure operator[](uint32_t node) const noexcept {
-    return {counters_[node].asked.load(std::memory_order_relaxed),
-            counters_[node].held.load(std::memory_order_relaxed)};
+    // In this order, and with the bound: workers go on adding.
+    const uint64_t held = counters_[node].held.load(std::memory_order_relaxed);
+    return {.asked = std::max(held, counters_[node].asked.load(std::memory_order_relaxed)),
+            .held = held};
   }
 
  private:

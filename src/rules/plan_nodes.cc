@@ -223,6 +223,14 @@ std::vector<NodeId> PlanNodes::JoinTexts(const std::vector<NodeId>& alternatives
 
 void PlanNodes::FindTogether(NodeId id, std::span<const NodeId> checks) {
   if (nodes_[id].texts != nullptr) return;
+  for (const NodeId check : checks) {
+    const Operator op = nodes_[check].check->op;
+    if (op != Operator::kContains && op != Operator::kIcontains) continue;
+    for (const Value& literal : nodes_[check].check->literals) {
+      sought_bytes_ += literal.text().size();
+    }
+  }
+  if (sought_bytes_ > kSoughtBytesMax) return;
   auto matcher = std::make_unique<TextMatcher>();
   for (const NodeId check : checks) {
     for (const Value& literal : nodes_[check].check->literals) {

@@ -57,6 +57,9 @@ struct PlanNode {
 
 class PlanNodes {
  public:
+  // Of all texts that are sought inside others together; beyond it they are tried one by one. Each
+  // byte may take a kilobyte.
+  static constexpr size_t kSoughtBytesMax = 16 * 1024;
   // `and` and `or` without children, as in a folded condition.
   static constexpr NodeId kTrue = 0;
   static constexpr NodeId kFalse = 1;
@@ -104,6 +107,7 @@ class PlanNodes {
   std::vector<const BoundOperand*> operands_;
   absl::flat_hash_map<std::string, uint32_t, TextHash, TextEqual> operand_by_key_;
   std::vector<std::unique_ptr<const TextMatcher>> texts_;
+  size_t sought_bytes_ = 0;  // see kSoughtBytesMax
   size_t process_slots_ = 0;
   size_t event_slots_ = 0;
 };

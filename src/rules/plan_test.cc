@@ -178,6 +178,18 @@ TEST(Plan, JoinsChecksOfOneOperandWhereThatPays) {
   EXPECT_EQ(Joined("proc.aname in (a, b, c, d)"), 0u);
 }
 
+TEST(Plan, TextsThatWouldTakeTooMuchMemoryAreTriedOneByOne) {
+  const auto condition = [](size_t length) {
+    std::string out;
+    for (char c = 'a'; c < 'a' + 9; ++c) {
+      out += (out.empty() ? "fd.name contains " : " or fd.name contains ") + std::string(length, c);
+    }
+    return out;
+  };
+  EXPECT_EQ(Joined(condition(400)), 1u);
+  EXPECT_EQ(Joined(condition(PlanNodes::kSoughtBytesMax / 8)), 0u);
+}
+
 std::string Names(std::span<const Rule* const> rules) {
   std::string out;
   for (const Rule* rule : rules) out += rule->name + "; ";
