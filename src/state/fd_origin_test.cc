@@ -23,9 +23,10 @@ struct Told {
 
 class FdOriginTest : public ::testing::Test, private HappeningSink {
  protected:
-  FdOriginTest() {
+  explicit FdOriginTest(bool with_closes = true) {
     Send(MessageType::kContainerStart,
          Message().Nested(1, Context(1)).Text(2, "c").Text(3, "/").Text(4, "sh"));
+    if (!with_closes) return;
     // A session with opens and closes.
     Open(1, "/dev/null", 9);
     CloseEnter(1, 9, "/dev/null");
@@ -229,6 +230,34 @@ TEST_F(FdOriginTest, ACloseIsOneEventAlsoWithoutItsExit) {
   EXPECT_EQ(told_[0].file, "/a");
   EXPECT_EQ(told_[0].origin, FdOrigin::kOpen);
   EXPECT_EQ(told_[1].type, "openat");
+}
+
+class NoClosesTest : public FdOriginTest {
+ protected:
+  NoClosesTest() : FdOriginTest(false) {}
+};
+
+TEST_F(NoClosesTest, ANumberIsWhatItsMessageSaysAndNotWhatItWas) {
+  Open(1, "/tmp/x", 3);
+  Read(1, 3, "/etc/shadow");
+  EXPECT_EQ(Last().file, "/etc/shadow");
+  Dup(1, 33, 3, 0, "/etc/shadow");
+  EXPECT_EQ(Last().file, "/etc/shadow");
+  Open(1, "/tmp/y", 4);
+  Read(1, 4, "pipe:[7]");
+  EXPECT_EQ(Last().file_type, FileType::kPipe);
+  Open(1, "/tmp/z", 5);
+  Read(1, 5, "/tmp/z (deleted)");
+  EXPECT_EQ(Last().file, "/tmp/z");
+}
+
+TEST_F(NoClosesTest, ALinkThatWasUsedBeforeTheFirstCloseHasItsSecondChanceThen) {
+  Open(1, "/tmp/link", 3);
+  Read(1, 3, "/etc/shadow");
+  CloseEnter(1, 3, "/etc/shadow");
+  ASSERT_FALSE(told_.empty());
+  EXPECT_TRUE(told_.front().second_chance);
+  EXPECT_EQ(told_.front().file, "/etc/shadow");
 }
 
 }  // namespace

@@ -310,6 +310,7 @@ void Sandbox::SetParent(Process& child, Ref<Process> parent) {
     if (above + child.line_below >= max && p->parent) {
       counters_.Add(StateCounter::kAncestorsCut);
       p->parent.reset();
+      ++line_version_;  // all below it have lost ancestors
     }
   }
   if (above + child.line_below > max) {

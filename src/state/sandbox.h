@@ -269,6 +269,7 @@ class Sandbox {
   void CheckExitText(Moment& moment);
   void CheckEnterCame(Moment& moment);
   void LearnTruePath(Moment& moment);
+  void LearnPathWithoutCloses(Process& process, int64_t fd, File& known, std::string_view told);
   Ref<PastProcess> FactsOf(Process& process);
   void KeepOpenRecord(const Moment& moment, File& file, const RaisedRules& raised);
   void TellSecondChance(Moment& moment, Ref<File> file, const OpenRecord& record);

@@ -136,8 +136,10 @@ void Sandbox::LearnTruePath(Moment& moment) {
     SetFd(*moment.process, fd, std::move(untold), false, origin);
     return;
   }
-  // Where closes are not told, a number may have become another file's unseen.
-  if (!has_close_) return;
+  if (!has_close_) {
+    LearnPathWithoutCloses(*moment.process, fd, *file, told);
+    return;
+  }
   if (!IsPath(file->type) || !NamesFile(told)) return;
   // A file that was deleted meanwhile is known to rules by the name that it had.
   if (told.ends_with(kDeleted) && !file->name.ends_with(kDeleted)) {
@@ -145,12 +147,36 @@ void Sandbox::LearnTruePath(Moment& moment) {
   }
   file->true_name = true;
   const Ref<OpenRecord> record = std::exchange(file->opened, {});
+  const bool known_before_closes = record && !file->claimed.empty() && told == file->name;
+  if (known_before_closes) {
+    TellSecondChance(moment, file, *record);
+    return;
+  }
   if (told == file->name || IsOwnProc(file->name, told, *moment.process)) return;
   if (file->claimed.empty()) file->claimed = file->name;
   Assign(file->name, Cut(told));
   // A program's path has no symbolic links either: /bin/x is run as /usr/bin/x.
   if (file->for_writing()) RememberWritten(*moment.process, file->name);
   if (record) TellSecondChance(moment, file, *record);
+}
+
+// A number may have become another file's unseen, or be a link's: what is told is what it is now.
+// The record of its open goes along, for when the first close shows that closes are told after all.
+void Sandbox::LearnPathWithoutCloses(Process& process, int64_t fd, File& known,
+                                     std::string_view told) {
+  if (!IsPath(known.type)) return;
+  std::string_view name = known.name;
+  if (name.ends_with(kDeleted)) name.remove_suffix(kDeleted.size());
+  std::string_view now = told;
+  if (now.ends_with(kDeleted)) now.remove_suffix(kDeleted.size());
+  if (now == name || IsOwnProc(known.name, told, process)) return;
+  Ref<File> file = FileFromPath(told);
+  if (IsPath(file->type)) {
+    file->claimed = known.claimed.empty() ? known.name : known.claimed;
+    file->opened = known.opened;
+    file->open_flags = known.open_flags;
+  }
+  SetFd(process, fd, std::move(file), false, FdOrigin::kUnknown);
 }
 
 // One copy for all that a process opens while it stays what it is.

@@ -23,6 +23,7 @@ struct Told {
   bool name_changed = false;
   uint32_t tty = 0;
   size_t ancestors = 0;
+  uint32_t line_version = 0;
 };
 
 class SandboxTest : public ::testing::Test, protected HappeningSink {
@@ -143,6 +144,7 @@ class SandboxTest : public ::testing::Test, protected HappeningSink {
     told.name_changed = h.name_changed;
     told.previous_name = h.process->previous_name.view();
     told.tty = h.process->tty;
+    told.line_version = h.line_version;
     told_.push_back(std::move(told));
   }
 
@@ -650,6 +652,20 @@ TEST_F(SandboxTest, AThreadOfAnotherGroupOrContainerIsAnotherThread) {
   Close(Context(30, 0, "evil", "c2"), 3);
   EXPECT_EQ(told_.back().container, "c2");
   EXPECT_EQ(told_.back().exe_path, "");
+}
+
+// What is remembered of a process, ancestors included, is known to be stale by it.
+TEST_F(SandboxTest, WhoLosesAncestorsHasChanged) {
+  Start(1, {"init"});
+  const auto max = static_cast<int32_t>(SandboxLimits{}.ancestors_max);
+  int32_t last = 1;
+  for (; last < max; ++last) Clone(Thin(last), last + 1, last + 1);
+  Close(Context(5, 5, "init"), 3);
+  const Told before = told_.back();
+  for (; last < max + 5; ++last) Clone(Thin(last), last + 1, last + 1);
+  Close(Context(5, 5, "init"), 3);
+  EXPECT_LT(told_.back().ancestors, before.ancestors);
+  EXPECT_NE(told_.back().line_version, before.line_version);
 }
 
 TEST_F(SandboxTest, ALineOfAncestorsGrowsFromNeitherEndForEver) {
