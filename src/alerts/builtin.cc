@@ -61,8 +61,8 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "alert off there. The process named is the one that made the last of them."},
     {"gyrfalcon: event flood", Priority::kWarning, "gyrfalcon sensor_load",
      "A sandbox sends events faster than they are taken up",
-     "Within a second it was ahead of us for 64 turns of 256 messages. Other sandboxes have their "
-     "turns in between and lose nothing; its own events may be lost (`gyrfalcon: events lost` says "
+     "Within a second its queue was found full 64 times. Other sandboxes have their turns in "
+     "between and lose nothing; its own events may be lost (`gyrfalcon: events lost` says "
      "when), and its program is slowed down. Either it tries to push events out, or its session "
      "asks for more than the rules need: make one with `gyrfalcon session generate`."},
 }};

@@ -85,7 +85,7 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "Messages that named a container of another sandbox, or more containers than are remembered; "
      "taken up without it."},
     {"event_floods", Severity::kInfo,
-     "Times a sandbox began to send faster than it was taken up for as long as a second."},
+     "Times a sandbox began to send faster than it was taken up: 64 full queues in a second."},
     {"sandboxes_rebalanced", Severity::kInfo,
      "Times a worker that could not keep up gave a sandbox to another one."},
 });

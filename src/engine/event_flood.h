@@ -14,8 +14,8 @@ struct FloodReport {
   int64_t since_ns = 0;
 };
 
-// For one connection, of one worker. Times are the receiver's: a flood is told by how fast we are,
-// which a recording does not show.
+// For one connection, of one worker. Times are a SessionClock's, which no step of the host's clock
+// moves back; a recording shows no floods, for it has no turns.
 class EventFlood {
  public:
   // Turns of one window that ended with messages left to read. A queue that was full once is no
@@ -24,13 +24,15 @@ class EventFlood {
   static constexpr int64_t kWindowNs = 1'000'000'000;
   // For as long as turns are cut it is one flood, told once.
   static constexpr int64_t kQuietNs = 60'000'000'000;
+  // One that goes on is told again: what was told long ago buys no silence.
+  static constexpr int64_t kAgainNs = 600'000'000'000;
 
   void NoteMessage() { ++messages_; }
   uint64_t messages() const { return messages_; }
 
   // A turn was cut. The report, when it is time to tell.
   std::optional<FloodReport> NoteCutTurn(int64_t now_ns) {
-    const bool goes_on = told_ && now_ns - last_cut_ns_ < kQuietNs;
+    const bool goes_on = told_ && now_ns - last_cut_ns_ < kQuietNs && now_ns - told_ns_ < kAgainNs;
     last_cut_ns_ = now_ns;
     if (goes_on) return std::nullopt;
     told_ = false;
@@ -42,6 +44,7 @@ class EventFlood {
     if (++turns_ < kTurnsMax) return std::nullopt;
     turns_ = 0;
     told_ = true;
+    told_ns_ = now_ns;
     return FloodReport{.messages = messages_ - messages_at_since_, .since_ns = since_ns_};
   }
 
@@ -50,6 +53,7 @@ class EventFlood {
   uint64_t messages_at_since_ = 0;
   int64_t since_ns_ = 0;
   int64_t last_cut_ns_ = 0;
+  int64_t told_ns_ = 0;
   uint32_t turns_ = 0;
   bool told_ = false;
 };

@@ -539,13 +539,14 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   TakeUpMessage(session, record);
   session.flood.NoteMessage();
   if (!record.turn_cut) return;
-  if (const auto flood = session.flood.NoteCutTurn(received_ns_)) TellFlood(session, *flood);
+  if (const auto flood = session.flood.NoteCutTurn(session.clock.now_ns()))
+    TellFlood(session, *flood);
 }
 
 void Pipeline::TellFlood(Session& session, const FloodReport& report) {
   totals_.engine.Add(EngineCounter::kEventFloods);
-  RaiseBuiltin(Builtin::kEventFlood, received_ns_,
-               DescribeFlood(report, received_ns_, session.name));
+  const int64_t now_ns = session.clock.now_ns();
+  RaiseBuiltin(Builtin::kEventFlood, now_ns, DescribeFlood(report, now_ns, session.name));
 }
 
 // Where a process has just been made, the next thing it does is an exec, and one that is too large

@@ -58,16 +58,15 @@ std::vector<Placement::Candidate> Placement::Candidates(double share,
   for (const ConnectionLoad& load : loads) messages += load.messages;
   std::vector<Candidate> candidates;
   if (messages == 0) return candidates;
+  absl::flat_hash_map<const Group*, size_t> places;
   for (const ConnectionLoad& load : loads) {
     Group* group = GroupOf(load.connection);
     if (group == nullptr) continue;
-    auto known = std::ranges::find(candidates, group, &Candidate::group);
-    if (known == candidates.end()) {
-      candidates.push_back({.group = group});
-      known = candidates.end() - 1;
-    }
-    ++known->known;
-    known->share += share * static_cast<double>(load.messages) / static_cast<double>(messages);
+    const auto [entry, is_new] = places.try_emplace(group, candidates.size());
+    if (is_new) candidates.push_back({.group = group});
+    Candidate& candidate = candidates[entry->second];
+    ++candidate.known;
+    candidate.share += share * static_cast<double>(load.messages) / static_cast<double>(messages);
   }
   std::erase_if(candidates, [now_ns](const Candidate& candidate) {
     const Group& group = *candidate.group;

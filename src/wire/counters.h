@@ -21,6 +21,7 @@ enum class WireCounter : uint8_t {
   kPoolExhausted,
   kDrainCutShort,
   kTurnsCut,
+  kStreamPauses,
   kCount,
 };
 
@@ -45,8 +46,9 @@ inline constexpr auto kWireCounterRows = std::to_array<CounterRow>({
     {"drain_cut_short", Severity::kDataLoss,
      "Connections that still had messages to read when a stop ran out of patience."},
     {"turns_cut", Severity::kInfo,
-     "Times a connection had more to read when its turn was over: its sandbox sent faster than it "
-     "was read."},
+     "Times a connection's queue was found full: its sandbox sent faster than it was read."},
+    {"stream_pauses", Severity::kInfo,
+     "Times messages of a stream were let gather for a moment, which spares sandboxes the waking."},
 });
 static_assert(kWireCounterRows.size() == static_cast<size_t>(WireCounter::kCount));
 

@@ -21,7 +21,7 @@ struct Record {
   int64_t receive_time_ns = 0;  // CLOCK_REALTIME; 0 in replay: time is then the event's own
   FrameRef frame;               // kFrame only, otherwise empty
   bool truncated = false;       // the message was larger than the buffer: `frame` is its beginning
-  bool turn_cut = false;        // the last of a turn that used up its messages: more may wait
+  bool turn_cut = false;        // the last of a turn that found its connection's queue full
   std::shared_ptr<const Peer> peer;  // kOpened only; none in replay
 };
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
+#include <ctime>
 #include <limits>
 #include <utility>
 
@@ -47,10 +49,25 @@ bool HasUnreadBytes(int fd) noexcept {
   return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
+// What the kernel charges a queue for a message: buffers have sizes of powers of two, with 320
+// bytes of the kernel's in them, and 256 beside them (measured: 278 messages of 114 bytes fill a
+// default queue, 93 of 1,000, 49 of 2,000, 26 of 4,000).
+constexpr size_t QueueCharge(size_t message_bytes) {
+  return std::bit_ceil(message_bytes + 320) + 256;
+}
+
+void Sleep(int64_t duration_ns) noexcept {
+  const timespec duration{.tv_sec = 0, .tv_nsec = duration_ns};
+  ::nanosleep(&duration, nullptr);  // a signal ends it early, which does no harm
+}
+
 }  // namespace
 
 SocketSource::SocketSource(SocketSourceOptions options)
-    : options_(Sane(options)), pool_(options_.pool_bytes_max), batch_(options_.message_bytes_max) {
+    : options_(Sane(options)),
+      full_queue_bytes_(options_.messages_per_turn * QueueCharge(1)),
+      pool_(options_.pool_bytes_max),
+      batch_(options_.message_bytes_max) {
   received_.reserve(ReceiveBatch::kMessagesMax);
 }
 
@@ -191,6 +208,7 @@ bool SocketSource::NextTurn() {
     turns_.pop_back();
     if (found == connections_.end()) continue;  // closed earlier in this round
     current_ = &found->second;
+    current_->queued_bytes = 0;
     current_->left_in_turn = stopping_ ? kStopMessagesMax : options_.messages_per_turn;
     return true;
   }
@@ -218,10 +236,10 @@ SocketSource::Progress SocketSource::ReadTurn() {
   // its frames are yielded.
   if (got < asked) {
     current_->left_in_turn = 0;
-  } else if (current_->left_in_turn == 0) {
-    counters_.Add(stopping_ ? WireCounter::kDrainCutShort : WireCounter::kTurnsCut);
-    if (!received_.empty()) received_.back().turn_cut = !stopping_;
+  } else if (stopping_ && current_->left_in_turn == 0) {
+    counters_.Add(WireCounter::kDrainCutShort);
   }
+  NoteQueue();
   return Progress::kBatch;
 }
 
@@ -245,6 +263,18 @@ size_t SocketSource::CountBeforeEnd(size_t count) {
   if (!PeerHungUp(fd) || HasUnreadBytes(fd)) return count;
   current_->ended = true;
   return with_bytes;
+}
+
+// A turn that takes up what a full queue holds, in many messages or in a few large ones, belongs to
+// a sender that is ahead of us.
+void SocketSource::NoteQueue() {
+  for (const Received& received : received_) {
+    current_->queued_bytes += QueueCharge(received.frame.size());
+  }
+  if (stopping_ || current_->left_in_turn != 0) return;
+  if (current_->queued_bytes < full_queue_bytes_ || received_.empty()) return;
+  counters_.Add(WireCounter::kTurnsCut);
+  received_.back().turn_cut = true;
 }
 
 void SocketSource::KeepBatch(size_t count) {
@@ -289,9 +319,15 @@ SourceStatus SocketSource::WaitForMemory() {
 // of its own.
 SourceStatus SocketSource::Wait() {
   std::array<epoll_event, kEventsPerWait> events;
-  const int64_t waits_since_ns = SteadyNs();
+  const int64_t since_ns = SteadyNs();
+  const bool pauses = pause_.is_due() && idle_timeout_ms_ != 0;
+  if (pauses) Sleep(StreamPause::kPauseNs);
+  const int64_t waits_since_ns = pauses ? SteadyNs() : since_ns;
   const int ready = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, idle_timeout_ms_);
-  waited_ns_ += SteadyNs() - waits_since_ns;
+  const int64_t now_ns = SteadyNs();
+  waited_ns_ += now_ns - since_ns;
+  pause_.NoteWait(now_ns - waits_since_ns);
+  if (pauses) counters_.Add(WireCounter::kStreamPauses);
   if (ready == 0) return SourceStatus::kIdle;
   // Backwards, because turns are taken from the back. epoll itself puts those it reported last in
   // line.

@@ -22,6 +22,7 @@
 #include "wire/frame.h"
 #include "wire/receive_batch.h"
 #include "wire/record.h"
+#include "wire/stream_pause.h"
 
 namespace gyrfalcon {
 
@@ -78,7 +79,8 @@ class SocketSource : public Source {
     UniqueFd fd;
     ConnectionId id;
     size_t left_in_turn = 0;
-    bool ended = false;  // read to its end: close when its last frame has been yielded
+    size_t queued_bytes = 0;  // what its queue was charged for the messages of this turn
+    bool ended = false;       // read to its end: close when its last frame has been yielded
   };
   struct Received {
     FrameRef frame;
@@ -97,6 +99,7 @@ class SocketSource : public Source {
   Progress ReadTurn();
   size_t Receive(size_t count);
   void KeepBatch(size_t count);
+  void NoteQueue();
   size_t CountBeforeEnd(size_t count);
   SourceStatus WaitForMemory();
   SourceStatus Wait();
@@ -105,6 +108,8 @@ class SocketSource : public Source {
   void Open(AcceptedConnection added);
 
   const SocketSourceOptions options_;
+  // As many of the smallest messages as a turn takes; a little less than a default queue holds.
+  const size_t full_queue_bytes_;
   FramePool pool_;
   WireCounters counters_;
   ReceiveBatch batch_;  // copied into the pool compactly: a typical message has 114 bytes
@@ -118,6 +123,7 @@ class SocketSource : public Source {
   std::vector<Received> received_;  // current_'s, to be yielded from next_received_
   size_t next_received_ = 0;
   int64_t received_time_ns_ = 0;
+  StreamPause pause_;
   int64_t waited_ns_ = 0;
   int idle_timeout_ms_ = -1;
   bool stopping_ = false;

@@ -196,6 +196,48 @@ TEST_F(SocketSourceTest, AFloodingConnectionDoesNotStarveAnother) {
   EXPECT_GE(Count(WireCounter::kTurnsCut), 2 * cut) << "of both";
 }
 
+TEST_F(SocketSourceTest, AQueueThatIsFullIsToldWhateverTheSizeOfItsMessages) {
+  for (const size_t bytes : {114u, 1'000u, 2'000u, 4'000u, 50'000u}) {
+    MakeSource();
+    const UniqueFd client = Connect(1);
+    ASSERT_TRUE(Send(client, std::string(bytes, 'x')));
+    Drain();
+    EXPECT_EQ(Count(WireCounter::kTurnsCut), 0u) << bytes;
+    while (Send(client, std::string(bytes, 'x'), MSG_DONTWAIT)) {
+    }
+    Drain();
+    EXPECT_GE(Count(WireCounter::kTurnsCut), 1u) << bytes;
+  }
+}
+
+TEST(StreamPause, IsDueWhereMessagesComeCloseTogether) {
+  StreamPause pause;
+  EXPECT_FALSE(pause.is_due()) << "nothing has come yet";
+  pause.NoteWait(2'000'000);
+  EXPECT_FALSE(pause.is_due()) << "a lone message";
+  pause.NoteWait(10'000);
+  EXPECT_TRUE(pause.is_due());
+  pause.NoteWait(StreamPause::kStreamNs);
+  EXPECT_FALSE(pause.is_due()) << "the stream is over";
+}
+
+TEST_F(SocketSourceTest, AStreamIsLetGather) {
+  MakeSource();
+  source_->set_idle_timeout_ms(1000);
+  const UniqueFd client = Connect(1);
+  constexpr int kMessages = 20'000;
+  std::thread sender([&client] {
+    for (int i = 0; i < kMessages; ++i) Send(client, "message");
+  });
+  Record record;
+  for (int got = 0; got < kMessages;) {
+    if (source_->Next(record) == SourceStatus::kRecord) got += record.kind == RecordKind::kFrame;
+  }
+  sender.join();
+  EXPECT_GT(Count(WireCounter::kStreamPauses), 0u);
+  EXPECT_LT(Count(WireCounter::kStreamPauses), uint64_t{kMessages} / 4) << "not one for each";
+}
+
 TEST_F(SocketSourceTest, AHeldFrameKeepsItsBytesAcrossReceives) {
   MakeSource();
   const UniqueFd client = Connect(1);
