@@ -309,13 +309,14 @@ std::string WalkedByProtozero(const std::string& bytes) {
   try {
     while (reader.next()) {
       protozero::pbf_reader value = reader;
-      reader.skip();  // throws what reading the value would
+      const auto number = value.tag();  // a debug build forgets it with the value
+      reader.skip();                    // throws what reading the value would
       if (value.wire_type() == protozero::pbf_wire_type::varint) {
         out += std::to_string(value.get_uint64());
       } else if (value.wire_type() == protozero::pbf_wire_type::length_delimited) {
         out += std::string(value.get_view());
       }
-      out += '#' + std::to_string(value.tag()) + ' ';
+      out += '#' + std::to_string(number) + ' ';
     }
   } catch (const protozero::exception&) {
     return out + "broken";
