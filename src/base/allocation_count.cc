@@ -14,6 +14,7 @@ namespace {
 struct Slot {
   std::atomic<pid_t> thread_id = 0;
   std::atomic<uint64_t> count = 0;
+  std::atomic<uint64_t> large = 0;
 };
 
 constexpr size_t kSlots = 256;
@@ -21,6 +22,10 @@ constinit std::array<Slot, kSlots> slots{};
 constinit std::atomic<size_t> slots_used = 0;
 constinit thread_local Slot* own_slot = nullptr;
 constinit thread_local bool has_asked = false;
+
+void Increment(std::atomic<uint64_t>& counter) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
 
 // nullptr: there is none left.
 Slot* OwnSlot() noexcept {
@@ -35,10 +40,11 @@ Slot* OwnSlot() noexcept {
 
 }  // namespace
 
-void CountAllocation() noexcept {
+void CountAllocation(size_t bytes) noexcept {
   Slot* slot = OwnSlot();
   if (slot == nullptr) return;
-  slot->count.store(slot->count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  Increment(slot->count);
+  if (bytes > kLargeAllocationBytes) Increment(slot->large);
 }
 
 uint64_t AllocationsOf(pid_t thread_id) noexcept {
@@ -53,6 +59,10 @@ uint64_t AllocationsOf(pid_t thread_id) noexcept {
 
 uint64_t AllocationsOfThisThread() noexcept {
   return own_slot == nullptr ? 0 : own_slot->count.load(std::memory_order_relaxed);
+}
+
+uint64_t LargeAllocationsOfThisThread() noexcept {
+  return own_slot == nullptr ? 0 : own_slot->large.load(std::memory_order_relaxed);
 }
 
 bool AllocationsAreCounted() noexcept {

@@ -188,13 +188,13 @@ TEST(ThreadSet, KnowsItsThreadsByWhoWasThereBefore) {
 
 TEST(AllocationCount, IsOfEachThread) {
   const uint64_t before = AllocationsOfThisThread();
-  CountAllocation();
-  CountAllocation();
+  CountAllocation(1);
+  CountAllocation(1);
   EXPECT_EQ(AllocationsOfThisThread(), before + 2);
   EXPECT_TRUE(AllocationsAreCounted());
   uint64_t others = 0;
   std::thread other([&others] {
-    CountAllocation();
+    CountAllocation(1);
     others = AllocationsOf(gettid());
   });
   other.join();

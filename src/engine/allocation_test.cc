@@ -1,69 +1,26 @@
-// What the event path takes from the heap, and what it throws. This file replaces the program's
-// operator new and its making of exceptions to count.
-#include <cstdlib>
-#include <new>
+// What the event path takes from the heap (base/allocation_count.h), and what it throws: this file
+// replaces the program's making of exceptions to count them.
 #include <random>
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include "base/allocation_count.h"
 #include "engine/test_replay.h"
 #include "wire/capture_source.h"
 #include "wire/message_header.h"
 
 namespace {
 
-thread_local bool counting = false;
-thread_local size_t allocations = 0;
 thread_local size_t exceptions = 0;
 
-// Larger ones are a program's long arguments, which do not fit into the blocks of a sandbox's pool.
-// They are not counted: what is remembered of a program has to be somewhere.
-constexpr size_t kCountedBytesMax = 4096;
-
-[[maybe_unused]] void Count(size_t size) {
-  if (counting && size <= kCountedBytesMax) ++allocations;
+// Large ones are a program's long arguments, which are not counted: what is remembered of a program
+// has to be somewhere.
+uint64_t CountedAllocations() {
+  return gyrfalcon::AllocationsOfThisThread() - gyrfalcon::LargeAllocationsOfThisThread();
 }
 
 }  // namespace
-
-// GCC's macros, then clang's; some headers define __has_feature for GCC as well, as always 0.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GYRFALCON_SANITIZED 1
-#elif defined(__has_feature)
-#define GYRFALCON_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define GYRFALCON_SANITIZED 0
-#endif
-
-// A sanitizer has an operator new of its own, which must stay.
-#if !GYRFALCON_SANITIZED
-[[gnu::noinline]] void* operator new(size_t size) {
-  Count(size);
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-
-[[gnu::noinline]] void* operator new(size_t size, std::align_val_t alignment) {
-  Count(size);
-  const auto align = static_cast<size_t>(alignment);
-  if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
-  throw std::bad_alloc();
-}
-
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-#endif
 
 // What a throw begins with.
 extern "C" void* __cxa_allocate_exception(size_t size) noexcept {
@@ -114,14 +71,13 @@ Counted CountIn(const std::string& capture, const std::shared_ptr<const RuleSet>
   for (const Record& record : records) {
     if (record.kind != RecordKind::kFrame) continue;
     const size_t alerts_before = sink.alerts;
-    allocations = 0;
-    counting = true;
+    const uint64_t allocations_before = CountedAllocations();
     pipeline.Process(record);
-    counting = false;
+    const bool allocated = CountedAllocations() != allocations_before;
     const bool raised = sink.alerts != alerts_before;
     if (raised) continue;
     ++counted.messages;
-    if (allocations > 0) ++counted.with_allocation;
+    if (allocated) ++counted.with_allocation;
   }
   return counted;
 }
@@ -129,7 +85,7 @@ Counted CountIn(const std::string& capture, const std::shared_ptr<const RuleSet>
 const std::string kOwnRules = GYRFALCON_TEST_DATA "/../../rules/gyrfalcon_rules.yaml";
 
 TEST(Allocations, AnEventThatRaisesNothingTakesNothingFromTheHeap) {
-  if (GYRFALCON_SANITIZED) GTEST_SKIP() << "nothing is counted under a sanitizer";
+  if (!AllocationsAreCounted()) GTEST_SKIP() << "nothing is counted under a sanitizer";
   const Counted counted =
       CountIn(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace", LoadRulesForTest({kOwnRules}));
   EXPECT_GT(counted.messages, 100u);
@@ -137,7 +93,7 @@ TEST(Allocations, AnEventThatRaisesNothingTakesNothingFromTheHeap) {
 }
 
 TEST(Allocations, NoneInTheHeavyCaptureUnderFalcosRules) {
-  if (GYRFALCON_SANITIZED) GTEST_SKIP() << "nothing is counted under a sanitizer";
+  if (!AllocationsAreCounted()) GTEST_SKIP() << "nothing is counted under a sanitizer";
   const testing::HeavyCapture heavy;
   if (heavy.path().empty()) GTEST_SKIP() << heavy.missing();
   const Counted counted = CountIn(
@@ -160,11 +116,10 @@ TEST(BadMessages, TakeNothingFromTheHeapAndThrowNothing) {
   pipeline.Process(records.at(0));
   pipeline.Process(records.at(1));  // the first loss is told at once
   EXPECT_EQ(sink.alerts, 1u);
-  allocations = exceptions = 0;
-  counting = true;
+  exceptions = 0;
+  const uint64_t allocations_before = CountedAllocations();
   for (size_t i = 2; i <= frames; ++i) pipeline.Process(records[i]);
-  counting = false;
-  EXPECT_EQ(allocations, 0u);
+  EXPECT_EQ(CountedAllocations(), allocations_before);
   EXPECT_EQ(exceptions, 0u);
   EXPECT_EQ(pipeline.totals().decode[DecodeError::kMalformed], frames);
 }

@@ -1,4 +1,4 @@
-// The program's operator new: malloc, counted for each thread (base/allocation_count.h). It costs a
+// A program's operator new: malloc, counted for each thread (base/allocation_count.h). It costs a
 // load and a store of the thread's own. Sanitizers have their own, which must stay.
 #include <cstdlib>
 #include <new>
@@ -16,7 +16,7 @@
 
 #if !GYRFALCON_SANITIZED
 [[gnu::noinline]] void* operator new(size_t size) {
-  gyrfalcon::CountAllocation();
+  gyrfalcon::CountAllocation(size);
   for (;;) {
     if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
     const std::new_handler handler = std::get_new_handler();
@@ -26,7 +26,7 @@
 }
 
 [[gnu::noinline]] void* operator new(size_t size, std::align_val_t alignment) {
-  gyrfalcon::CountAllocation();
+  gyrfalcon::CountAllocation(size);
   const auto align = static_cast<size_t>(alignment);
   if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
   throw std::bad_alloc();
