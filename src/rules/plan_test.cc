@@ -190,33 +190,12 @@ TEST(Plan, TextsThatWouldTakeTooMuchMemoryAreTriedOneByOne) {
   EXPECT_EQ(Joined(condition(PlanNodes::kSoughtBytesMax / 8)), 0u);
 }
 
-std::string Names(std::span<const Rule* const> rules) {
-  std::string out;
-  for (const Rule* rule : rules) out += rule->name + "; ";
-  return out;
-}
-
-// One process that changes now and then; the rules are asked about all of its happenings. Gives how
-// often one held.
+// How often some rule held.
 size_t Compare(Choices& choices, const std::shared_ptr<const RuleSet>& rules, const Plan& plan) {
-  TestValues::Current().Clear();
-  Arena arena;
-  Process process(arena);
-  Matcher matcher(rules, plan);
-  Scratch scratch;
-  RandomHappenings happenings(*rules);
-  size_t matches = 0;
-  for (int i = 0; i < 8; ++i) {
-    const Happening happening = happenings.Next(choices, process);
-    std::vector<const Rule*> expected;
-    scratch.Reset();
-    InterpretRules(*rules, happening, scratch, expected);
-    const auto found = matcher.Match(happening);
-    RC_LOG() << "happening " << i << ", " << Describe(happening.type).name << std::endl;
-    RC_ASSERT(Names(found) == Names(expected));
-    matches += found.size();
-  }
-  return matches;
+  const PlanComparison compared = HoldToInterpreter(choices, rules, plan);
+  RC_LOG() << compared.disagreement << std::endl;
+  RC_ASSERT(compared.disagreement.empty());
+  return compared.matches;
 }
 
 // Of every part of the plan's, whatever they may be.

@@ -1,5 +1,9 @@
 #include "rules/random_happenings.h"
 
+#include <algorithm>
+#include <span>
+
+#include "rules/matcher.h"
 #include "rules/plan_nodes.h"
 #include "rules/test_catalog.h"
 #include "state/happening.h"
@@ -97,6 +101,40 @@ Happening RandomHappenings::Next(Choices& choices, Process& process) {
   happening.type = RandomType(choices);
   happening.process = &process;
   return happening;
+}
+
+namespace {
+
+std::string Names(std::span<const Rule* const> rules) {
+  std::string out;
+  for (const Rule* rule : rules) out += rule->name + "; ";
+  return out;
+}
+
+}  // namespace
+
+PlanComparison HoldToInterpreter(Choices& choices, const std::shared_ptr<const RuleSet>& rules,
+                                 const Plan& plan) {
+  TestValues::Current().Clear();
+  Arena arena;
+  Process process(arena);
+  Matcher matcher(rules, plan);
+  Scratch scratch;
+  RandomHappenings happenings(*rules);
+  PlanComparison out;
+  for (int i = 0; i < 8; ++i) {
+    const Happening happening = happenings.Next(choices, process);
+    std::vector<const Rule*> expected;
+    scratch.Reset();
+    InterpretRules(*rules, happening, scratch, expected);
+    const auto found = matcher.Match(happening);
+    out.matches += found.size();
+    if (std::ranges::equal(found, expected)) continue;
+    out.disagreement += "happening " + std::to_string(i) + ", " +
+                        std::string(Describe(happening.type).name) + ": " + Names(found) +
+                        "instead of " + Names(expected) + '\n';
+  }
+  return out;
 }
 
 }  // namespace gyrfalcon

@@ -1,7 +1,11 @@
 // For tests: happenings whose fields have random values, for random_rules.h.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "points/event_types.h"
+#include "rules/plan.h"
 #include "rules/random_rules.h"
 #include "rules/rule_set.h"
 #include "state/process.h"
@@ -28,5 +32,15 @@ class RandomHappenings {
  private:
   const RuleSet& rules_;
 };
+
+struct PlanComparison {
+  size_t matches = 0;        // how often a rule held
+  std::string disagreement;  // what plan and interpreter answered differently; "": nothing
+};
+
+// Asks the rules about happenings of one process that changes now and then, by the plan and by the
+// interpreter.
+PlanComparison HoldToInterpreter(Choices& choices, const std::shared_ptr<const RuleSet>& rules,
+                                 const Plan& plan);
 
 }  // namespace gyrfalcon
