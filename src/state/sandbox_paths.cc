@@ -31,6 +31,12 @@ bool IsPath(FileType type) {
   return type == FileType::kFile || type == FileType::kDirectory;
 }
 
+// A file that was deleted meanwhile is known to rules by the name that it had.
+std::string_view WithoutDeleted(std::string_view path) {
+  if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
+  return path;
+}
+
 // What has no path and can't be opened by one.
 bool NamesNoFile(std::string_view told) {
   return told.starts_with("socket:[") || told.starts_with("anon_inode:");
@@ -141,10 +147,7 @@ void Sandbox::LearnTruePath(Moment& moment) {
     return;
   }
   if (!IsPath(file->type) || !NamesFile(told)) return;
-  // A file that was deleted meanwhile is known to rules by the name that it had.
-  if (told.ends_with(kDeleted) && !file->name.ends_with(kDeleted)) {
-    told.remove_suffix(kDeleted.size());
-  }
+  if (!file->name.ends_with(kDeleted)) told = WithoutDeleted(told);
   file->true_name = true;
   const Ref<OpenRecord> record = std::exchange(file->opened, {});
   const bool known_before_closes = record && !file->claimed.empty() && told == file->name;
@@ -165,11 +168,8 @@ void Sandbox::LearnTruePath(Moment& moment) {
 void Sandbox::LearnPathWithoutCloses(Process& process, int64_t fd, File& known,
                                      std::string_view told) {
   if (!IsPath(known.type)) return;
-  std::string_view name = known.name;
-  if (name.ends_with(kDeleted)) name.remove_suffix(kDeleted.size());
-  std::string_view now = told;
-  if (now.ends_with(kDeleted)) now.remove_suffix(kDeleted.size());
-  if (now == name || IsOwnProc(known.name, told, process)) return;
+  const bool is_same = WithoutDeleted(told) == WithoutDeleted(known.name);
+  if (is_same || IsOwnProc(known.name, told, process)) return;
   Ref<File> file = FileFromPath(told);
   if (IsPath(file->type)) {
     file->claimed = known.claimed.empty() ? known.name : known.claimed;
