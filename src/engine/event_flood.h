@@ -27,11 +27,9 @@ class EventFlood {
   // One that goes on is told again: what was told long ago buys no silence.
   static constexpr int64_t kAgainNs = 600'000'000'000;
 
-  void NoteMessage() { ++messages_; }
-  uint64_t messages() const { return messages_; }
-
-  // A turn was cut. The report, when it is time to tell.
-  std::optional<FloodReport> NoteCutTurn(int64_t now_ns) {
+  // A turn was cut; `messages` of the connection have come so far. The report, when it is time to
+  // tell.
+  std::optional<FloodReport> NoteCutTurn(int64_t now_ns, uint64_t messages) {
     const bool goes_on = told_ && now_ns - last_cut_ns_ < kQuietNs && now_ns - told_ns_ < kAgainNs;
     last_cut_ns_ = now_ns;
     if (goes_on) return std::nullopt;
@@ -39,17 +37,16 @@ class EventFlood {
     if (turns_ == 0 || now_ns - since_ns_ >= kWindowNs) {
       turns_ = 0;
       since_ns_ = now_ns;
-      messages_at_since_ = messages_;
+      messages_at_since_ = messages;
     }
     if (++turns_ < kTurnsMax) return std::nullopt;
     turns_ = 0;
     told_ = true;
     told_ns_ = now_ns;
-    return FloodReport{.messages = messages_ - messages_at_since_, .since_ns = since_ns_};
+    return FloodReport{.messages = messages - messages_at_since_, .since_ns = since_ns_};
   }
 
  private:
-  uint64_t messages_ = 0;
   uint64_t messages_at_since_ = 0;
   int64_t since_ns_ = 0;
   int64_t last_cut_ns_ = 0;

@@ -213,8 +213,8 @@ std::vector<ConnectionLoad> Pipeline::TakeLoads() {
   std::vector<ConnectionLoad> loads;
   loads.reserve(sessions_.size());
   for (auto& [connection, session] : sessions_) {
-    const uint64_t messages = session.flood.messages();
-    loads.push_back({connection, messages - std::exchange(session.messages_of_load, messages)});
+    const uint64_t told = std::exchange(session.frames_of_load, session.frames);
+    loads.push_back({connection, session.frames - told});
   }
   return loads;
 }
@@ -532,14 +532,14 @@ void Pipeline::NoteUnreadable(Session& session, const Record& record, LossKind k
 void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   speaking_ = &session;
   totals_.engine.Add(EngineCounter::kMessages);
+  ++session.frames;
   if (!std::exchange(session.spoke, true) && options_.observer != nullptr) {
     options_.observer->OnSpoke(record.connection.value);
   }
   if (record.receive_time_ns != 0) session.clock.Receive(record.receive_time_ns);
   TakeUpMessage(session, record);
-  session.flood.NoteMessage();
   if (!record.turn_cut) return;
-  if (const auto flood = session.flood.NoteCutTurn(session.clock.now_ns()))
+  if (const auto flood = session.flood.NoteCutTurn(session.clock.now_ns(), session.frames))
     TellFlood(session, *flood);
 }
 

@@ -107,7 +107,7 @@ class Pipeline final : private HappeningSink {
   void SetProcesses(uint64_t connection, uint64_t question, const ProcessAnswer& answer);
 
   // Sandboxes with all their connections, for another worker's pipeline to go on with.
-  struct Released;  // at the end
+  struct Released;
   Released Release(std::span<const uint64_t> connections);
   void Adopt(Released released);
   // How many messages each connection has sent since the last call.
@@ -164,9 +164,10 @@ class Pipeline final : private HappeningSink {
     EventFlood flood;
     std::optional<int64_t> clone_ns;  // when a process was last made, by the clock
     uint64_t messages = 0;
-    uint64_t messages_of_load = 0;  // of all that came, what TakeLoads has told
-    StateCounters counted;          // of the state's counters, what is in the totals
-    uint64_t untold_drops = 0;      // of messages that could not be taken up themselves
+    uint64_t frames = 0;          // all that came, readable or not
+    uint64_t frames_of_load = 0;  // of those, what TakeLoads has told
+    StateCounters counted;        // of the state's counters, what is in the totals
+    uint64_t untold_drops = 0;    // of messages that could not be taken up themselves
     LimitsHit limits_hit;
     uint32_t dropped_count = 0;  // as the last header said
     bool has_dropped_count = false;
@@ -242,12 +243,11 @@ class Pipeline final : private HappeningSink {
   int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by `clock_`
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;
+};
 
- public:
-  struct Released {
-    std::vector<ReleasedSession> sessions;
-    uint64_t questions = 0;  // none asked later has the number of one on its way
-  };
+struct Pipeline::Released {
+  std::vector<ReleasedSession> sessions;
+  uint64_t questions = 0;  // none asked later has the number of one on its way
 };
 
 }  // namespace gyrfalcon
