@@ -19,19 +19,12 @@ int64_t ThreadCpuNs() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-// The chunk is held as a whole.
-size_t PoolBytes(const Traffic& traffic) {
-  return FramePool::kChunkBytes +
-         kChunkMessages * FramePool::WorstCaseBytes(traffic.message_bytes_max());
-}
-
 }  // namespace
 
 MemoryLoop::MemoryLoop(const Traffic& traffic, const std::shared_ptr<const RuleSet>& rules,
                        const BuiltinSettings& builtins, AlertSink& alerts)
     : traffic_(traffic),
       ids_(traffic.IdsFor(0)),
-      pool_(PoolBytes(traffic)),
       alerts_(alerts),
       pipeline_(rules, {.builtins = builtins}, alerts_),
       buffer_(traffic.message_bytes_max()) {
@@ -42,14 +35,15 @@ MemoryLoop::MemoryLoop(const Traffic& traffic, const std::shared_ptr<const RuleS
 }
 
 MemoryLoop::Chunk MemoryLoop::Next() {
-  records_.clear();
+  records_.Clear();
   const size_t count = std::min(kChunkMessages, traffic_.message_count() - next_);
   for (size_t i = 0; i < count; ++i) {
     const auto message = traffic_.Render(next_ + i, ids_, RealTimeNs(), buffer_);
-    const std::span whole(buffer_.data(), message.header.size() + message.payload.size());
-    Record& record = records_.emplace_back();
+    const size_t bytes = message.header.size() + message.payload.size();
+    Record record;
     record.connection = kConnection;
-    if (auto frame = pool_.Store(whole)) record.frame = std::move(*frame);
+    record.frame = std::span(buffer_).first(bytes);
+    records_.Add(record);
   }
   next_ = (next_ + count) % traffic_.message_count();
   if (next_ == 0) ++loops_;
@@ -60,10 +54,9 @@ MemoryLoop::Chunk MemoryLoop::Next() {
   const int64_t begin = SteadyNs();
   const int64_t cpu_before = ThreadCpuNs();
   uint64_t allocated = allocations_before;
-  for (Record& record : records_) {
+  for (const Record& record : records_.all()) {
     const uint64_t alerts_before = alerts_.alerts;
     pipeline_.Process(record);
-    record.frame = {};  // as a source does at its next record
     const uint64_t allocated_by_now = AllocationsOfThisThread();
     if (alerts_.alerts == alerts_before) {
       ++chunk.quiet_events;

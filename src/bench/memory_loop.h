@@ -10,7 +10,7 @@
 #include "bench/bench.h"
 #include "bench/traffic.h"
 #include "engine/pipeline.h"
-#include "wire/frame.h"
+#include "wire/kept_records.h"
 
 namespace gyrfalcon {
 
@@ -50,10 +50,9 @@ class MemoryLoop {
 
   const Traffic& traffic_;
   const std::vector<std::string> ids_;
-  FramePool pool_;
   Counting alerts_;
   Pipeline pipeline_;
-  std::vector<Record> records_;
+  KeptRecords records_;
   std::vector<std::byte> buffer_;
   size_t next_ = 0;
   uint64_t loops_ = 0;

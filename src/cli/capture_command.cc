@@ -62,7 +62,7 @@ class Recorder {
   bool Append(const Record& record) {
     const auto file = files_.find(record.connection.value);
     if (file == files_.end()) return true;
-    const auto appended = file->second.Append(record.frame.bytes());
+    const auto appended = file->second.Append(record.frame);
     if (!appended) {
       Report(appended.error());
       return false;

@@ -126,8 +126,7 @@ int DumpCaptures(std::vector<std::string> args) {
     if (status == SourceStatus::kEnd) break;
     if (record.kind == RecordKind::kOpened) number = 0;
     if (status == SourceStatus::kRecord && record.kind == RecordKind::kFrame) {
-      fmt::print("{}\n",
-                 Print(Describe(++number, source.current_path(), record.frame.bytes()), json));
+      fmt::print("{}\n", Print(Describe(++number, source.current_path(), record.frame), json));
     }
   }
   for (const std::string& warning : source.TakeWarnings()) {

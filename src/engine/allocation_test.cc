@@ -8,6 +8,7 @@
 #include "base/allocation_count.h"
 #include "engine/test_replay.h"
 #include "wire/capture_source.h"
+#include "wire/kept_records.h"
 #include "wire/message_header.h"
 
 namespace {
@@ -45,11 +46,11 @@ class CountAlerts final : public AlertSink {
   size_t alerts = 0;
 };
 
-std::vector<Record> RecordsOf(const std::string& capture) {
-  std::vector<Record> records;
-  CaptureSource source({capture}, {.pool_bytes_max = size_t{1} << 30});
+KeptRecords RecordsOf(const std::string& capture) {
+  KeptRecords records;
+  CaptureSource source({capture});
   Record record;
-  while (source.Next(record) != SourceStatus::kEnd) records.push_back(record);
+  while (source.Next(record) != SourceStatus::kEnd) records.Add(record);
   EXPECT_FALSE(source.error()) << source.error()->message;
   return records;
 }
@@ -61,7 +62,8 @@ struct Counted {
 
 // A sandbox that does the same twice: by then its state is as large as it gets.
 Counted CountIn(const std::string& capture, const std::shared_ptr<const RuleSet>& rules) {
-  const std::vector<Record> records = RecordsOf(capture);
+  const KeptRecords kept = RecordsOf(capture);
+  const std::span<const Record> records = kept.all();
   CountAlerts sink;
   Pipeline pipeline(rules, {}, sink);
   for (const Record& record : records) {
@@ -104,11 +106,12 @@ TEST(Allocations, NoneInTheHeavyCaptureUnderFalcosRules) {
 
 // Every message without its last byte, which is always one of a field's.
 TEST(BadMessages, TakeNothingFromTheHeapAndThrowNothing) {
-  std::vector<Record> records = RecordsOf(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace");
+  const KeptRecords kept = RecordsOf(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace");
+  std::vector<Record> records(kept.all().begin(), kept.all().end());
   size_t frames = 0;
   for (Record& record : records) {
     if (record.kind != RecordKind::kFrame) continue;
-    record.frame = FrameRef::Copy(record.frame.bytes().first(record.frame.size() - 1));
+    record.frame = record.frame.first(record.frame.size() - 1);
     ++frames;
   }
   CountAlerts sink;
@@ -134,9 +137,10 @@ TEST(BadMessages, ThrowNothingWhateverIsWrongWithThem) {
   Event event;
   size_t refused = 0;
   exceptions = 0;
-  for (const Record& record : RecordsOf(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace")) {
+  const KeptRecords kept = RecordsOf(GYRFALCON_TEST_DATA "/captures/new/write-etc.trace");
+  for (const Record& record : kept.all()) {
     if (record.kind != RecordKind::kFrame) continue;
-    const auto bytes = record.frame.bytes();
+    const auto bytes = record.frame;
     for (int round = 0; round < 16; ++round) {
       std::vector<std::byte> bad(bytes.begin(), bytes.end());
       bad[random() % bad.size()] = static_cast<std::byte>(random());

@@ -561,7 +561,7 @@ void Pipeline::NoteDrops(Session& session, int64_t now_ns) {
 }
 
 void Pipeline::TakeUpMessage(Session& session, const Record& record) {
-  const auto message = ReadMessage(record.frame.bytes());
+  const auto message = ReadMessage(record.frame);
   if (!message) {
     totals_.engine.Add(EngineCounter::kBadFraming);
     NoteUnreadable(session, record, LossKind::kUndecodable);
@@ -586,7 +586,8 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
     AllowSnapshots(session);
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
-  if (const auto decoded = Decode(message->type, message->payload, event_); !decoded) {
+  if (const auto decoded = Decode(message->type, message->payload, event_, &session.contexts);
+      !decoded) {
     totals_.decode.Add(decoded.error());
     const bool known = decoded.error() != DecodeError::kUnknownType;
     if (known) NoteUnreadable(session, record, LossKind::kUndecodable);

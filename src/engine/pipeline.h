@@ -27,6 +27,7 @@
 #include "engine/session_clock.h"
 #include "engine/wanted_processes.h"
 #include "metadata/rootfs.h"
+#include "points/context_memory.h"
 #include "points/event.h"
 #include "rules/matcher.h"
 #include "state/sandbox.h"
@@ -155,6 +156,7 @@ class Pipeline final : private HappeningSink {
     uint64_t containers_as_of = 0;  // the registry's generation
     absl::flat_hash_set<std::string, TextHash, TextEqual>
         told_claims;  // containers that an alert was raised about
+    ContextMemory contexts;
     SessionClock clock;
     BuiltinThrottle throttle;
     std::optional<DoubtfulClaim> doubtful_claim;  // told if it stands for a while

@@ -97,7 +97,7 @@ class Live {
     if ((flags & kAnew) != 0 && next_ < 64) Open(which);
     Record record = Make(RecordKind::kFrame, current_[which]);
     record.truncated = (flags & kCut) != 0;
-    record.frame = FrameRef::Copy(message);
+    record.frame = message;
     pipeline_.Process(record);
     if ((flags & kLater) != 0) pipeline_.TellDue(now_ns_);
   }

@@ -40,7 +40,7 @@ class PipelineTest : public ::testing::Test, private AlertSink {
     Record record;
     record.connection = ConnectionId{connection};
     record.receive_time_ns = received_ns_;
-    record.frame = FrameRef::Copy(testing::AsBytes(datagram));
+    record.frame = testing::AsBytes(datagram);
     pipeline_.Process(record);
   }
   void Send(uint64_t connection, uint16_t type, const Message& message, uint32_t dropped = 0) {
@@ -191,7 +191,7 @@ TEST_F(PipelineTest, ACutMessageIsCountedAndNotHalfBelieved) {
   record.connection = ConnectionId{1};
   record.truncated = true;
   const std::string datagram = std::string("\x08\0\x07\0\0\0\0\0", 8) + OpenMessage(1, "c").bytes();
-  record.frame = FrameRef::Copy(testing::AsBytes(datagram));
+  record.frame = testing::AsBytes(datagram);
   pipeline_.Process(record);
   EXPECT_EQ(Rules(), std::vector<std::string>{"gyrfalcon: events lost"});
   EXPECT_EQ(Count(EngineCounter::kTruncated), 1u);

@@ -68,7 +68,7 @@ void CompareOn(const std::string& capture, Comparison& comparison) {
     if (!sandbox) sandbox = std::make_unique<Sandbox>(SandboxLimits{}, kHostArch);
     if (record.kind == RecordKind::kClosed) sandbox->Finish(comparison);
     if (record.kind != RecordKind::kFrame) continue;
-    const auto message = ReadMessage(record.frame.bytes());
+    const auto message = ReadMessage(record.frame);
     if (message && Decode(message->type, message->payload, event)) {
       sandbox->Apply(event, 0, comparison);
     }

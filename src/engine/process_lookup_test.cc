@@ -319,7 +319,7 @@ class ExecSessions : public ::testing::Test, private HostLookups, private AlertS
     pipeline_.Process({.kind = RecordKind::kFrame,
                        .connection = {connection},
                        .receive_time_ns = received_ns_,
-                       .frame = FrameRef::Copy(std::as_bytes(std::span(datagram)))});
+                       .frame = std::as_bytes(std::span(datagram))});
   }
   static ProcessList Shell() {
     ProcessSnapshot shell;

@@ -16,6 +16,7 @@
 #include "engine/pipeline.h"
 #include "rules/rule_loader.h"
 #include "wire/capture_source.h"
+#include "wire/kept_records.h"
 #include "wire/message_header.h"
 
 namespace gyrfalcon {
@@ -33,18 +34,17 @@ std::vector<std::string> Paths(const char* setting, const char* otherwise) {
   return out;
 }
 
-const std::vector<Record>& Records() {
-  static const std::vector<Record> records = [] {
-    std::vector<Record> out;
+std::span<const Record> Records() {
+  static const KeptRecords records = [] {
+    KeptRecords out;
     CaptureSource source(Paths("GYRFALCON_BENCH_CAPTURE",
-                               GYRFALCON_SOURCE "/tests/data/captures/new/write-etc.trace"),
-                         {.pool_bytes_max = size_t{1} << 30});
+                               GYRFALCON_SOURCE "/tests/data/captures/new/write-etc.trace"));
     Record record;
-    while (source.Next(record) != SourceStatus::kEnd) out.push_back(record);
+    while (source.Next(record) != SourceStatus::kEnd) out.Add(record);
     if (source.error()) std::fprintf(stderr, "%s\n", source.error()->message.c_str());
     return out;
   }();
-  return records;
+  return records.all();
 }
 
 std::shared_ptr<const RuleSet> Rules() {
@@ -105,25 +105,23 @@ class Keep final : public AlertSink {
 };
 
 // Some of the frames, or others in their place; nullopt leaves one out.
-using ChangeFrame = std::optional<FrameRef> (*)(const FrameRef& frame);
+using Frame = std::vector<std::byte>;
+using ChangeFrame = std::optional<Frame> (*)(Frame frame);
 
-std::vector<Record> Changed(ChangeFrame change) {
-  std::vector<Record> out;
-  for (const Record& record : Records()) {
-    if (record.kind != RecordKind::kFrame) {
-      out.push_back(record);
-      continue;
-    }
-    auto frame = change(record.frame);
+KeptRecords Changed(ChangeFrame change) {
+  KeptRecords out;
+  for (Record record : Records()) {
+    std::optional<Frame> frame(std::in_place, record.frame.begin(), record.frame.end());
+    if (record.kind == RecordKind::kFrame) frame = change(std::move(*frame));
     if (!frame) continue;
-    out.push_back(record);
-    out.back().frame = std::move(*frame);
+    record.frame = *frame;
+    out.Add(record);
   }
   return out;
 }
 
-std::optional<FrameRef> UnlessReadOrWrite(const FrameRef& frame) {
-  const auto message = ReadMessage(frame.bytes());
+std::optional<Frame> UnlessReadOrWrite(Frame frame) {
+  const auto message = ReadMessage(frame);
   if (!message) return frame;
   const auto type = static_cast<MessageType>(message->type);
   const bool is_traffic = type == MessageType::kRead || type == MessageType::kWrite;
@@ -131,24 +129,24 @@ std::optional<FrameRef> UnlessReadOrWrite(const FrameRef& frame) {
 }
 
 // Its last byte is missing, so the last field runs beyond the end.
-std::optional<FrameRef> CutOff(const FrameRef& frame) {
-  const auto message = ReadMessage(frame.bytes());
+std::optional<Frame> CutOff(Frame frame) {
+  const auto message = ReadMessage(frame);
   if (!message || message->payload.empty()) return std::nullopt;
-  return FrameRef::Copy(frame.bytes().first(frame.size() - 1));
+  frame.pop_back();
+  return frame;
 }
 
 // The first field claims to be a fixed 32-bit number.
-std::optional<FrameRef> OfWrongType(const FrameRef& frame) {
-  const auto message = ReadMessage(frame.bytes());
+std::optional<Frame> OfWrongType(Frame frame) {
+  const auto message = ReadMessage(frame);
   if (!message || message->payload.size() < 5) return std::nullopt;
-  std::vector<std::byte> bytes(frame.bytes().begin(), frame.bytes().end());
-  std::byte& tag = bytes[bytes.size() - message->payload.size()];
+  std::byte& tag = frame[frame.size() - message->payload.size()];
   constexpr std::byte kFixed32{5};
   tag = (tag & ~std::byte{7}) | kFixed32;
-  return FrameRef::Copy(bytes);
+  return frame;
 }
 
-void CountMessages(benchmark::State& state, const std::vector<Record>& records = Records()) {
+void CountMessages(benchmark::State& state, std::span<const Record> records = Records()) {
   const auto frames = std::ranges::count(records, RecordKind::kFrame, &Record::kind);
   state.SetItemsProcessed(state.iterations() * frames);
 }
@@ -158,7 +156,7 @@ void BM_Decode(benchmark::State& state) {
   for (auto _ : state) {
     for (const Record& record : Records()) {
       if (record.kind != RecordKind::kFrame) continue;
-      const auto message = ReadMessage(record.frame.bytes());
+      const auto message = ReadMessage(record.frame);
       if (message) benchmark::DoNotOptimize(Decode(message->type, message->payload, event));
     }
   }
@@ -173,7 +171,7 @@ void BM_DecodeAndState(benchmark::State& state) {
     Sandbox sandbox({}, kHostArch);
     for (const Record& record : Records()) {
       if (record.kind != RecordKind::kFrame) continue;
-      const auto message = ReadMessage(record.frame.bytes());
+      const auto message = ReadMessage(record.frame);
       if (message && Decode(message->type, message->payload, event)) {
         sandbox.Apply(event, 0, discard);
       }
@@ -184,7 +182,7 @@ void BM_DecodeAndState(benchmark::State& state) {
 BENCHMARK(BM_DecodeAndState);
 
 void RunPipeline(benchmark::State& state, const std::shared_ptr<const RuleSet>& rules,
-                 const std::vector<Record>& records = Records()) {
+                 std::span<const Record> records = Records()) {
   if (rules == nullptr) {
     state.SkipWithError("the rules do not load");
     return;
@@ -209,21 +207,21 @@ BENCHMARK(BM_SyntheticRules)->Arg(0)->Arg(10)->Arg(100)->Arg(1'000);
 
 // Processes, descriptors and names, without the reads and writes between.
 void BM_WithoutReadsAndWrites(benchmark::State& state) {
-  static const auto records = Changed(UnlessReadOrWrite);
-  RunPipeline(state, Rules(), records);
+  static const KeptRecords records = Changed(UnlessReadOrWrite);
+  RunPipeline(state, Rules(), records.all());
 }
 BENCHMARK(BM_WithoutReadsAndWrites);
 
 // A flood of bad messages must not cost more than one of good ones.
 void BM_FloodOfCutMessages(benchmark::State& state) {
-  static const auto records = Changed(CutOff);
-  RunPipeline(state, Rules(), records);
+  static const KeptRecords records = Changed(CutOff);
+  RunPipeline(state, Rules(), records.all());
 }
 BENCHMARK(BM_FloodOfCutMessages);
 
 void BM_FloodOfWrongTypes(benchmark::State& state) {
-  static const auto records = Changed(OfWrongType);
-  RunPipeline(state, Rules(), records);
+  static const KeptRecords records = Changed(OfWrongType);
+  RunPipeline(state, Rules(), records.all());
 }
 BENCHMARK(BM_FloodOfWrongTypes);
 

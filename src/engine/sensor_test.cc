@@ -60,12 +60,13 @@ class SensorTest : public ::testing::Test, private AlertSink {
     for (int shift = 0; shift < 32; shift += 8) {
       datagram += static_cast<char>(dropped_ >> shift & 0xff);
     }
+    datagram += payload;
     Record record;
     record.connection = ConnectionId{1};
     record.receive_time_ns = received_ns_;
     record.truncated = truncated;
     record.turn_cut = turn_cut_;
-    record.frame = FrameRef::Copy(testing::AsBytes(datagram + payload));
+    record.frame = testing::AsBytes(datagram);
     pipeline_.Process(record);
   }
   // A path that changes during the call: one alert.

@@ -19,7 +19,7 @@ MessageTimes::MessageTimes(const std::string& capture) {
   size_t attempts = 0;
   while (source.Next(record) != SourceStatus::kEnd) {
     if (record.kind != RecordKind::kFrame) continue;
-    const auto message = ReadMessage(record.frame.bytes());
+    const auto message = ReadMessage(record.frame);
     Event event;
     if (!message || !Decode(message->type, message->payload, event)) continue;
     const int32_t tid = event.context().thread_id;

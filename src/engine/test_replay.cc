@@ -71,12 +71,13 @@ ReplayResult ReplayForTest(const std::string& capture, std::shared_ptr<const Rul
   CaptureSource source({capture});
   Pipeline pipeline(std::move(rules), {}, sink);
   Record record;
+  std::optional<std::string> kept;
   while (source.Next(record) != SourceStatus::kEnd) {
     if (record.kind == RecordKind::kFrame && filter != nullptr) {
-      const auto bytes = record.frame.bytes();
-      const auto kept = filter({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      const auto bytes = record.frame;
+      kept = filter({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
       if (!kept) continue;
-      record.frame = FrameRef::Copy(std::as_bytes(std::span(*kept)));
+      record.frame = std::as_bytes(std::span(*kept));
     }
     pipeline.Process(record);
   }

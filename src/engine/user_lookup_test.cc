@@ -139,7 +139,7 @@ class NamesInAlerts : public ::testing::Test, private HostLookups, private Alert
     messages_.clear();
     Record record;
     record.connection = {7};
-    record.frame = FrameRef::Copy(std::as_bytes(std::span(datagram)));
+    record.frame = std::as_bytes(std::span(datagram));
     pipeline_.Process(record);
     return messages_.empty() ? "(no alert)" : messages_.back();
   }

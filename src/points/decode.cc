@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "points/context_memory.h"
 #include "points/event.h"
 #include "points/wire_reader.h"
 
@@ -107,13 +108,31 @@ Decoded ReadContext(std::string_view bytes, Context& out) {
   return reader.result();
 }
 
+// gVisor puts the time first; nothing else changes from one message of a thread to the next.
+Decoded ReadContext(std::string_view bytes, ContextMemory& memory, Context& out) {
+  WireReader reader(bytes);
+  constexpr auto kTime = static_cast<uint32_t>(ContextField::kTime);
+  if (!reader.Next() || reader.number() != kTime) return ReadContext(bytes, out);
+  const auto time_ns = static_cast<int64_t>(reader.Number());
+  if (!reader.result()) return reader.result();
+  const std::string_view rest = reader.rest();
+  if (!memory.Recall(rest, out)) {
+    if (auto read = ReadContext(rest, out); !read) return read;
+    if (out.has(ContextField::kTime)) return {};  // a second one counts
+    memory.Keep(rest, out);
+  }
+  out.time_ns = time_ns;
+  out.present |= 1u << kTime;
+  return {};
+}
+
 }  // namespace
 
 // Fills an Event; a class only because it alone may touch the event's cells.
 class Decoder {
  public:
-  Decoder(std::string_view payload, const MessageSpec& spec, Event& event)
-      : payload_(payload), spec_(spec), event_(event) {
+  Decoder(std::string_view payload, const MessageSpec& spec, Event& event, ContextMemory* memory)
+      : payload_(payload), spec_(spec), event_(event), memory_(memory) {
     event_.payload_ = std::as_bytes(std::span(payload));
     event_.has_exit_ = false;
     event_.result_ = 0;
@@ -154,7 +173,11 @@ class Decoder {
   Decoded ReadView(const FieldSpec& field, const char* tag, std::string_view view) {
     switch (field.kind) {
       case WireKind::kContext:
-        return ReadContext(view, event_.context_);
+        // One that comes in two parts is joined: only the first may be recalled.
+        if (memory_ == nullptr || event_.context_.present != 0) {
+          return ReadContext(view, event_.context_);
+        }
+        return ReadContext(view, *memory_, event_.context_);
       case WireKind::kExit:
         return ReadExit(view);
       case WireKind::kTexts:
@@ -198,14 +221,15 @@ class Decoder {
   std::string_view payload_;
   const MessageSpec& spec_;
   Event& event_;
+  ContextMemory* const memory_;
 };
 
 std::expected<void, DecodeError> Decode(uint16_t type, std::span<const std::byte> payload,
-                                        Event& event) noexcept {
+                                        Event& event, ContextMemory* memory) noexcept {
   const MessageSpec* spec = FindMessage(type);
   if (spec == nullptr) return std::unexpected(DecodeError::kUnknownType);
   const std::string_view bytes(reinterpret_cast<const char*>(payload.data()), payload.size());
-  return Decoder(bytes, *spec, event).Run(static_cast<MessageType>(type));
+  return Decoder(bytes, *spec, event, memory).Run(static_cast<MessageType>(type));
 }
 
 TextList Event::list(Slot slot) const {

@@ -52,6 +52,8 @@ struct Context {
   std::string_view process_name;
   int32_t parent_thread_group_id = 0;
   bool is_exec_session = false;
+  // The same in the next message of the connection: nothing has changed but the time. 0: not known.
+  uint64_t id = 0;
 
   bool has(ContextField field) const {
     return (present & (1u << static_cast<unsigned>(field))) != 0;
@@ -177,10 +179,13 @@ extern const std::array<CounterRow, static_cast<size_t>(DecodeError::kCount)> kD
 // A message's strings: gVisor can't send more than about 213 kB, so this bounds a forged one.
 inline constexpr size_t kListItemsMax = 128 * 1024;
 
+class ContextMemory;  // points/context_memory.h
+
 // Reads `payload` of a message of `type` into `event`. Distrusts everything; never throws, never
-// aborts. On error `event` holds nothing of use. Unknown fields are skipped (newer gVisor).
+// aborts. On error `event` holds nothing of use. Unknown fields are skipped (newer gVisor). With a
+// `memory` it is faster, and the same.
 std::expected<void, DecodeError> Decode(uint16_t type, std::span<const std::byte> payload,
-                                        Event& event) noexcept;
+                                        Event& event, ContextMemory* memory = nullptr) noexcept;
 
 // The nested messages that Decode left as bytes. It has validated them, so these can't fail; given
 // anything else they return what they understood.

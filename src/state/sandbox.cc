@@ -139,6 +139,7 @@ void Sandbox::TellDue(int64_t receive_time_ns, HappeningSink& sink) {
 
 void Sandbox::BeginConnection(HappeningSink& sink) {
   Finish(sink);
+  last_actor_ = {};
   has_sentry_exec_ = has_sentry_clone_ = has_task_exit_ = false;
   has_close_ = has_open_ = tells_true_paths_ = false;
   for (auto& seen : schematised_) seen.reset();
@@ -187,12 +188,31 @@ void Sandbox::Dispatch(Moment& moment) {
 
 // ---- who acts
 
+namespace {
+
+// Around an exec gVisor still tells the name from before it.
+bool TellsOldName(const Event& event, Arch arch) {
+  if (event.type() == MessageType::kSentryExec || event.type() == MessageType::kExecve) return true;
+  if (event.type() != MessageType::kRaw) return false;
+  const PointDef* twin = SchematisedPoint(event.sysno(), arch);
+  return twin != nullptr && twin->message == MessageType::kExecve;
+}
+
+}  // namespace
+
 void Sandbox::FindActor(Moment& moment) {
   const Context& context = moment.event.context();
-  Thread& thread = FindOrMakeThread(context);
+  const bool is_last = context.id != 0 && context.id == last_actor_.context_id &&
+                       last_actor_.thread->process->version == last_actor_.process_version;
+  Thread& thread = is_last ? *last_actor_.thread : FindOrMakeThread(context);
   moment.thread = &thread;
   moment.process = thread.process;
-  Refresh(moment.event, thread, *moment.process);
+  if (!is_last) {
+    Refresh(moment.event, thread, *moment.process);
+    last_actor_ = {.context_id = TellsOldName(moment.event, arch_) ? 0 : context.id,
+                   .thread = &thread,
+                   .process_version = moment.process->version};
+  }
   moment.container = moment.process->container;
 }
 
@@ -330,18 +350,6 @@ void Sandbox::NoteChange(Process& process) {
   if (process.line_below > 0) ++line_version_;
 }
 
-namespace {
-
-// Around an exec gVisor still tells the name from before it.
-bool TellsOldName(const Event& event, Arch arch) {
-  if (event.type() == MessageType::kSentryExec || event.type() == MessageType::kExecve) return true;
-  if (event.type() != MessageType::kRaw) return false;
-  const PointDef* twin = SchematisedPoint(event.sysno(), arch);
-  return twin != nullptr && twin->message == MessageType::kExecve;
-}
-
-}  // namespace
-
 void Sandbox::Refresh(const Event& event, Thread& thread, Process& process) {
   const Context& context = event.context();
   thread.from_snapshot = false;
@@ -437,6 +445,7 @@ bool Sandbox::MemoryLeft() {
 void Sandbox::ForgetEverything() {
   counters_.Add(StateCounter::kStateForgotten);
   TellAllHeld();
+  last_actor_ = {};
   threads_ = Threads(arena_.resource());  // clear() would keep memory of the arena's
   processes_.clear();
   containers_.clear();
@@ -461,6 +470,7 @@ bool Sandbox::ForgetThread(int32_t tid) {
   const auto found = threads_.find(tid);
   if (found == threads_.end()) return false;
   SettleThread(tid, found->second);
+  last_actor_ = {};
   const Ref<Process> process = found->second.process;
   threads_.erase(found);
   if (process->live_threads > 0) --process->live_threads;

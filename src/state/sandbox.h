@@ -183,6 +183,14 @@ class Sandbox {
     std::optional<PendingClose> closing;
   };
 
+  // Who has told the last message. While a thread says the same of itself, and nothing has changed
+  // its process, what it says is known already.
+  struct LastActor {
+    uint64_t context_id = 0;   // Context::id; 0: nobody
+    Thread* thread = nullptr;  // one of threads_
+    uint32_t process_version = 0;
+  };
+
   // The message at hand.
   struct Moment {
     const Event& event;
@@ -362,8 +370,9 @@ class Sandbox {
   absl::flat_hash_set<uint64_t> written_files_;
   std::deque<uint64_t> written_order_;  // the same, oldest first
   ForkFlood fork_flood_;
-  bool exec_lost_ = false;         // the message at hand shows it
-  int32_t acting_tid_ = 0;         // of the message at hand
+  bool exec_lost_ = false;  // the message at hand shows it
+  int32_t acting_tid_ = 0;  // of the message at hand
+  LastActor last_actor_;
   HappeningSink* sink_ = nullptr;  // of the call at hand
   int64_t now_ns_ = 0;             // its time
   int64_t received_ns_ = 0;        // when it was received; 0 in replay

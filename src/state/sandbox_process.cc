@@ -408,6 +408,7 @@ void Sandbox::OnTaskExit(Moment& moment) {
   Tell(moment);
   const int32_t tid = moment.event.context().thread_id;
   if (tid == moment.process->tgid && std::exchange(moment.process->leader_exit_pending, false)) {
+    last_actor_ = {};
     moment.thread->start_time_ns = 0;  // was the old leader's: the next message tells the caller's
     return;
   }

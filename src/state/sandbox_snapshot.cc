@@ -113,6 +113,7 @@ bool IsOf(const ProcessSnapshot& snapshot, const Process& process, int64_t met_n
 
 size_t Sandbox::TakeSnapshot(const SnapshotAnswer& answer, HappeningSink& sink) {
   sink_ = &sink;
+  last_actor_ = {};
   const bool current = snapshot_asked_ && answer.question == question_;
   SnapshotsByTgid by_tgid;
   for (const ProcessSnapshot& process : answer.processes) by_tgid.emplace(process.tgid, &process);

@@ -1,15 +1,11 @@
 #include "wire/capture_source.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace gyrfalcon {
 
-CaptureSource::CaptureSource(std::vector<std::string> paths, CaptureSourceOptions options)
-    : paths_(std::move(paths)),
-      pool_(std::max(options.pool_bytes_max,
-                     FramePool::kChunkBytes + FramePool::WorstCaseBytes(kCaptureMessageBytesMax))),
-      next_connection_(options.first_connection.value) {}
+CaptureSource::CaptureSource(std::vector<std::string> paths, ConnectionId first_connection)
+    : paths_(std::move(paths)), next_connection_(first_connection.value) {}
 
 std::vector<std::string> CaptureSource::TakeWarnings() {
   return std::exchange(warnings_, {});
@@ -39,23 +35,14 @@ bool CaptureSource::OpenNext(Record& record) {
 }
 
 SourceStatus CaptureSource::YieldMessage(Record& record) {
-  if (!unstored_) {
-    auto message = reader_->Next();
-    if (!message) KeepError(message.error());
-    if (!message || !*message) return YieldClosed(record);
-    unstored_ = **message;
-  }
-  auto frame = pool_.Store(*unstored_);
-  if (!frame) {
-    counters_.Add(WireCounter::kPoolExhausted);
-    return SourceStatus::kIdle;
-  }
+  const auto message = reader_->Next();
+  if (!message) KeepError(message.error());
+  if (!message || !*message) return YieldClosed(record);
   counters_.Add(WireCounter::kFrames);
-  counters_.Add(WireCounter::kFrameBytes, unstored_->size());
-  unstored_.reset();
+  counters_.Add(WireCounter::kFrameBytes, (*message)->size());
   record.kind = RecordKind::kFrame;
   record.connection = connection_;
-  record.frame = std::move(*frame);
+  record.frame = **message;
   return SourceStatus::kRecord;
 }
 

@@ -1,34 +1,26 @@
 // Recorded connections as a Source: files in the order given, as fast as the caller asks. Never
-// kIdle, unless the memory bound is reached (see SourceStatus).
+// kIdle.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "wire/capture_file.h"
 #include "wire/counters.h"
-#include "wire/frame.h"
 #include "wire/record.h"
 
 namespace gyrfalcon {
-
-struct CaptureSourceOptions {
-  // For all frames, held ones included; raised to what the largest message takes.
-  size_t pool_bytes_max = 64 * 1024 * 1024;
-  ConnectionId first_connection{1};  // the files' ids count up from here
-};
 
 // Each file is one connection. A file that ends within a message is a warning, and the next file
 // follows; one that can't be opened, is no capture or is damaged ends the source with error(),
 // after everything before it was yielded.
 class CaptureSource : public Source {
  public:
-  explicit CaptureSource(std::vector<std::string> paths, CaptureSourceOptions options = {});
+  // The files' ids count up from `first_connection`.
+  explicit CaptureSource(std::vector<std::string> paths, ConnectionId first_connection = {1});
 
   SourceStatus Next(Record& record) override;
 
@@ -44,7 +36,6 @@ class CaptureSource : public Source {
   const std::string& current_path() const& noexcept { return current_path_; }
   const std::string& current_path() const&& = delete;
 
-  size_t held_bytes() const noexcept { return pool_.held_bytes(); }
   const WireCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -55,13 +46,11 @@ class CaptureSource : public Source {
 
   std::vector<std::string> paths_;
   size_t next_path_ = 0;
-  FramePool pool_;
   WireCounters counters_;
   uint64_t next_connection_;
   ConnectionId connection_;
   std::string current_path_;
   std::optional<CaptureReader> reader_;
-  std::optional<std::span<const std::byte>> unstored_;  // read, but the pool had no room for it
   std::vector<std::string> warnings_;
   std::optional<Error> error_;
 };

@@ -45,7 +45,7 @@ std::vector<Seen> ReadAll(CaptureSource& source) {
 }
 
 TEST(CaptureSource, EachFileIsAConnectionInOrder) {
-  CaptureSource source({kDocker, kEmpty, kHello}, {.first_connection = ConnectionId{10}});
+  CaptureSource source({kDocker, kEmpty, kHello}, ConnectionId{10});
   EXPECT_THAT(ReadAll(source),
               ElementsAre(Seen{10, 6, true}, Seen{11, 0, true}, Seen{12, 138, true}));
   EXPECT_FALSE(source.error());
@@ -80,35 +80,6 @@ TEST(CaptureSource, AMissingFileEndsItAfterThoseBefore) {
   ASSERT_TRUE(source.error());
   EXPECT_THAT(source.error()->message, HasSubstr("/nowhere/at/all"));
   EXPECT_EQ(source.error()->fault, Fault::kEnvironment);
-}
-
-TEST(CaptureSource, AtTheMemoryBoundItIsIdleAndNothingIsLost) {
-  constexpr int kMessages = 30;
-  const TempDir dir;
-  auto writer = CaptureWriter::Create(dir / "large", {});
-  ASSERT_TRUE(writer);
-  for (int i = 0; i < kMessages; ++i) {
-    ASSERT_TRUE(writer->Append(test::Bytes(std::string(100'000, 'm'))));
-  }
-  ASSERT_TRUE(writer->Close());
-  CaptureSource source({dir / "large"}, {.pool_bytes_max = 1});
-  std::vector<FrameRef> held;
-  Record record;
-  int idles = 0;
-  int frames = 0;
-  for (SourceStatus status = source.Next(record); status != SourceStatus::kEnd;
-       status = source.Next(record)) {
-    if (status == SourceStatus::kIdle) {
-      ++idles;
-      EXPECT_GT(held.size(), 5u);
-      held.clear();
-    } else if (record.kind == RecordKind::kFrame) {
-      ++frames;
-      held.push_back(record.frame);
-    }
-  }
-  EXPECT_EQ(frames, kMessages);
-  EXPECT_GE(idles, 2);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace gyrfalcon {
 class ReceiveBatch {
  public:
   static constexpr size_t kMessagesMax = 128;
+  static constexpr size_t kMessageBytesMax = 16 * 1024 * 1024;
 
   // Of larger messages the rest is cut off.
   explicit ReceiveBatch(size_t message_bytes_max);

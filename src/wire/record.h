@@ -1,11 +1,12 @@
 // What flows into the pipeline: one connection's opening, its messages in order, its end.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "wire/connection.h"
-#include "wire/frame.h"
 
 namespace gyrfalcon {
 
@@ -19,25 +20,22 @@ struct Record {
   RecordKind kind = RecordKind::kFrame;
   ConnectionId connection;
   int64_t receive_time_ns = 0;  // CLOCK_REALTIME; 0 in replay: time is then the event's own
-  FrameRef frame;               // kFrame only, otherwise empty
-  bool truncated = false;       // the message was larger than the buffer: `frame` is its beginning
-  bool turn_cut = false;        // the last of a turn that found its connection's queue full
+  // kFrame only, otherwise empty. A view: the source's bytes, until its next Next.
+  std::span<const std::byte> frame;
+  bool truncated = false;  // the message was larger than the buffer: `frame` is its beginning
+  bool turn_cut = false;   // the last of a turn that found its connection's queue full
   std::shared_ptr<const Peer> peer;  // kOpened only; none in replay
 };
 
 enum class SourceStatus : uint8_t {
   kRecord,  // the record was filled
-  // Nothing until the timeout or a wake; or the memory bound is reached: then nothing more is read
-  // until frames that somebody holds are let go. The record is empty.
-  kIdle,
-  kEnd,  // nothing ever again. The record is empty.
+  kIdle,    // nothing until the timeout or a wake. The record is empty.
+  kEnd,     // nothing ever again. The record is empty.
 };
 
 // Where records come from: sockets, captures, memory.
 //
-// Next overwrites the caller's `record`, which lets go of the frame it held; copy record.frame to
-// hold it longer. The frame is the caller's and may outlive the source. Next is for one thread at a
-// time.
+// Who needs a message's bytes beyond the next Next copies them. Next is for one thread at a time.
 class Source {
  public:
   Source() = default;

@@ -23,18 +23,13 @@ namespace {
 
 constexpr uint64_t kWakeKey = std::numeric_limits<uint64_t>::max();  // no connection's id
 constexpr int kEventsPerWait = 64;
-constexpr int kMemoryWaitMs = 5;
 // More than a default send buffer can hold (277): a sender that keeps sending can't keep a stop
 // from ending.
 constexpr size_t kStopMessagesMax = 4'096;
 
 SocketSourceOptions Sane(SocketSourceOptions options) {
   options.message_bytes_max =
-      std::clamp<size_t>(options.message_bytes_max, 1, FramePool::kFrameBytesMax);
-  // One chunk is being filled even when nobody holds a frame, so one message needs room beside it.
-  options.pool_bytes_max =
-      std::max(options.pool_bytes_max,
-               FramePool::kChunkBytes + FramePool::WorstCaseBytes(options.message_bytes_max));
+      std::clamp<size_t>(options.message_bytes_max, 1, ReceiveBatch::kMessageBytesMax);
   options.messages_per_turn = std::max<size_t>(options.messages_per_turn, 1);
   return options;
 }
@@ -66,10 +61,7 @@ void Sleep(int64_t duration_ns) noexcept {
 SocketSource::SocketSource(SocketSourceOptions options)
     : options_(Sane(options)),
       full_queue_bytes_(options_.messages_per_turn * QueueCharge(1)),
-      pool_(options_.pool_bytes_max),
-      batch_(options_.message_bytes_max) {
-  received_.reserve(ReceiveBatch::kMessagesMax);
-}
+      batch_(options_.message_bytes_max) {}
 
 SocketSource::~SocketSource() = default;
 
@@ -135,7 +127,7 @@ SourceStatus SocketSource::Next(Record& record) {
     if (ended_) return SourceStatus::kEnd;
     if (TakeReady(record)) return SourceStatus::kRecord;
     if (current_ != nullptr || NextTurn()) {
-      if (ReadTurn() == Progress::kNoMemory) return WaitForMemory();
+      ReadTurn();
       continue;
     }
     if (stopping_ && !DrainForStop()) return SourceStatus::kEnd;
@@ -147,7 +139,7 @@ SourceStatus SocketSource::Next(Record& record) {
 // Yields what was received already. A connection's kOpened goes before everything of it, because
 // reading it starts only then.
 bool SocketSource::TakeReady(Record& record) {
-  if (next_received_ < received_.size()) {
+  if (next_ < received_) {
     YieldFrame(record);
     return true;
   }
@@ -169,13 +161,13 @@ bool SocketSource::TakeReady(Record& record) {
 }
 
 void SocketSource::YieldFrame(Record& record) {
-  Received& received = received_[next_received_++];
+  const size_t i = next_++;
   record.kind = RecordKind::kFrame;
   record.connection = current_->id;
   record.receive_time_ns = received_time_ns_;
-  record.frame = std::move(received.frame);
-  record.truncated = received.truncated;
-  record.turn_cut = received.turn_cut;
+  record.frame = batch_.bytes(i);
+  record.truncated = batch_.truncated(i);
+  record.turn_cut = turn_cut_ && next_ == received_;
 }
 
 void SocketSource::YieldClosed(Record& record) {
@@ -215,23 +207,17 @@ bool SocketSource::NextTurn() {
   return false;
 }
 
-SocketSource::Progress SocketSource::ReadTurn() {
-  if (current_->ended) return Progress::kBatch;
+void SocketSource::ReadTurn() {
+  if (current_->ended) return;
   if (current_->left_in_turn == 0) {
     current_ = nullptr;
-    return Progress::kNothing;
+    return;
   }
-  const size_t room = pool_.RoomFor(options_.message_bytes_max);
-  if (room == 0) {
-    if (!std::exchange(starved_, true)) counters_.Add(WireCounter::kPoolExhausted);
-    return Progress::kNoMemory;
-  }
-  starved_ = false;
-  const size_t asked = std::min({ReceiveBatch::kMessagesMax, current_->left_in_turn, room});
+  const size_t asked = std::min(ReceiveBatch::kMessagesMax, current_->left_in_turn);
   const size_t got = Receive(asked);
-  const size_t kept = CountBeforeEnd(got);
-  KeepBatch(kept);
-  current_->left_in_turn -= kept;
+  received_ = CountBeforeEnd(got);
+  next_ = 0;
+  current_->left_in_turn -= received_;
   // Fewer than asked: the queue is empty, and so ends the turn. The connection stays current until
   // its frames are yielded.
   if (got < asked) {
@@ -239,8 +225,9 @@ SocketSource::Progress SocketSource::ReadTurn() {
   } else if (stopping_ && current_->left_in_turn == 0) {
     counters_.Add(WireCounter::kDrainCutShort);
   }
-  NoteQueue();
-  return Progress::kBatch;
+  CountBatch();
+  turn_cut_ = IsQueueFull();
+  if (turn_cut_) counters_.Add(WireCounter::kTurnsCut);
 }
 
 // How many messages came, at most `count`; marks the connection as ended when it is broken.
@@ -265,54 +252,27 @@ size_t SocketSource::CountBeforeEnd(size_t count) {
   return with_bytes;
 }
 
-// A turn that takes up what a full queue holds, in many messages or in a few large ones, belongs to
-// a sender that is ahead of us.
-void SocketSource::NoteQueue() {
-  for (const Received& received : received_) {
-    current_->queued_bytes += QueueCharge(received.frame.size());
-  }
-  if (stopping_ || current_->left_in_turn != 0) return;
-  if (current_->queued_bytes < full_queue_bytes_ || received_.empty()) return;
-  counters_.Add(WireCounter::kTurnsCut);
-  received_.back().turn_cut = true;
-}
-
-void SocketSource::KeepBatch(size_t count) {
-  received_.clear();
-  next_received_ = 0;
-  if (count == 0) return;
+void SocketSource::CountBatch() {
+  if (received_ == 0) return;
   received_time_ns_ = RealTimeNs();
   size_t bytes = 0;
   size_t truncated = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const auto message = batch_.bytes(i);
-    auto frame = pool_.Store(message);  // can't fail: RoomFor said so
-    if (!frame) break;
-    received_.push_back(
-        {.frame = std::move(*frame), .truncated = batch_.truncated(i), .turn_cut = false});
-    bytes += message.size();
+  for (size_t i = 0; i < received_; ++i) {
+    const size_t size = batch_.bytes(i).size();
+    bytes += size;
+    current_->queued_bytes += QueueCharge(size);
     if (batch_.truncated(i)) ++truncated;
   }
-  counters_.Add(WireCounter::kFrames, received_.size());
+  counters_.Add(WireCounter::kFrames, received_);
   counters_.Add(WireCounter::kFrameBytes, bytes);
   if (truncated > 0) counters_.Add(WireCounter::kFramesTruncated, truncated);
 }
 
-// Somebody holds frames, most likely our own caller: so back to it, after a short sleep lest this
-// spins.
-SourceStatus SocketSource::WaitForMemory() {
-  if (stopping_ && stop_waited_ms_ >= options_.stop_patience_ms) {
-    counters_.Add(WireCounter::kDrainCutShort, 1 + turns_.size());
-    ended_ = true;
-    return SourceStatus::kEnd;
-  }
-  ::poll(nullptr, 0, kMemoryWaitMs);
-  if (stopping_) {
-    stop_waited_ms_ += kMemoryWaitMs;
-  } else {
-    TakeAdded();
-  }
-  return SourceStatus::kIdle;
+// A turn that takes up what a full queue holds, in many messages or in a few large ones, belongs to
+// a sender that is ahead of us.
+bool SocketSource::IsQueueFull() const {
+  if (stopping_ || received_ == 0 || current_->left_in_turn != 0) return false;
+  return current_->queued_bytes >= full_queue_bytes_;
 }
 
 // Finds out whose turn it is next. kIdle when the timeout passed, or somebody woke it for nothing

@@ -19,7 +19,6 @@
 #include "base/unique_fd.h"
 #include "wire/connection.h"
 #include "wire/counters.h"
-#include "wire/frame.h"
 #include "wire/receive_batch.h"
 #include "wire/record.h"
 #include "wire/stream_pause.h"
@@ -28,14 +27,10 @@ namespace gyrfalcon {
 
 struct SocketSourceOptions {
   // Larger messages are cut and flagged. The default is the largest that Linux's default send
-  // buffer (net.core.wmem_default) lets through. At most FramePool::kFrameBytesMax.
+  // buffer (net.core.wmem_default) lets through. At most ReceiveBatch::kMessageBytesMax.
   size_t message_bytes_max = 212'992;
-  // For all frames of this worker, held ones included; raised to what one message takes at worst.
-  size_t pool_bytes_max = 64 * 1024 * 1024;
   // How many messages of one connection are read before the next connection has its turn.
   size_t messages_per_turn = 256;
-  // After Stop: how long to wait for somebody to let go of frames when the pool is full.
-  int stop_patience_ms = 1'000;
 };
 
 class SocketSource : public Source {
@@ -55,7 +50,7 @@ class SocketSource : public Source {
   // Goes on with it, without another kOpened. Worker's thread only.
   void Adopt(AcceptedConnection connection) { Open(std::move(connection)); }
   // Everything that was received has been yielded.
-  bool between_batches() const noexcept { return next_received_ == received_.size(); }
+  bool between_batches() const noexcept { return next_ == received_; }
 
   // Any thread: a Next that waits yields kIdle.
   void Wake();
@@ -71,7 +66,6 @@ class SocketSource : public Source {
 
   // How long Next has waited in all. Worker's thread only.
   int64_t waited_ns() const noexcept { return waited_ns_; }
-  size_t held_bytes() const noexcept { return pool_.held_bytes(); }
   const WireCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -82,12 +76,6 @@ class SocketSource : public Source {
     size_t queued_bytes = 0;  // what its queue was charged for the messages of this turn
     bool ended = false;       // read to its end: close when its last frame has been yielded
   };
-  struct Received {
-    FrameRef frame;
-    bool truncated;
-    bool turn_cut;
-  };
-  enum class Progress : uint8_t { kBatch, kNothing, kNoMemory };
 
   explicit SocketSource(SocketSourceOptions options);
   Result<void> SetUp();
@@ -96,12 +84,11 @@ class SocketSource : public Source {
   void YieldFrame(Record& record);
   void YieldClosed(Record& record);
   bool NextTurn();
-  Progress ReadTurn();
+  void ReadTurn();
   size_t Receive(size_t count);
-  void KeepBatch(size_t count);
-  void NoteQueue();
+  void CountBatch();
+  bool IsQueueFull() const;
   size_t CountBeforeEnd(size_t count);
-  SourceStatus WaitForMemory();
   SourceStatus Wait();
   bool DrainForStop();
   void TakeAdded();
@@ -110,9 +97,8 @@ class SocketSource : public Source {
   const SocketSourceOptions options_;
   // As many of the smallest messages as a turn takes; a little less than a default queue holds.
   const size_t full_queue_bytes_;
-  FramePool pool_;
   WireCounters counters_;
-  ReceiveBatch batch_;  // copied into the pool compactly: a typical message has 114 bytes
+  ReceiveBatch batch_;  // where the frames of records lie
 
   UniqueFd epoll_;
   UniqueFd wake_;
@@ -120,8 +106,9 @@ class SocketSource : public Source {
   std::deque<AcceptedConnection> opened_;                 // kOpened not yielded yet
   std::vector<uint64_t> turns_;                           // whose turn is next, from the back
   Connection* current_ = nullptr;                         // whose turn it is
-  std::vector<Received> received_;  // current_'s, to be yielded from next_received_
-  size_t next_received_ = 0;
+  size_t received_ = 0;                                   // messages of current_ in the batch
+  size_t next_ = 0;                                       // of those, to be yielded next
+  bool turn_cut_ = false;                                 // with the last of them
   int64_t received_time_ns_ = 0;
   StreamPause pause_;
   int64_t waited_ns_ = 0;
@@ -129,8 +116,6 @@ class SocketSource : public Source {
   bool stopping_ = false;
   bool drain_listed_ = false;
   bool ended_ = false;
-  bool starved_ = false;
-  int64_t stop_waited_ms_ = 0;
 
   std::mutex mutex_;  // guards what follows
   std::vector<AcceptedConnection> added_;

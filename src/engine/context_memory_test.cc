@@ -1,0 +1,157 @@
+// A sandbox that is told which contexts are the same as before knows just what it would know
+// without: on every capture, and on their messages in any order.
+#include "points/context_memory.h"
+
+#include <filesystem>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "engine/test_replay.h"
+#include "wire/capture_source.h"
+#include "wire/kept_records.h"
+#include "wire/message_header.h"
+
+namespace gyrfalcon {
+namespace {
+
+std::vector<std::string> Captures() {
+  std::vector<std::string> out;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(GYRFALCON_TEST_DATA "/captures")) {
+    if (entry.path().extension() == ".trace") out.push_back(entry.path());
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+// One sandbox, and what it tells.
+class Told final : private HappeningSink {
+ public:
+  void Take(const Event& event) { sandbox_.Apply(event, 0, *this); }
+  void Finish() { sandbox_.Finish(*this); }
+
+  const std::string& text() const { return text_; }
+  std::string Counters() const {
+    std::string out;
+    for (size_t i = 0; i < static_cast<size_t>(StateCounter::kCount); ++i) {
+      out += std::to_string(sandbox_.counters()[static_cast<StateCounter>(i)]) + ' ';
+    }
+    return out;
+  }
+
+ private:
+  void OnHappening(const Happening& happening) override {
+    const Process& process = *happening.process;
+    text_ = std::string(Describe(happening.type).name) + '|' + std::string(happening.path) + '|';
+    for (const std::string_view part :
+         {process.name.view(), std::string_view(process.cwd), process.previous_name.view()}) {
+      text_ += std::string(part) + '|';
+    }
+    text_ += process.CommandLine();
+    for (const int64_t number :
+         {happening.time_ns, happening.return_value, int64_t{process.tgid}, process.start_time_ns,
+          int64_t{process.credentials.effective_uid}, int64_t{process.is_exec_session},
+          int64_t{process.parent ? process.parent->tgid : -1}}) {
+      text_ += '|' + std::to_string(number);
+    }
+    if (happening.container != nullptr) text_ += '|' + std::string(happening.container->short_id());
+  }
+  void OnSignal(const Signal& signal) override {
+    text_ = "signal " + std::to_string(static_cast<int>(signal.kind));
+  }
+
+  Sandbox sandbox_{SandboxLimits{}, kHostArch};
+  std::string text_;  // the last
+};
+
+// Feeds both the same messages.
+class Pair {
+ public:
+  void Take(std::span<const std::byte> frame) {
+    const auto message = ReadMessage(frame);
+    if (!message) return;
+    const bool is_read = Decode(message->type, message->payload, event_).has_value();
+    ASSERT_EQ(Decode(message->type, message->payload, remembered_, &memory_).has_value(), is_read);
+    if (!is_read) return;
+    ++messages;
+    if (remembered_.context().id != 0 && remembered_.context().id == last_id_) ++same;
+    last_id_ = remembered_.context().id;
+    without_.Take(event_);
+    with_.Take(remembered_);
+    ASSERT_EQ(with_.text(), without_.text()) << "message " << messages;
+  }
+  void Finish() {
+    without_.Finish();
+    with_.Finish();
+    EXPECT_EQ(with_.text(), without_.text());
+    EXPECT_EQ(with_.Counters(), without_.Counters());
+  }
+
+  size_t messages = 0;
+  size_t same = 0;
+
+ private:
+  Event event_;
+  Event remembered_;
+  ContextMemory memory_;
+  uint64_t last_id_ = 0;
+  Told without_;
+  Told with_;
+};
+
+KeptRecords RecordsOf(const std::string& capture) {
+  KeptRecords records;
+  CaptureSource source({capture});
+  Record record;
+  while (source.Next(record) != SourceStatus::kEnd) {
+    if (record.kind == RecordKind::kFrame) records.Add(record);
+  }
+  return records;
+}
+
+TEST(ContextMemory, ChangesNothingThatASandboxKnows) {
+  size_t messages = 0;
+  size_t same = 0;
+  for (const std::string& capture : Captures()) {
+    SCOPED_TRACE(capture);
+    Pair pair;
+    const KeptRecords records = RecordsOf(capture);
+    for (const Record& record : records.all()) {
+      ASSERT_NO_FATAL_FAILURE(pair.Take(record.frame));
+    }
+    pair.Finish();
+    messages += pair.messages;
+    same += pair.same;
+  }
+  EXPECT_GT(messages, 20'000u);
+  EXPECT_GT(same, messages / 2) << "nothing was remembered";
+}
+
+// As a hostile Sentry may send them: out of order, again, and of several programs.
+TEST(ContextMemory, ChangesNothingInAnyOrderOfMessages) {
+  std::mt19937 random(1);
+  std::vector<KeptRecords> kept;
+  for (const std::string& capture : Captures()) kept.push_back(RecordsOf(capture));
+  size_t same = 0;
+  for (int round = 0; round < 60; ++round) {
+    SCOPED_TRACE(round);
+    Pair pair;
+    for (int step = 0; step < 2'000; ++step) {
+      const auto records = kept[random() % std::min<size_t>(kept.size(), 8)].all();
+      if (records.empty()) continue;
+      size_t at = random() % records.size();
+      for (size_t run = random() % 6; run > 0 && at < records.size(); --run, ++at) {
+        ASSERT_NO_FATAL_FAILURE(pair.Take(records[at].frame));
+        if (random() % 8 != 0) continue;
+        ASSERT_NO_FATAL_FAILURE(pair.Take(records[at].frame));
+      }
+    }
+    pair.Finish();
+    same += pair.same;
+  }
+  EXPECT_GT(same, 10'000u);
+}
+
+}  // namespace
+}  // namespace gyrfalcon
