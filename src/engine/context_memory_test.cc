@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/test_replay.h"
+#include "points/test_message.h"
 #include "wire/capture_source.h"
 #include "wire/kept_records.h"
 #include "wire/message_header.h"
@@ -25,13 +26,24 @@ std::vector<std::string> Captures() {
   return out;
 }
 
-// One sandbox, and what it tells.
+// One sandbox, and what it tells of a message.
 class Told final : private HappeningSink {
  public:
-  void Take(const Event& event) { sandbox_.Apply(event, 0, *this); }
-  void Finish() { sandbox_.Finish(*this); }
+  void Take(const Event& event) {
+    texts_.clear();
+    sandbox_.Apply(event, 0, *this);
+  }
+  void Finish() {
+    texts_.clear();
+    sandbox_.Finish(*this);
+  }
 
-  const std::string& text() const { return text_; }
+  // Sorted: what is held back of several processes is told in any order.
+  std::vector<std::string> texts() const {
+    std::vector<std::string> sorted = texts_;
+    std::ranges::sort(sorted);
+    return sorted;
+  }
   std::string Counters() const {
     std::string out;
     for (size_t i = 0; i < static_cast<size_t>(StateCounter::kCount); ++i) {
@@ -43,26 +55,28 @@ class Told final : private HappeningSink {
  private:
   void OnHappening(const Happening& happening) override {
     const Process& process = *happening.process;
-    text_ = std::string(Describe(happening.type).name) + '|' + std::string(happening.path) + '|';
+    std::string text =
+        std::string(Describe(happening.type).name) + '|' + std::string(happening.path) + '|';
     for (const std::string_view part :
          {process.name.view(), std::string_view(process.cwd), process.previous_name.view()}) {
-      text_ += std::string(part) + '|';
+      text += std::string(part) + '|';
     }
-    text_ += process.CommandLine();
+    text += process.CommandLine();
     for (const int64_t number :
          {happening.time_ns, happening.return_value, int64_t{process.tgid}, process.start_time_ns,
           int64_t{process.credentials.effective_uid}, int64_t{process.is_exec_session},
           int64_t{process.parent ? process.parent->tgid : -1}}) {
-      text_ += '|' + std::to_string(number);
+      text += '|' + std::to_string(number);
     }
-    if (happening.container != nullptr) text_ += '|' + std::string(happening.container->short_id());
+    if (happening.container != nullptr) text += '|' + std::string(happening.container->short_id());
+    texts_.push_back(std::move(text));
   }
   void OnSignal(const Signal& signal) override {
-    text_ = "signal " + std::to_string(static_cast<int>(signal.kind));
+    texts_.push_back("signal " + std::to_string(static_cast<int>(signal.kind)));
   }
 
   Sandbox sandbox_{SandboxLimits{}, kHostArch};
-  std::string text_;  // the last
+  std::vector<std::string> texts_;
 };
 
 // Feeds both the same messages.
@@ -79,14 +93,16 @@ class Pair {
     last_id_ = remembered_.context().id;
     without_.Take(event_);
     with_.Take(remembered_);
-    ASSERT_EQ(with_.text(), without_.text()) << "message " << messages;
+    ASSERT_EQ(with_.texts(), without_.texts()) << "message " << messages;
   }
   void Finish() {
     without_.Finish();
     with_.Finish();
-    EXPECT_EQ(with_.text(), without_.text());
+    EXPECT_EQ(with_.texts(), without_.texts());
     EXPECT_EQ(with_.Counters(), without_.Counters());
   }
+
+  std::vector<std::string> texts() const { return with_.texts(); }
 
   size_t messages = 0;
   size_t same = 0;
@@ -151,6 +167,55 @@ TEST(ContextMemory, ChangesNothingInAnyOrderOfMessages) {
     same += pair.same;
   }
   EXPECT_GT(same, 10'000u);
+}
+
+// One thread of one process, at one moment after the other.
+class OfOneThread : public ::testing::Test {
+ protected:
+  using Message = testing::Message;
+
+  static Message Context(int64_t time_ns, std::string_view name, std::string_view cwd) {
+    return Message()
+        .Number(1, time_ns)
+        .Number(2, 5)
+        .Number(4, 5)
+        .Text(6, "c")
+        .Text(8, cwd)
+        .Text(9, name);
+  }
+  void Send(MessageType type, const Message& message) {
+    std::string datagram{'\x08', '\0', static_cast<char>(type), '\0', '\0', '\0', '\0', '\0'};
+    datagram += message.bytes();
+    pair_.Take(testing::AsBytes(datagram));
+  }
+  // What is told: "openat|PATH|NAME".
+  std::string Open(const Message& context) {
+    constexpr int64_t kHere = -100;  // AT_FDCWD
+    Send(MessageType::kOpen, Message()
+                                 .Nested(1, context)
+                                 .Nested(2, Message().Number(1, 3))
+                                 .Number(3, 257)
+                                 .Number(4, kHere)
+                                 .Text(6, "x"));
+    return pair_.texts().empty() ? "" : pair_.texts().back().substr(0, 14);
+  }
+
+  Pair pair_;
+};
+
+TEST_F(OfOneThread, WhatChangesItsProcessMakesItsContextNews) {
+  const Message context = Context(1, "sh", "/a");
+  Open(context);
+  // A program that it starts, whose name it then denies.
+  Send(MessageType::kSentryExec, Message().Nested(1, context).Text(2, "/bin/ls").Text(3, "ls"));
+  EXPECT_EQ(Open(context), "openat|/a/x|sh");
+}
+
+TEST_F(OfOneThread, ANameThatAnExecHadNotToBelieveIsBelievedAfterIt) {
+  Open(Context(1, "sh", "/a"));
+  Send(MessageType::kRaw, Message().Nested(1, Context(2, "ls", "/a")).Number(4, 59));
+  EXPECT_EQ(Open(Context(3, "ls", "/a")), "openat|/a/x|ls");
+  EXPECT_EQ(pair_.same, 1u);
 }
 
 }  // namespace
