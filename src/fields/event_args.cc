@@ -562,7 +562,10 @@ class ArgIndex {
 
   const std::vector<Arg>& Of(const Happening& happening) const {
     const bool raw = happening.event != nullptr && happening.event->type() == MessageType::kRaw;
-    return by_type_[raw ? 1 : 0][happening.type.index];
+    return Of(happening.type, raw);
+  }
+  const std::vector<Arg>& Of(EventType type, bool raw) const {
+    return by_type_[raw ? 1 : 0][type.index];
   }
 
  private:
@@ -953,6 +956,15 @@ std::optional<int32_t> FindArgName(std::string_view name) {
   const auto found = std::ranges::lower_bound(kArgNames, name, {}, &ArgName::name);
   if (found == std::end(kArgNames) || found->name != name) return std::nullopt;
   return static_cast<int32_t>(found - std::begin(kArgNames));
+}
+
+ArgTelling TellingOf(int32_t name_id, EventType type, bool raw) {
+  for (const ArgIndex::Arg& arg : Index().Of(type, raw)) {
+    if (arg.name_id == name_id) {
+      return arg.def->kind == kUntold ? ArgTelling::kUntold : ArgTelling::kTold;
+    }
+  }
+  return ArgTelling::kNone;
 }
 
 bool MayWriteImage(const Process& process) {

@@ -26,6 +26,14 @@ Value ExtractArgAt(uint64_t index, const Happening& happening, Scratch& scratch)
 // blanks; "" for events without.
 Value ExtractAllArgs(const Happening& happening, Scratch& scratch);
 
+enum class ArgTelling : uint8_t {
+  kNone,    // events of the type have no such argument
+  kUntold,  // they have it, but gVisor does not send it
+  kTold,
+};
+// Of evt.arg.NAME and evt.rawarg.NAME, in messages of the call or (`raw`) in raw ones.
+ArgTelling TellingOf(int32_t name_id, EventType type, bool raw);
+
 // Whether the process may write its own program's file; false where the session does not tell.
 bool MayWriteImage(const Process& process);
 

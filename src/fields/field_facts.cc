@@ -25,6 +25,9 @@ constexpr FactSet kFds = Bit(Fact::kFds);
 constexpr FactSet kStandardFds = Bit(Fact::kStandardFds);
 constexpr FactSet kFdTable = Bit(Fact::kFdTable);
 constexpr FactSet kTruePath = Bit(Fact::kTruePath);
+constexpr FactSet kProgram = Bit(Fact::kProgram);
+constexpr FactSet kParents = Bit(Fact::kParents);
+constexpr FactSet kContainer = Bit(Fact::kContainer);
 // Of all arguments of an event: those of execs and clones tell of the process as well.
 constexpr FactSet kAnyArgument = kName | kFolder | kFile;
 constexpr FactSet kAnyOfProcess =
@@ -51,17 +54,19 @@ constexpr FieldFacts kRows[] = {
     {"fs.path.nameraw", kNothing},
     {"evt.arg evt.rawarg evt.args evt.info", kAnyArgument | kAnyOfProcess},
     // ---- of the process: ids and times come with each message, the program with each exec
-    {"proc.pid proc.vpid proc.pid.ts proc.duration proc.ppid proc.pvpid proc.ppid.ts "
-     "proc.ppid.duration proc.apid proc.is_exec_session proc.nthreads proc.nchilds "
+    {"proc.pid proc.vpid proc.pid.ts proc.duration proc.is_exec_session proc.nthreads proc.nchilds "
      "proc.pidns_init_start_ts gyrfalcon.proc.synthetic thread.tid thread.vtid thread.ismain "
      "thread.cgroup thread.cgroups",
      kNothing},
-    {"proc.exe proc.exepath proc.args proc.exeline proc.cmdnargs proc.cmdlenargs proc.pexe "
-     "proc.pexepath proc.aexe proc.aexepath proc.aargs gyrfalcon.exe.execfn",
-     kNothing},
-    {"proc.name proc.pname proc.aname proc.cmdline proc.pcmdline proc.acmdline proc.loginshellid "
-     "gyrfalcon.proc.previous_name thread.nametid",
-     kName},
+    {"proc.ppid proc.pvpid proc.ppid.ts proc.ppid.duration proc.apid", kParents},
+    {"proc.exe proc.exepath proc.args proc.exeline proc.cmdnargs proc.cmdlenargs "
+     "gyrfalcon.exe.execfn",
+     kProgram},
+    {"proc.pexe proc.pexepath proc.aexe proc.aexepath proc.aargs", kProgram | kParents},
+    {"proc.name gyrfalcon.proc.previous_name thread.nametid", kName},
+    {"proc.cmdline", kName | kProgram},
+    {"proc.pname proc.aname proc.loginshellid", kName | kParents},
+    {"proc.pcmdline proc.acmdline", kName | kProgram | kParents},
     {"proc.env proc.aenv", kEnvironment},
     {"proc.cwd", kFolder},
     {"proc.tty", kTerminal},
@@ -114,7 +119,8 @@ constexpr FieldFacts kRows[] = {
     {"gyrfalcon.map.path", kFile},
     {"gyrfalcon.map.from_image", Bit(Fact::kLayers) | kBinaryInfo},
     // ---- of the container: its id comes with each message, the rest is the host's
-    {"container.id container.full_id container.start_ts container.duration container.type "
+    {"container.id container.full_id", kContainer},
+    {"container.start_ts container.duration container.type "
      "container.cni.json container.healthcheck container.host_ipc container.host_network "
      "container.host_pid container.image container.image.digest container.image.id "
      "container.image.repository container.image.tag container.ip container.label "
@@ -175,6 +181,9 @@ constexpr std::string_view kFactNames[] = {
     "files that were opened for writing",
     "the overlay's layers",
     "the open file's own path",
+    "the program that a process runs",
+    "who started a process",
+    "the container",
 };
 static_assert(std::size(kFactNames) == static_cast<size_t>(Fact::kCount));
 

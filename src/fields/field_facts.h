@@ -34,6 +34,9 @@ enum class Fact : uint8_t {
   kWritten,      // that a file was opened for writing before it was run
   kLayers,       // that files of the container lie in the overlay's lower layer
   kTruePath,     // the open file's own path, and whether the path changed during the call
+  kProgram,      // which program a process runs, with its arguments
+  kParents,      // who started a process
+  kContainer,    // whose a message is
   kCount,
 };
 static_assert(static_cast<unsigned>(Fact::kCount) <= 32);

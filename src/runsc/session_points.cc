@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "points/schema.h"
 #include "rules/rule_needs.h"
+#include "runsc/fact_supply.h"
 
 namespace gyrfalcon {
 namespace {
@@ -51,76 +52,6 @@ constexpr ContextRow kStateContext[] = {
     {"is_exec_session", "that it came by `docker exec` and its like"},
     {"process_name",
      "who a process is that no message introduced; another name without an exec shows a lost one"},
-};
-
-enum class Where : uint8_t {
-  kPoints,   // the points named
-  kIfAsked,  // the points named, where they are asked for anyway
-  kOwn,      // those whose messages are the event. An exec's may be any: an exec session's first
-};
-
-// What a fact is learnt from.
-struct SupplyRow {
-  Fact fact;
-  Where where = Where::kPoints;
-  std::string_view points;
-  std::string_view context = {};  // fields that those points must have
-  std::string_view optional = {};
-  std::string_view event_type = {};  // of this alone
-};
-constexpr std::string_view kSetsid = "syscall/setsid/exit";
-constexpr std::string_view kOpens = "syscall/open/exit syscall/openat/exit syscall/creat/exit";
-constexpr std::string_view kFdCalls =
-    "syscall/open/exit syscall/openat/exit syscall/creat/exit syscall/socket/exit "
-    "syscall/socketpair/exit syscall/connect/exit syscall/bind/exit syscall/listen/exit "
-    "syscall/accept/exit syscall/accept4/exit syscall/dup/exit syscall/dup2/exit syscall/dup3/exit "
-    "syscall/fcntl/exit syscall/pipe/exit syscall/pipe2/exit";
-constexpr std::string_view kAnonymousFds =
-    "syscall/eventfd/exit syscall/eventfd2/exit syscall/signalfd/exit syscall/signalfd4/exit "
-    "syscall/timerfd_create/exit syscall/inotify_init/exit syscall/inotify_init1/exit";
-constexpr std::string_view kClose = "syscall/close/exit";
-
-constexpr SupplyRow kSupply[] = {
-    // process_name is in every message already.
-    {Fact::kEnvironment, Where::kPoints, "container/start", {}, "env"},
-    {Fact::kEnvironment, Where::kIfAsked, "syscall/execve/exit syscall/execveat/exit", {}, "envv"},
-    {Fact::kBinaryInfo, Where::kPoints, "sentry/execve", {}, "binary_info"},
-    {Fact::kSha256, Where::kPoints, "sentry/execve", {}, "binary_sha256"},
-    {Fact::kSha1, Where::kPoints, "sentry/execve", {}, "binary_sha1"},
-    {Fact::kPipePeers, Where::kPoints, "sentry/execve", {}, "pipe_proc_info"},
-    {Fact::kCredentials, Where::kOwn, {}, "credentials"},
-    {Fact::kFolder, Where::kOwn, {}, "cwd", "fd_path"},
-    {Fact::kFolder, Where::kIfAsked,
-     "container/start syscall/open/enter syscall/openat/enter syscall/creat/enter", "cwd"},
-    {Fact::kFolder, Where::kPoints, "syscall/chdir/exit"},
-    {Fact::kFolder, Where::kPoints, "syscall/fchdir/exit", {}, "fd_path"},
-    {Fact::kFolder, Where::kPoints, "sentry/clone sentry/execve", "cwd"},
-    {Fact::kTerminal, Where::kPoints, "sentry/execve", {}, "fd_info"},
-    {Fact::kTerminal, Where::kPoints, kSetsid},
-    {Fact::kSession, Where::kPoints, kSetsid},
-    {Fact::kFdLimit, Where::kPoints, "syscall/prlimit64/exit"},
-    {Fact::kFds, Where::kOwn, {}, {}, "fd_path"},
-    {Fact::kFds, Where::kPoints, kFdCalls, {}, "fd_path"},
-    {Fact::kFds, Where::kPoints, kOpens, "cwd"},
-    // The enter: at a close's exit its file is gone.
-    {Fact::kFds, Where::kPoints, "syscall/close/enter", {}, "fd_path", "close"},
-    {Fact::kFds, Where::kPoints, "sentry/execve", {}, "fd_info"},
-    {Fact::kStandardFds, Where::kPoints, "sentry/execve", {}, "fd_info"},
-    {Fact::kStandardFds, Where::kPoints, kFdCalls, {}, "fd_path"},
-    {Fact::kStandardFds, Where::kPoints, kAnonymousFds},
-    {Fact::kStandardFds, Where::kPoints, kClose},
-    {Fact::kFdTable, Where::kPoints, kFdCalls, {}, "fd_path"},
-    {Fact::kFdTable, Where::kPoints, kAnonymousFds},
-    {Fact::kFdTable, Where::kPoints, kClose},
-    {Fact::kFdTable, Where::kPoints, "sentry/execve", {}, "fd_info"},
-    {Fact::kFdOrigin, Where::kPoints, kFdCalls, {}, "fd_path"},
-    {Fact::kFdOrigin, Where::kPoints, kAnonymousFds},
-    {Fact::kFdOrigin, Where::kPoints, kClose},
-    {Fact::kWritten, Where::kPoints, kOpens, {}, "fd_path"},
-    {Fact::kLayers, Where::kPoints, "sentry/mmap"},
-    {Fact::kTruePath, Where::kPoints, "syscall/close/enter", {}, "fd_path"},
-    {Fact::kTruePath, Where::kPoints,
-     "syscall/open/enter syscall/openat/enter syscall/creat/enter syscall/connect/enter"},
 };
 
 // What profiles promise beyond the rules.
@@ -373,7 +304,7 @@ void Builder::AddSupply(const SupplyRow& row, const Wanted& wanted) {
 void Builder::AddFacts() {
   for (const Where where : {Where::kPoints, Where::kIfAsked, Where::kOwn}) {
     for (const Wanted& wanted : wanted_) {
-      for (const SupplyRow& row : kSupply) {
+      for (const SupplyRow& row : FactSupply()) {
         if (row.fact != wanted.fact || row.where != where) continue;
         if (row.event_type.empty() || row.event_type == wanted.event_type) AddSupply(row, wanted);
       }
