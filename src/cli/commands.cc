@@ -16,6 +16,9 @@ constexpr Command kCommands[] = {
      "gyrfalcon dump sandbox.trace --json"},
     {"rules check", CheckRules, "Say what is wrong with rules files.",
      "gyrfalcon rules check my_rules.yaml"},
+    {"rules coverage", CoverRules, "Say what each rule sees of what a sandbox sends.",
+     "gyrfalcon rules coverage -r rules.yaml --session /etc/gyrfalcon/pod-init.json --fail-on "
+     "blind"},
     {"session generate", GenerateSessionCommand,
      "Print the session config for runsc's --pod-init-config.",
      "gyrfalcon session generate -r rules.yaml > /etc/gyrfalcon/pod-init.json"},

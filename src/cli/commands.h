@@ -37,6 +37,7 @@ int Replay(std::vector<std::string> args);
 int RecordCaptures(std::vector<std::string> args);
 int DumpCaptures(std::vector<std::string> args);
 int CheckRules(std::vector<std::string> args);
+int CoverRules(std::vector<std::string> args);
 int GenerateSessionCommand(std::vector<std::string> args);
 int ShowFields(std::vector<std::string> args);
 int ShowPoints(std::vector<std::string> args);

@@ -18,12 +18,6 @@ void ForEachField(const BoundCheck& check, const Visit& visit) {
   if (check.right) ForEachField(*check.right, visit);
 }
 
-// Fields that show nothing but how the call ended.
-bool IsReturn(const BoundField& field) {
-  constexpr std::string_view kOfReturn[] = {"evt.rawres", "evt.res", "evt.failed"};
-  return std::ranges::find(kOfReturn, field.def->name) != std::end(kOfReturn);
-}
-
 bool IsOfType(const BoundField& field) {
   return field.def->level == Level::kEventType || field.def->level == Level::kRuleset ||
          field.def->extract == nullptr;
@@ -39,26 +33,6 @@ bool AllFieldsAre(const BoundCheck& check, const Test& test) {
 bool AnswerFor(const BoundCheck& check, const Happening& happening) {
   Scratch scratch;
   return Evaluate(check, happening, scratch) == Truth::kTrue;
-}
-
-Known KnowByType(const BoundCheck& check, EventType type) {
-  if (!AllFieldsAre(check, IsOfType)) return std::nullopt;
-  return AnswerFor(check, Happening{.type = type});
-}
-
-bool CanFail(const BoundCondition& condition, EventType type) {
-  constexpr int kLastError = 133;  // EHWPOISON; gVisor's restart codes are not told
-  for (int error = 1; error <= kLastError; ++error) {
-    const auto know = [&](const BoundCheck& check) -> Known {
-      const auto decided = [](const BoundField& field) {
-        return IsOfType(field) || IsReturn(field);
-      };
-      if (!AllFieldsAre(check, decided)) return std::nullopt;
-      return AnswerFor(check, Happening{.type = type, .has_return = true, .return_value = -error});
-    };
-    if (AnswerPartly(condition, know).answer != Known(false)) return true;
-  }
-  return false;
 }
 
 void AddFields(const BoundOperand& operand, TypeNeeds& needs) {
@@ -92,6 +66,32 @@ PartialAnswer AnswerGroup(const BoundCondition& group,
 
 }  // namespace
 
+bool IsReturn(const BoundField& field) {
+  constexpr std::string_view kOfReturn[] = {"evt.rawres", "evt.res", "evt.failed"};
+  return std::ranges::find(kOfReturn, field.def->name) != std::end(kOfReturn);
+}
+
+Known KnowByType(const BoundCheck& check, EventType type) {
+  if (!AllFieldsAre(check, IsOfType)) return std::nullopt;
+  return AnswerFor(check, Happening{.type = type});
+}
+
+bool CanHoldForFailure(const BoundCondition& condition, EventType type,
+                       const std::function<Known(const BoundCheck&)>& know) {
+  constexpr int kLastError = 133;  // EHWPOISON; gVisor's restart codes are not told
+  for (int error = 1; error <= kLastError; ++error) {
+    const auto know_all = [&](const BoundCheck& check) -> Known {
+      const auto decided = [](const BoundField& field) {
+        return IsOfType(field) || IsReturn(field);
+      };
+      if (!AllFieldsAre(check, decided)) return know(check);
+      return AnswerFor(check, Happening{.type = type, .has_return = true, .return_value = -error});
+    };
+    if (AnswerPartly(condition, know_all).answer != Known(false)) return true;
+  }
+  return false;
+}
+
 PartialAnswer AnswerPartly(const BoundCondition& condition,
                            const std::function<Known(const BoundCheck&)>& know) {
   switch (condition.kind) {
@@ -118,7 +118,8 @@ std::vector<TypeNeeds> NeedsOf(const Rule& rule) {
     const PartialAnswer left = AnswerPartly(
         rule.condition, [type](const BoundCheck& check) { return KnowByType(check, type); });
     if (left.answer == Known(false)) continue;
-    TypeNeeds needs{.type = type, .fields = {}, .can_fail = CanFail(rule.condition, type)};
+    TypeNeeds needs{.type = type, .fields = {}, .can_fail = CanHoldForFailure(
+                        rule.condition, type, [](const BoundCheck&) { return Known(); })};
     for (const BoundCheck* check : left.checks) {
       AddFields(check->left, needs);
       if (check->right) AddFields(*check->right, needs);

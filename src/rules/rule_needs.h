@@ -29,6 +29,17 @@ struct PartialAnswer {
 PartialAnswer AnswerPartly(const BoundCondition& condition,
                            const std::function<Known(const BoundCheck&)>& know);
 
+// What the event's type alone says of a check.
+Known KnowByType(const BoundCheck& check, EventType type);
+
+// Whether the field shows nothing but how the call ended (evt.res).
+bool IsReturn(const BoundField& field);
+
+// Whether the condition can hold for an event that returned an error, given what `know` says of the
+// checks that do not ask how it ended.
+bool CanHoldForFailure(const BoundCondition& condition, EventType type,
+                       const std::function<Known(const BoundCheck&)>& know);
+
 // One event type that a rule can hold for.
 struct TypeNeeds {
   EventType type{};

@@ -57,10 +57,9 @@ class SourceIndex {
     for (uint64_t sysno = 0; sysno < kSysnoEnd; ++sysno) {
       const PointRef point = ResolvePoint(MessageType::kRaw, sysno, kHostArch);
       if (!point.event_type) continue;
-      of_type_[point.event_type->index].push_back(
-          {{fmt::format("syscall/sysno/{}/enter", sysno),
-            fmt::format("syscall/sysno/{}/exit", sysno)},
-           EventForm::kRaw});
+      of_type_[point.event_type->index].push_back({{fmt::format("syscall/sysno/{}/enter", sysno),
+                                                    fmt::format("syscall/sysno/{}/exit", sysno)},
+                                                   EventForm::kRaw});
     }
   }
 
@@ -71,8 +70,7 @@ class SourceIndex {
     for (const std::string_view name : {"execve", "execveat"}) {
       of_type_[FindEventType(name)->index].push_back({{"sentry/execve"}, EventForm::kExecTold});
     }
-    of_type_[FindEventType("execve")->index].push_back(
-        {{"container/start"}, EventForm::kExecTold});
+    of_type_[FindEventType("execve")->index].push_back({{"container/start"}, EventForm::kExecTold});
   }
 
   std::array<std::vector<EventSource>, kEventTypeCount> of_type_;
