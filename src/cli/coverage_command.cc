@@ -114,7 +114,9 @@ int CoverRules(std::vector<std::string> args) {
 
   const auto config = ApplyFlags(rules_flags);
   if (!config) return Report(config.error());
-  const auto loaded = LoadRules(config->config.rules_files, config->config.rules);
+  LoadOptions options = config->config.rules;
+  options.keep_whole = true;  // what a missing field decides would be folded away
+  const auto loaded = LoadRules(config->config.rules_files, options);
   if (!loaded) return Report(loaded.error());
   const auto known = FindRunsc(flags);
   if (!known) return Report(known.error());

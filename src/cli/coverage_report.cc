@@ -69,7 +69,8 @@ std::vector<GapGroup> Grouped(const std::vector<Gap>& gaps) {
 
 std::string NameOf(const GapGroup& group) {
   if (!group.fields.empty()) return Join(group.fields, ", ");
-  return group.first->event_type.empty() ? group.first->point : group.first->event_type;
+  const Gap& gap = *group.first;
+  return gap.point.empty() ? Join(gap.event_types, ", ") : gap.point;
 }
 
 std::string Shortened(std::string_view text) {
@@ -142,15 +143,15 @@ constexpr std::string_view ColourOf(CoverageStatus status) {
   return kColours[static_cast<size_t>(status)];
 }
 
-void AppendGroup(const GapGroup& group, bool note, std::string& out) {
+void AppendGroup(const GapGroup& group, std::string& out) {
   const Gap& gap = *group.first;
-  out += fmt::format("            {}{}: {}", note ? "note: " : "", NameOf(group), gap.why);
+  const std::string name = NameOf(group);
+  out += fmt::format("            {}{}{}", name, name.empty() ? "" : ": ", gap.why);
   if (gap.effects != 0) out += fmt::format(" ({})", EffectsText(gap.effects));
   out += '\n';
   if (!group.parts.empty()) out += fmt::format("              in {}\n", PartsOf(group));
   std::vector<std::string> points;
   for (const Mend& mend : gap.mend) {
-    std::vector<std::string> fields;
     points.push_back(mend.point + (mend.known ? "" : " (needs a newer runsc)"));
   }
   if (!points.empty()) out += fmt::format("              mended by {}\n", Join(points, ", "));
@@ -163,8 +164,24 @@ void AppendRule(const RuleCoverage& rule, bool colour, std::string& out) {
   const std::string_view status = Name(rule.status);
   out += fmt::format("{}{:<10}{}{}\n", colour ? ColourOf(rule.status) : "", status,
                      colour ? "\x1b[0m" : "", OneLine(rule.rule));
-  for (const GapGroup& group : Grouped(rule.missing)) AppendGroup(group, false, out);
-  for (const GapGroup& group : Grouped(rule.notes)) AppendGroup(group, true, out);
+  for (const GapGroup& group : Grouped(rule.missing)) AppendGroup(group, out);
+}
+
+// Of many rules alike: once for each field.
+void AppendNotes(const Coverage& coverage, std::string& out) {
+  std::map<std::string, size_t> rules;
+  std::map<std::string, std::string_view> why;
+  for (const RuleCoverage& rule : coverage.rules) {
+    for (const Gap& gap : rule.notes) {
+      ++rules[gap.field];
+      why[gap.field] = gap.why;
+    }
+  }
+  if (rules.empty()) return;
+  out += "\nMissing in outputs and exceptions, whatever is sent:\n";
+  for (const auto& [field, count] : rules) {
+    out += fmt::format("  {}: {}; {} rule{}\n", field, why[field], count, count == 1 ? "" : "s");
+  }
 }
 
 void AppendMends(const Coverage& coverage, std::string& out) {
@@ -187,7 +204,7 @@ Json GapJson(const Gap& gap) {
   } else {
     out["point"] = gap.point;
   }
-  if (!gap.event_type.empty()) out["event_type"] = gap.event_type;
+  if (!gap.event_types.empty()) out["event_types"] = gap.event_types;
   out["why"] = gap.why;
   Json& effects = out["effects"] = Json::array();
   for (const EffectRow& row : kEffects) {
@@ -238,6 +255,7 @@ std::string CoverageText(const CoverageReport& report, bool colour) {
     }
   }
   AppendMends(coverage, out);
+  AppendNotes(coverage, out);
   out += fmt::format("\n{} rules: {} full, {} degraded, {} blind\n", coverage.rules.size(),
                      coverage.full, coverage.degraded, coverage.blind);
   return out;

@@ -19,6 +19,7 @@
 #include "cli/file.h"
 #include "cli/file_watch.h"
 #include "cli/listings.h"
+#include "cli/load_coverage.h"
 #include "cli/load_rules.h"
 #include "cli/log.h"
 #include "cli/run_flags.h"
@@ -191,6 +192,7 @@ class Daemon {
     if (!control) return Report(control.error());
     if (const auto written = WritePidFile(); !written) return Report(written.error());
     LogStart();
+    AskCoverage(config_);
     WaitForEnd(signals, **engine);
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     (*engine)->Stop();
@@ -252,9 +254,17 @@ class Daemon {
   }
 
   Result<std::unique_ptr<ControlServer>> StartControl(const Engine& engine) {
-    return ControlServer::Start(ControlSocketPath(socket_path_), [&engine] {
-      return DaemonStatus{engine.totals(), engine.sandbox_count()};
+    return ControlServer::Start(ControlSocketPath(socket_path_), [this, &engine] {
+      DaemonStatus status{engine.totals(), engine.sandbox_count()};
+      status.totals.rules = coverage_.figures();
+      return status;
     });
+  }
+
+  void AskCoverage(const Config& config) {
+    coverage_.Ask({.rules_files = config.rules_files,
+                   .options = config.rules,
+                   .session_file = config_.session_file});
   }
 
   void LogStart() {
@@ -340,6 +350,7 @@ class Daemon {
     LogRules(*rules);
     engine.SetRules(rules->rules);
     spdlog::info("rules reloaded");
+    AskCoverage(config->config);
   }
 
   static void RefuseReload(const Error& error) {
@@ -364,6 +375,7 @@ class Daemon {
   const Config& config_;  // as at the start
   const std::string socket_path_;
   const DaemonFlags flags_;
+  LoadCoverage coverage_;
   FileWatch watch_;
   bool changed_meanwhile_ = false;  // while the watch was made anew
 };

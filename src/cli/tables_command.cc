@@ -1,6 +1,7 @@
 // `fields` and `points`: the tables that rules and sessions are made from.
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -8,6 +9,7 @@
 #include "cli/arguments.h"
 #include "fields/field.h"
 #include "points/schema.h"
+#include "runsc/known_runsc.h"
 
 namespace gyrfalcon {
 namespace {
@@ -36,6 +38,43 @@ nlohmann::json FieldJson(const FieldDef& field) {
           {"help", field.help}};
 }
 
+// As `runsc trace metadata` names it; of a system call's sides both are known, or none.
+std::string MetadataName(const PointDef& point) {
+  return std::string(point.name) + (point.is_syscall() ? "/exit" : "");
+}
+
+std::string_view SinceText(const PointDef& point, std::string_view field = {}) {
+  const KnownRunsc* first = FirstWith(MetadataName(point), field);
+  return first == nullptr ? "none yet" : first->name;
+}
+
+// Fields that came later than the point, with the runsc that they came with.
+std::map<std::string_view, std::string_view> LaterFields(const PointDef& point) {
+  std::map<std::string_view, std::string_view> out;
+  const auto add = [&](std::string_view field) {
+    const std::string_view since = SinceText(point, field);
+    if (!field.empty() && since != SinceText(point)) out.emplace(field, since);
+  };
+  for (const std::string_view field : Split(point.optional_fields, '|')) add(field);
+  for (const std::string_view field : ContextFields(point)) add(field);
+  return out;
+}
+
+// Whether the runsc of that name is the first with the point or one of its fields.
+bool CameWith(const PointDef& point, std::string_view since) {
+  return SinceText(point) == since ||
+         std::ranges::any_of(LaterFields(point),
+                             [&](const auto& field) { return field.second == since; });
+}
+
+std::string LaterFieldsText(const PointDef& point) {
+  std::string out;
+  for (const auto& [field, since] : LaterFields(point)) {
+    out += fmt::format("{}{} ({})", out.empty() ? "" : ", ", field, since);
+  }
+  return out;
+}
+
 nlohmann::json PointJson(const PointDef& point) {
   std::vector<std::string_view> optional_fields = Split(point.optional_fields, '|');
   std::erase(optional_fields, std::string_view());
@@ -50,7 +89,10 @@ nlohmann::json PointJson(const PointDef& point) {
       {"event_type", point.event_type},
       {"fields", std::move(fields)},
       {"optional_fields", optional_fields},
-      {"context_fields", ContextFields(point)}};
+      {"context_fields", ContextFields(point)},
+      {"since", SinceText(point)}};
+  nlohmann::json& later = out["fields_since"] = nlohmann::json::object();
+  for (const auto& [field, since] : LaterFields(point)) later[std::string(field)] = since;
   return out;
 }
 
@@ -78,6 +120,8 @@ void PrintPoint(const PointDef& point) {
              point.event_type.empty() ? "none: it only keeps the state true" : point.event_type,
              fmt::join(json["fields"].get<std::vector<std::string>>(), ", "),
              point.optional_fields.empty() ? "none" : point.optional_fields);
+  const std::string later = LaterFieldsText(point);
+  fmt::print("  since: runsc {}{}{}\n", SinceText(point), later.empty() ? "" : "; later: ", later);
 }
 
 }  // namespace
@@ -112,7 +156,13 @@ int ShowPoints(std::vector<std::string> args) {
   const auto app = MakeApp("points");
   std::string name;
   bool json = false;
+  std::string since;
   app->add_option("NAME", name, "Explain this one, named without /enter and /exit");
+  app->add_option("--since", since,
+                  "Only points that came, or got a field, with this runsc: `debian` (" +
+                      std::string(KnownRunscs().front().version) + ") or `current` (" +
+                      std::string(KnownRunscs().back().version) + ")")
+      ->check(CLI::IsMember({"debian", "current"}));
   app->add_flag("--json", json, "Print JSON");
   if (const auto code = Parse(*app, std::move(args))) return *code;
   nlohmann::json out = nlohmann::json::array();
@@ -120,12 +170,15 @@ int ShowPoints(std::vector<std::string> args) {
   for (const PointDef& point : Points()) {
     if (!name.empty() && point.name != name) continue;
     found = true;
+    if (!since.empty() && !CameWith(point, since)) continue;
     if (json) {
       out.push_back(PointJson(point));
     } else if (!name.empty()) {
       PrintPoint(point);
     } else {
-      fmt::print("{:<28} {}\n", point.name, point.event_type);
+      const std::string later = LaterFieldsText(point);
+      fmt::print("{:<28} {:<20} {}{}\n", point.name, point.event_type, SinceText(point),
+                 later.empty() || since.empty() ? "" : "  with " + later);
     }
   }
   if (!found) return NoSuch("point", name, Points(), [](const PointDef& row) { return row.name; });

@@ -32,6 +32,7 @@ std::vector<Totals::Row> Totals::Rows() const {
   AppendRows(engine, kEngineCounterRows, rows);
   AppendRows(decode, kDecodeErrorRows, rows);
   AppendRows(state, kStateCounterRows, rows);
+  AppendRows(rules, kRuleFigureRows, rows);
   return rows;
 }
 

@@ -91,12 +91,24 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 
+// What the rules in force see (runsc/coverage.h); no worker's, set by who loads them.
+enum class RuleFigure : uint8_t { kFull, kDegraded, kBlind, kCount };
+
+inline constexpr auto kRuleFigureRows = std::to_array<CounterRow>({
+    {"rules_full", Severity::kInfo, "Enabled rules that see all that they ask for."},
+    {"rules_degraded", Severity::kInfo,
+     "Enabled rules that miss something, have an exception that never applies, or show less."},
+    {"rules_blind", Severity::kInfo, "Enabled rules that no event can make true."},
+});
+static_assert(kRuleFigureRows.size() == static_cast<size_t>(RuleFigure::kCount));
+
 // Everything counted, added up over workers.
 struct Totals {
   Counters<EngineCounter> engine;
   Counters<DecodeError> decode;
   StateCounters state;
   Counters<WireCounter> wire;
+  Counters<RuleFigure> rules;
 
   void Add(const Totals& other);
   uint64_t undecodable() const;  // bad framing and bad protobuf, but not unknown types

@@ -414,6 +414,8 @@ constexpr ArgDef kGenericArgs[] = {{"ID", kUntold}, {"nativeID", kSysno}};
 // Raw messages have registers only: what points into memory is untold.
 constexpr ArgDef kResOnlyArgs[] = {{"res", kReturn}};
 constexpr ArgDef kRawPathArgs[] = {{"res", kReturn}, {"path", kUntold}};
+constexpr ArgDef kRawRenameArgs[] = {{"res", kReturn}, {"oldpath", kUntold}, {"newpath", kUntold}};
+constexpr ArgDef kRawSymlinkArgs[] = {{"res", kReturn}, {"target", kUntold}, {"linkpath", kUntold}};
 constexpr ArgDef kRawKillArgs[] = {{"res", kReturn}, {"pid", kPid, Slot::kArg1}, {"sig", kSignal, Slot::kArg2}};
 constexpr ArgDef kRawTkillArgs[] = {{"res", kReturn}, {"tid", kPid, Slot::kArg1}, {"sig", kSignal, Slot::kArg2}};
 constexpr ArgDef kRawTgkillArgs[] = {{"res", kReturn}, {"pid", kPid, Slot::kArg1}, {"tid", kPid, Slot::kArg2},
@@ -538,7 +540,7 @@ constexpr TypeArgs kRawTypes[] = {
     {"getrlimit", kRawSetrlimitArgs}, {"setreuid", kRawSetreuidArgs}, {"setregid", kRawSetregidArgs},
     {"ptrace", kRawPtraceArgs}, {"sendto", kRawSendtoArgs}, {"recvfrom", kRawRecvfromArgs},
     {"unlink", kRawPathArgs}, {"rmdir", kRawPathArgs}, {"stat", kRawPathArgs}, {"getcwd", kRawPathArgs},
-    {"rename", kResOnlyArgs}, {"link", kResOnlyArgs}, {"symlink", kResOnlyArgs}, {"umount", kResOnlyArgs},
+    {"rename", kRawRenameArgs}, {"link", kRawRenameArgs}, {"symlink", kRawSymlinkArgs}, {"umount", kResOnlyArgs},
     {"select", kResOnlyArgs}, {"poll", kResOnlyArgs}, {"ppoll", kResOnlyArgs}, {"capset", kResOnlyArgs}};
 // clang-format on
 

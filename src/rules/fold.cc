@@ -30,21 +30,6 @@ bool IsNeverThere(const BoundOperand& operand) {
   return operand.kind == BoundOperand::Kind::kField && operand.field.def->extract == nullptr;
 }
 
-// "x in ()". The elements of an empty list are all in it, though.
-bool ComparesWithNothing(const BoundCheck& check) {
-  if (check.op == Operator::kExists || check.right) return false;
-  const bool all_elements = check.op == Operator::kIn && check.left.is_list();
-  return !all_elements && check.literals.empty() && check.networks.empty();
-}
-
-std::optional<bool> AnswerOf(const BoundCheck& check) {
-  if (ComparesWithNothing(check) || IsNeverThere(check.left)) return false;
-  if (check.right && IsNeverThere(*check.right)) return false;
-  if (!IsConstant(check.left) || (check.right && !IsConstant(*check.right))) return std::nullopt;
-  Scratch scratch;
-  return Evaluate(check, Happening{}, scratch) == Truth::kTrue;
-}
-
 BoundCondition FoldNot(BoundCondition condition) {
   BoundCondition inner = std::move(condition.children.front());
   if (const std::optional<bool> answer = ConstantAnswer(inner)) return Constant(!*answer);
@@ -79,6 +64,21 @@ BoundCondition FoldGroup(BoundCondition condition) {
 
 }  // namespace
 
+// The elements of an empty list are all in it, though.
+bool ComparesWithNothing(const BoundCheck& check) {
+  if (check.op == Operator::kExists || check.right) return false;
+  const bool all_elements = check.op == Operator::kIn && check.left.is_list();
+  return !all_elements && check.literals.empty() && check.networks.empty();
+}
+
+std::optional<bool> ConstantAnswer(const BoundCheck& check) {
+  if (ComparesWithNothing(check) || IsNeverThere(check.left)) return false;
+  if (check.right && IsNeverThere(*check.right)) return false;
+  if (!IsConstant(check.left) || (check.right && !IsConstant(*check.right))) return std::nullopt;
+  Scratch scratch;
+  return Evaluate(check, Happening{}, scratch) == Truth::kTrue;
+}
+
 std::optional<bool> ConstantAnswer(const BoundCondition& folded) {
   const bool group = folded.kind == Kind::kAnd || folded.kind == Kind::kOr;
   if (!group || !folded.children.empty()) return std::nullopt;
@@ -87,7 +87,7 @@ std::optional<bool> ConstantAnswer(const BoundCondition& folded) {
 
 BoundCondition FoldConstants(BoundCondition condition) {
   if (condition.kind == Kind::kCheck) {
-    const std::optional<bool> answer = AnswerOf(*condition.check);
+    const std::optional<bool> answer = ConstantAnswer(*condition.check);
     return answer ? Constant(*answer) : std::move(condition);
   }
   for (BoundCondition& child : condition.children) child = FoldConstants(std::move(child));

@@ -14,6 +14,12 @@ namespace gyrfalcon {
 // always true is an `and` without children, one that is never true an `or` without children.
 BoundCondition FoldConstants(BoundCondition condition);
 
+// The answer of a check that has the same one at every happening.
+std::optional<bool> ConstantAnswer(const BoundCheck& check);
+
+// "x in ()": whatever x is.
+bool ComparesWithNothing(const BoundCheck& check);
+
 // The answer of a condition that FoldConstants() made, when it is always the same.
 std::optional<bool> ConstantAnswer(const BoundCondition& folded);
 

@@ -291,7 +291,7 @@ class Compiler {
     WarnManyTypes(definition, *types);
     if (const auto async = FindEventType("asyncevent")) rule.event_types.set(async->index);
     NoteFields(rule);
-    rule.condition = FoldConstants(std::move(rule.condition));
+    if (!options_.keep_whole) rule.condition = FoldConstants(std::move(rule.condition));
     return true;
   }
 

@@ -44,6 +44,9 @@ struct LoadOptions {
   RuleMatching matching = RuleMatching::kFirst;
   std::vector<RuleSelection> selection;
   std::vector<AppendOutput> append_output;
+  // Keeps the parts of conditions that always have the same answer, for who shows each part. The
+  // rules find the same.
+  bool keep_whole = false;
 };
 
 class RuleLoader {

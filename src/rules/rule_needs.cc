@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "rules/fold.h"
 #include "rules/interpreter.h"
 #include "state/happening.h"
 
@@ -19,8 +20,12 @@ void ForEachField(const BoundCheck& check, const Visit& visit) {
 }
 
 bool IsOfType(const BoundField& field) {
-  return field.def->level == Level::kEventType || field.def->level == Level::kRuleset ||
-         field.def->extract == nullptr;
+  return field.def->extract != nullptr &&
+         (field.def->level == Level::kEventType || field.def->level == Level::kRuleset);
+}
+
+bool IsNever(const BoundField& field) {
+  return field.def->extract == nullptr;
 }
 
 template <class Test>
@@ -72,9 +77,21 @@ bool IsReturn(const BoundField& field) {
 }
 
 Known KnowByType(const BoundCheck& check, EventType type) {
+  if (ComparesWithNothing(check)) return false;
   if (!AllFieldsAre(check, IsOfType)) return std::nullopt;
   return AnswerFor(check, Happening{.type = type});
 }
+
+namespace {
+
+Known KnowForNeeds(const BoundCheck& check, EventType type) {
+  if (const Known answer = ConstantAnswer(check)) return answer;
+  const auto known = [](const BoundField& field) { return IsOfType(field) || IsNever(field); };
+  if (!AllFieldsAre(check, known)) return std::nullopt;
+  return AnswerFor(check, Happening{.type = type});
+}
+
+}  // namespace
 
 bool CanHoldForFailure(const BoundCondition& condition, EventType type,
                        const std::function<Known(const BoundCheck&)>& know) {
@@ -116,10 +133,14 @@ std::vector<TypeNeeds> NeedsOf(const Rule& rule) {
     if (!rule.event_types.test(index)) continue;
     const EventType type{index};
     const PartialAnswer left = AnswerPartly(
-        rule.condition, [type](const BoundCheck& check) { return KnowByType(check, type); });
+        rule.condition, [type](const BoundCheck& check) { return KnowForNeeds(check, type); });
     if (left.answer == Known(false)) continue;
-    TypeNeeds needs{.type = type, .fields = {}, .can_fail = CanHoldForFailure(
-                        rule.condition, type, [](const BoundCheck&) { return Known(); })};
+    TypeNeeds needs{
+        .type = type,
+        .fields = {},
+        .can_fail = CanHoldForFailure(rule.condition, type, [type](const BoundCheck& check) {
+          return KnowForNeeds(check, type);
+        })};
     for (const BoundCheck* check : left.checks) {
       AddFields(check->left, needs);
       if (check->right) AddFields(*check->right, needs);

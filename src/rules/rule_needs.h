@@ -29,7 +29,7 @@ struct PartialAnswer {
 PartialAnswer AnswerPartly(const BoundCondition& condition,
                            const std::function<Known(const BoundCheck&)>& know);
 
-// What the event's type alone says of a check.
+// What the event's type alone says of a check; fields that are never there stay open.
 Known KnowByType(const BoundCheck& check, EventType type);
 
 // Whether the field shows nothing but how the call ended (evt.res).

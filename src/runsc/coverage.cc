@@ -26,8 +26,8 @@ constexpr std::string_view kStatusNames[] = {"full", "degraded", "blind"};
 // A rule that leaves this many types open names none of them.
 constexpr size_t kNamedTypesMax = 64;
 
-std::string WhyLacking(const Lack& lack, EventType type) {
-  const std::string_view event = Describe(type).name;
+// `events`: for which it is so, with commas.
+std::string WhyLacking(const Lack& lack, std::string_view events) {
   switch (lack.kind) {
     case LackKind::kNever:
       return "gVisor never tells it";
@@ -36,16 +36,19 @@ std::string WhyLacking(const Lack& lack, EventType type) {
     case LackKind::kConstant:
       return "it is the same in every gVisor sandbox";
     case LackKind::kRaw:
-      return fmt::format("{} comes as its raw point: numbers, no paths and no addresses", event);
+      return fmt::format("raw points ({}) have numbers, no paths and no addresses", events);
     case LackKind::kUntold:
-      return fmt::format("gVisor does not send it with {}", event);
+      return fmt::format("gVisor does not send it with {}", events);
     case LackKind::kAbsent:
       return fmt::format("no message that is sent tells {}", Describe(lack.fact));
     case LackKind::kPartly:
       return fmt::format("{}: some of the messages that tell it are not sent", Describe(lack.fact));
     case LackKind::kOneSided:
-      return fmt::format("gVisor tells one end of a connection with {}", event);
+      return fmt::format("gVisor does not tell the own end of a connection with {}", events);
+    case LackKind::kIfAsked:
+      return fmt::format("{} tell it only where the program asked for the address", events);
     case LackKind::kNone:
+    case LackKind::kNoSuch:
       break;
   }
   return {};
@@ -58,12 +61,18 @@ class RuleAnalysis {
 
   RuleCoverage Run() {
     out_.rule = rule_.name;
-    const std::vector<TypeNeeds> all = NeedsOf(rule_);
     names_types_ = rule_.event_types.count() <= kNamedTypesMax;
-    for (const TypeNeeds& needs : all) AddType(needs);
+    bool any = false;
+    for (uint16_t index = 0; index < kEventTypeCount; ++index) {
+      const EventType type{index};
+      if (!rule_.event_types.test(index) || !CanHoldFor(type)) continue;
+      any = true;
+      AddType(type);
+    }
+    FinishReasons();
     if (!alive_) {
       out_.status = CoverageStatus::kBlind;
-      AddReasonOfLast(all);
+      AddReasonOfLast(any);
     } else if (!out_.missing.empty()) {
       out_.status = CoverageStatus::kDegraded;
     }
@@ -71,20 +80,30 @@ class RuleAnalysis {
   }
 
  private:
-  void AddType(const TypeNeeds& needs);
-  void AddForm(const TypeNeeds& needs, const SentEvents& events, bool refused);
+  bool CanHoldFor(EventType type) const;
+  bool CanFail(EventType type) const;
+  void AddType(EventType type);
+  void AddForm(const SentEvents& events, bool refused);
   void AddAbsentType(EventType type);
-  void AddExecGaps(const TypeNeeds& needs, const std::vector<const EventSource*>& sent);
-  void AddReasonOfLast(const std::vector<TypeNeeds>& all);
-  void NotePoints(const TypeNeeds& needs);
+  void AddExecGaps(EventType type, const std::vector<const EventSource*>& sent);
+  void AddReasonOfLast(bool any_type);
+  void FinishReasons();
+  void NotePoints(EventType type);
 
   bool CanFire(const SentEvents& events, bool only_failing) const;
-  void Walk(const BoundCondition& condition, bool negated, const SentEvents& events);
-  void LookAtCheck(const BoundCheck& check, bool negated, const SentEvents& events);
+  // Where a check stands in the condition.
+  struct Place {
+    bool negated = false;
+    bool alternative = false;  // of an `or` that finds things, not one of exceptions
+  };
+  void Walk(const BoundCondition& condition, Place place, const SentEvents& events);
+  void LookAtCheck(const BoundCheck& check, Place place, const SentEvents& events);
   void LookAtOutput(const OutputFormat& format, const SentEvents& events);
   Gap& GapOf(const BoundField& field, const Lack& lack, const SentEvents& events, bool note);
   static void AddPart(Gap& gap, const BoundCheck& check);
-  Gap& PointGap(std::string point, std::string why, std::vector<Mend> mend);
+  static void AddMends(Gap& gap, std::vector<Mend> more);
+  void AddGap(Gap gap);
+  void PointGap(std::string point, std::string why, std::vector<Mend> mend);
 
   const Rule& rule_;
   const MendContext& context_;
@@ -92,6 +111,8 @@ class RuleAnalysis {
   bool alive_ = false;
   bool names_types_ = false;
   std::vector<EventType> refused_;
+  std::vector<Lack> lacks_;  // of out_.missing, one each
+  std::vector<Lack> note_lacks_;
 };
 
 bool IsSent(const SentPoints& sent, const EventSource& source) {
@@ -117,54 +138,67 @@ std::vector<const EventSource*> OfForm(const std::vector<const EventSource*>& so
   return out;
 }
 
-void RuleAnalysis::NotePoints(const TypeNeeds& needs) {
+bool RuleAnalysis::CanHoldFor(EventType type) const {
+  const auto by_type = [type](const BoundCheck& check) { return KnowByType(check, type); };
+  return AnswerPartly(rule_.condition, by_type).answer != Known(false);
+}
+
+bool RuleAnalysis::CanFail(EventType type) const {
+  return CanHoldForFailure(rule_.condition, type,
+                           [type](const BoundCheck& check) { return KnowByType(check, type); });
+}
+
+void RuleAnalysis::NotePoints(EventType type) {
   const auto note = [&](std::string_view name) {
     out_.points.emplace(name, context_.sent.contains(name));
   };
-  for (const EventSource& source : SourcesOf(needs.type)) {
-    const bool raw = source.form == EventForm::kRaw;
-    const bool called = source.form == EventForm::kExecCalled;
-    if ((raw && &source != &SourcesOf(needs.type).front()) || (called && !needs.can_fail)) continue;
+  const auto sources = SourcesOf(type);
+  for (const EventSource& source : sources) {
+    if (source.form == EventForm::kRaw && &source != &sources.front()) continue;
+    if (source.form == EventForm::kExecCalled && !CanFail(type)) continue;
     for (const std::string& name : source.points) note(name);
   }
+  const auto by_type = [type](const BoundCheck& check) { return KnowByType(check, type); };
+  FactSet facts = 0;
+  for (const BoundCheck* check : AnswerPartly(rule_.condition, by_type).checks) {
+    const auto add = [&](const BoundField& field) { facts |= FactsOf(field, type); };
+    ForEachField(check->left, add);
+    if (check->right) ForEachField(*check->right, add);
+  }
   for (const SupplyRow& row : FactSupply()) {
-    if ((needs.facts & Bit(row.fact)) == 0 || row.points.empty()) continue;
+    if ((facts & Bit(row.fact)) == 0 || row.points.empty()) continue;
     if (row.need == Need::kExtra || row.need == Need::kInstead) continue;
-    if (!row.event_type.empty() && row.event_type != Describe(needs.type).name) continue;
+    if (!row.event_type.empty() && row.event_type != Describe(type).name) continue;
     for (const std::string_view name : Split(row.points, ' ')) note(name);
   }
 }
 
-void RuleAnalysis::AddType(const TypeNeeds& needs) {
-  if (names_types_) NotePoints(needs);
-  const auto sent = SentSources(context_.sent, needs.type);
-  if (sent.empty()) return AddAbsentType(needs.type);
-  const bool refused = AlwaysFails(needs.type);
-  const bool is_exec =
-      sent.front()->form == EventForm::kExecTold || sent.front()->form == EventForm::kExecCalled;
+void RuleAnalysis::AddType(EventType type) {
+  if (names_types_) NotePoints(type);
+  const auto sent = SentSources(context_.sent, type);
+  if (sent.empty()) return AddAbsentType(type);
+  const bool refused = AlwaysFails(type);
   // The call concludes a start where nothing else tells it.
   const EventForm form = sent.front()->form;
-  const SentEvents events(context_.sent, needs.type, form, OfForm(sent, form));
-  if (refused && !CanFire(events, true)) {
-    refused_.push_back(needs.type);
+  const SentEvents events(context_.sent, type, form, OfForm(sent, form));
+  if (refused && !CanFire(events, true) && CanFire(events, false)) {
+    refused_.push_back(type);
     return;
   }
-  AddForm(needs, events, refused);
+  AddForm(events, refused);
+  const bool is_exec = form == EventForm::kExecTold || form == EventForm::kExecCalled;
   if (!is_exec) return;
-  if (form == EventForm::kExecTold && needs.can_fail) {
-    const auto called = OfForm(sent, EventForm::kExecCalled);
-    if (!called.empty()) {
-      const SentEvents failed(context_.sent, needs.type, EventForm::kExecCalled, called);
-      alive_ |= CanFire(failed, true);
-    }
+  const auto called = OfForm(sent, EventForm::kExecCalled);
+  if (form == EventForm::kExecTold && !called.empty()) {
+    alive_ |= CanFire(SentEvents(context_.sent, type, EventForm::kExecCalled, called), true);
   }
-  if (names_types_) AddExecGaps(needs, sent);
+  if (names_types_) AddExecGaps(type, sent);
 }
 
-void RuleAnalysis::AddForm(const TypeNeeds&, const SentEvents& events, bool refused) {
+void RuleAnalysis::AddForm(const SentEvents& events, bool refused) {
   const bool fires = CanFire(events, refused);
   alive_ |= fires;
-  Walk(rule_.condition, false, events);
+  Walk(rule_.condition, {}, events);
   if (!fires) return;
   LookAtOutput(rule_.format, events);
   for (const Rule::ExtraField& extra : rule_.extra_fields) LookAtOutput(extra.format, events);
@@ -176,23 +210,26 @@ bool RuleAnalysis::CanFire(const SentEvents& events, bool only_failing) const {
   return AnswerPartly(rule_.condition, know).answer != Known(false);
 }
 
-void RuleAnalysis::Walk(const BoundCondition& condition, bool negated, const SentEvents& events) {
+void RuleAnalysis::Walk(const BoundCondition& condition, Place place, const SentEvents& events) {
   const auto by_type = [&](const BoundCheck& check) { return KnowByType(check, events.type()); };
   if (AnswerPartly(condition, by_type).answer) return;
-  if (condition.kind == Kind::kCheck) return LookAtCheck(*condition.check, negated, events);
-  for (const BoundCondition& child : condition.children) {
-    Walk(child, condition.kind == Kind::kNot ? !negated : negated, events);
+  if (condition.kind == Kind::kCheck) return LookAtCheck(*condition.check, place, events);
+  if (condition.kind == Kind::kNot) {
+    place.negated = !place.negated;
+  } else {
+    place.alternative = condition.kind == Kind::kOr && !place.negated;
   }
+  for (const BoundCondition& child : condition.children) Walk(child, place, events);
 }
 
-void RuleAnalysis::LookAtCheck(const BoundCheck& check, bool negated, const SentEvents& events) {
+void RuleAnalysis::LookAtCheck(const BoundCheck& check, Place place, const SentEvents& events) {
   const Known answer = events.Know(check);
   const auto look = [&](const BoundField& field) {
     const Lack lack = events.LackOf(field);
-    if (lack.kind == LackKind::kNone) return;
+    if (lack.kind == LackKind::kNone || lack.kind == LackKind::kNoSuch) return;
     // A part of it is there, or another field of the check decides.
     if (!answer) {
-      if (lack.kind == LackKind::kPartly) {
+      if (!lack.decided()) {
         Gap& gap = GapOf(field, lack, events, false);
         gap.effects |= kUnsure;
         AddPart(gap, check);
@@ -200,9 +237,10 @@ void RuleAnalysis::LookAtCheck(const BoundCheck& check, bool negated, const Sent
       return;
     }
     if (!lack.decided()) return;
-    const bool misses = *answer == negated;
+    const bool misses = *answer == place.negated;
     if (lack.kind == LackKind::kConstant && !misses) return;
-    const bool note = lack.kind == LackKind::kMetadata && !misses;
+    // An alternative that always holds is more than an exception that never does.
+    const bool note = lack.kind == LackKind::kMetadata && !misses && !place.alternative;
     Gap& gap = GapOf(field, lack, events, note);
     gap.effects |= misses ? kMisses : kOverAlerts;
     AddPart(gap, check);
@@ -216,9 +254,13 @@ void RuleAnalysis::LookAtOutput(const OutputFormat& format, const SentEvents& ev
     if (!segment.is_field) continue;
     ForEachField(segment.operand, [&](const BoundField& field) {
       const Lack lack = events.LackOf(field);
-      if (lack.kind == LackKind::kNone || lack.kind == LackKind::kConstant) return;
+      if (lack.kind == LackKind::kNone || lack.kind == LackKind::kNoSuch ||
+          lack.kind == LackKind::kConstant) {
+        return;
+      }
       Gap& gap = GapOf(field, lack, events, lack.kind == LackKind::kMetadata);
-      gap.effects |= lack.kind == LackKind::kPartly ? kUnsure : kNotShown;
+      const bool in_part = lack.kind == LackKind::kPartly || lack.kind == LackKind::kIfAsked;
+      gap.effects |= in_part ? kUnsure : kNotShown;
     });
   }
 }
@@ -226,12 +268,18 @@ void RuleAnalysis::LookAtOutput(const OutputFormat& format, const SentEvents& ev
 Gap& RuleAnalysis::GapOf(const BoundField& field, const Lack& lack, const SentEvents& events,
                          bool note) {
   std::vector<Gap>& gaps = note ? out_.notes : out_.missing;
+  std::vector<Lack>& lacks = note ? note_lacks_ : lacks_;
   const std::string name = field.Name();
-  const std::string why = WhyLacking(lack, events.type());
-  const auto same = std::ranges::find_if(
-      gaps, [&](const Gap& gap) { return gap.field == name && gap.why == why; });
-  if (same != gaps.end()) return *same;
-  Gap gap{.field = name, .why = why};
+  const std::string event(Describe(events.type()).name);
+  for (size_t i = 0; i < gaps.size(); ++i) {
+    if (gaps[i].field != name || lacks[i].kind != lack.kind || lacks[i].fact != lack.fact) continue;
+    if (std::ranges::find(gaps[i].event_types, event) == gaps[i].event_types.end()) {
+      gaps[i].event_types.push_back(event);
+      if (lack.kind == LackKind::kRaw) AddMends(gaps[i], MendForRaw(context_, events.type()));
+    }
+    return gaps[i];
+  }
+  Gap gap{.field = name, .event_types = {event}};
   if (lack.kind == LackKind::kAbsent || lack.kind == LackKind::kPartly) {
     gap.mend = MendForFact(context_, events, lack.fact);
   } else if (lack.kind == LackKind::kRaw) {
@@ -240,7 +288,29 @@ Gap& RuleAnalysis::GapOf(const BoundField& field, const Lack& lack, const SentEv
   }
   if (gap.mend.empty() && gap.substitute.empty()) gap.substitute = SubstituteForField(name);
   gaps.push_back(std::move(gap));
+  lacks.push_back(lack);
   return gaps.back();
+}
+
+void RuleAnalysis::AddMends(Gap& gap, std::vector<Mend> more) {
+  for (Mend& mend : more) {
+    if (std::ranges::find(gap.mend, mend.point, &Mend::point) == gap.mend.end()) {
+      gap.mend.push_back(std::move(mend));
+    }
+  }
+}
+
+// Once it is known for which types each field is missing.
+void RuleAnalysis::FinishReasons() {
+  const auto finish = [](std::vector<Gap>& gaps, const std::vector<Lack>& lacks) {
+    for (size_t i = 0; i < gaps.size(); ++i) {
+      if (!gaps[i].field.empty()) {
+        gaps[i].why = WhyLacking(lacks[i], Join(gaps[i].event_types, ", "));
+      }
+    }
+  };
+  finish(out_.missing, lacks_);
+  finish(out_.notes, note_lacks_);
 }
 
 void RuleAnalysis::AddPart(Gap& gap, const BoundCheck& check) {
@@ -249,15 +319,16 @@ void RuleAnalysis::AddPart(Gap& gap, const BoundCheck& check) {
   if (gap.parts.size() < kGapPartsMax) gap.parts.push_back(check.text);
 }
 
-Gap& RuleAnalysis::PointGap(std::string point, std::string why, std::vector<Mend> mend) {
-  const auto same = std::ranges::find_if(
-      out_.missing, [&](const Gap& gap) { return gap.point == point && gap.field.empty(); });
-  if (same != out_.missing.end()) return *same;
-  Gap gap{.point = std::move(point), .why = std::move(why)};
+void RuleAnalysis::AddGap(Gap gap) {
   gap.effects = kMisses;
-  gap.mend = std::move(mend);
   out_.missing.push_back(std::move(gap));
-  return out_.missing.back();
+  lacks_.emplace_back();
+}
+
+void RuleAnalysis::PointGap(std::string point, std::string why, std::vector<Mend> mend) {
+  const auto same = [&](const Gap& gap) { return gap.point == point && gap.field.empty(); };
+  if (std::ranges::any_of(out_.missing, same)) return;
+  AddGap({.point = std::move(point), .why = std::move(why), .mend = std::move(mend)});
 }
 
 // Whether only the other architecture has the call.
@@ -272,38 +343,34 @@ bool IsOfOtherMachine(std::string_view event_type) {
 
 void RuleAnalysis::AddAbsentType(EventType type) {
   if (!names_types_) return;
-  const std::string_view name = Describe(type).name;
+  const std::string name(Describe(type).name);
   const auto sources = SourcesOf(type);
   if (sources.empty()) {
     if (name == "asyncevent" || IsOfOtherMachine(name)) return;
-    Gap gap{.event_type = std::string(name), .why = "gVisor has no such event"};
-    gap.effects = kMisses;
-    gap.substitute = SubstituteForType(type);
-    out_.missing.push_back(std::move(gap));
-    return;
+    return AddGap({.event_types = {name},
+                   .why = "gVisor has no such event",
+                   .substitute = std::string(SubstituteForType(type))});
   }
-  if (AlwaysFails(type)) {
-    // What would come is an attempt.
-    std::vector<const EventSource*> all;
-    for (const EventSource& source : sources) all.push_back(&source);
-    const SentEvents attempts(context_.sent, type, sources.front().form, std::move(all));
-    if (!CanFire(attempts, true)) {
+  // Would it help if all were sent that the runsc knows?
+  if (const auto all = SentSources(context_.known, type); !all.empty()) {
+    const EventForm form = all.front()->form;
+    const SentEvents events(context_.known, type, form, OfForm(all, form));
+    if (AlwaysFails(type) && !CanFire(events, true) && CanFire(events, false)) {
       refused_.push_back(type);
       return;
     }
+    if (!CanFire(events, false)) return Walk(rule_.condition, {}, events);
   }
   Gap gap{.point = sources.front().points.back(),
-          .event_type = std::string(name),
-          .why = fmt::format("{} never comes: no point that tells it is sent", name)};
-  gap.effects = kMisses;
-  gap.mend = MendForType(context_, type);
+          .event_types = {name},
+          .why = fmt::format("{} never comes: no point that tells it is sent", name),
+          .mend = MendForType(context_, type),
+          .substitute = std::string(SubstituteForType(type))};
   if (!gap.mend.empty()) gap.point = gap.mend.back().point;
-  gap.substitute = SubstituteForType(type);
-  out_.missing.push_back(std::move(gap));
+  AddGap(std::move(gap));
 }
 
-void RuleAnalysis::AddExecGaps(const TypeNeeds& needs,
-                               const std::vector<const EventSource*>& sent) {
+void RuleAnalysis::AddExecGaps(EventType type, const std::vector<const EventSource*>& sent) {
   const auto mend = [&](std::string_view point) {
     std::vector<Mend> out;
     if (context_.wanted != nullptr) out.push_back(MendForPoint(context_, point));
@@ -311,36 +378,33 @@ void RuleAnalysis::AddExecGaps(const TypeNeeds& needs,
   };
   if (!context_.sent.contains("sentry/execve")) {
     PointGap("sentry/execve",
-             sent.front()->form == EventForm::kExecCalled
+             !OfForm(sent, EventForm::kExecCalled).empty()
                  ? "starts of programs are concluded from the call and the thread's next message"
                  : "of starts of programs only those of containers' first programs are told",
              mend("sentry/execve"));
   }
-  if (Describe(needs.type).name != "execve") return;
+  if (Describe(type).name != "execve") return;
   if (!context_.sent.contains("container/start")) {
     PointGap("container/start", "the first program of each container is not told",
              mend("container/start"));
   }
-  if (needs.can_fail && OfForm(sent, EventForm::kExecCalled).empty()) {
+  if (OfForm(sent, EventForm::kExecCalled).empty() && CanFail(type)) {
     PointGap("syscall/execve/exit", "calls of exec that fail are not told",
              mend("syscall/execve/exit"));
   }
 }
 
-void RuleAnalysis::AddReasonOfLast(const std::vector<TypeNeeds>& all) {
+void RuleAnalysis::AddReasonOfLast(bool any_type) {
   for (const EventType type : refused_) {
-    Gap gap{.event_type = std::string(Describe(type).name),
-            .why = fmt::format("gVisor refuses {}, and the rule asks that it succeeded",
-                               Describe(type).name)};
-    gap.effects = kMisses;
-    gap.substitute = SubstituteForType(type);
-    out_.missing.push_back(std::move(gap));
+    const std::string name(Describe(type).name);
+    AddGap({.event_types = {name},
+            .why = fmt::format("gVisor refuses {}, and the rule asks that it succeeded", name),
+            .substitute = std::string(SubstituteForType(type))});
   }
   if (!out_.missing.empty()) return;
-  Gap gap{.why = all.empty() ? "its condition holds for no event type at all"
-                             : "no event that is sent can make its condition true"};
-  gap.effects = kMisses;
-  out_.missing.push_back(std::move(gap));
+  AddGap({.why = any_type ? "no event that is sent can make its condition true"
+                          : "its condition can hold nowhere: a list in it is empty, or its parts "
+                            "exclude each other"});
 }
 
 }  // namespace

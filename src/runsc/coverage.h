@@ -41,9 +41,9 @@ struct Mend {
 };
 
 struct Gap {
-  std::string point;       // that is not sent; or
-  std::string field;       // that is missing, as the rule names it
-  std::string event_type;  // that never comes; "" where a field is missing
+  std::string point;                     // that is not sent; or
+  std::string field;                     // that is missing, as the rule names it
+  std::vector<std::string> event_types;  // that never come, or for which the field is missing
   std::string why;
   uint8_t effects = 0;
   std::vector<std::string> parts;  // checks that it decides, as written; at most kGapPartsMax

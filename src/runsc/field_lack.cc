@@ -33,10 +33,13 @@ constexpr std::string_view kOpenTypes = "open openat openat2 creat";
 struct OneSidedRow {
   std::string_view types;
   std::string_view fields;
+  LackKind kind;
 };
 constexpr OneSidedRow kOneSided[] = {
-    {"connect", "fd.lip fd.lport fd.lnet fd.lproto fd.cip fd.cport fd.cnet fd.cproto"},
-    {"accept accept4", "fd.rip fd.rport fd.rnet fd.rproto fd.cip fd.cport fd.cnet fd.cproto"},
+    {"connect", "fd.lip fd.lport fd.lnet fd.lproto fd.cip fd.cport fd.cnet fd.cproto",
+     LackKind::kOneSided},
+    {"accept accept4", "fd.rip fd.rport fd.rnet fd.rproto fd.cip fd.cport fd.cnet fd.cproto",
+     LackKind::kIfAsked},
 };
 
 // Facts without which a field has no value, whatever else is known of it.
@@ -170,19 +173,21 @@ Lack SentEvents::LackOf(const BoundField& field) const {
   if ((name == "evt.arg" || name == "evt.rawarg") && !field.arg.index) {
     switch (TellingOf(field.arg.resolved, type_, raw)) {
       case ArgTelling::kNone:
-        return {raw ? LackKind::kRaw : LackKind::kNone};
+        return {LackKind::kNoSuch};
       case ArgTelling::kUntold:
         return {raw ? LackKind::kRaw : LackKind::kUntold};
       case ArgTelling::kTold:
         break;
     }
   }
+  const bool has_fd = (Describe(type_).flags & (kUsesFd | kCreatesFd)) != 0;
+  if (raw && !has_fd && name.starts_with("fd.")) return {LackKind::kNoSuch};
   if (raw && (HasWord(kOfMessage, name) || name.starts_with("gyrfalcon.map."))) {
     return {LackKind::kRaw};
   }
   if (raw && HasWord(kOpenTypes, type) && HasWord(kOfOpen, name)) return {LackKind::kRaw};
   for (const OneSidedRow& row : kOneSided) {
-    if (HasWord(row.types, type) && HasWord(row.fields, name)) return {LackKind::kOneSided};
+    if (HasWord(row.types, type) && HasWord(row.fields, name)) return {row.kind};
   }
   const FactSet facts = FactsOf(field, type_);
   Lack out;

@@ -16,6 +16,7 @@ namespace gyrfalcon {
 
 enum class LackKind : uint8_t {
   kNone,
+  kNoSuch,    // events of the type have no such thing, with or without gVisor
   kNever,     // gVisor never tells it
   kMetadata,  // the container runtime has it, and nobody asks yet
   kConstant,  // it is always the same
@@ -24,6 +25,7 @@ enum class LackKind : uint8_t {
   kAbsent,    // a fact that no message tells
   kPartly,    // a fact of which some messages are missing
   kOneSided,  // an end of a connection that gVisor does not tell for this call
+  kIfAsked,   // an address that is told where the program asked for it
 };
 
 struct Lack {
@@ -31,9 +33,7 @@ struct Lack {
   Fact fact{};  // kAbsent, kPartly
 
   // The field's value is the same for ever: missing, or a default.
-  bool decided() const {
-    return kind != LackKind::kNone && kind != LackKind::kPartly && kind != LackKind::kOneSided;
-  }
+  bool decided() const { return kind != LackKind::kNone && kind < LackKind::kPartly; }
 };
 
 // How far a fact is told.
