@@ -17,6 +17,7 @@ namespace {
 
 using enum SessionProfile;
 
+constexpr std::string_view kStateReason = "state: ";
 constexpr std::string_view kProfileNames[] = {"lean", "standard", "strict"};
 
 // ---- tables: points by name with their side, several of them separated by blanks
@@ -114,9 +115,11 @@ constexpr uint64_t kSysnoEnd = 512;
 
 class Builder {
  public:
-  Builder(const RuleSet& rules, SessionProfile profile) : profile_(profile) {
+  Builder(const RuleSet& rules, SessionProfile profile, std::span<const NamedPoint> also)
+      : profile_(profile) {
     AddState();
     AddProfile();
+    for (const NamedPoint& point : also) Ask(point.name, point.reason);
     for (const Rule& rule : rules.rules()) {
       if (rule.enabled) AddRule(rule);
     }
@@ -169,8 +172,9 @@ class Builder {
 
 void Builder::AddState() {
   for (const StateRow& row : kStatePoints) {
-    ForEachWord(row.points,
-                [&](std::string_view name) { Ask(name, fmt::format("state: {}", row.why)); });
+    ForEachWord(row.points, [&](std::string_view name) {
+      Ask(name, fmt::format("{}{}", kStateReason, row.why));
+    });
   }
 }
 
@@ -328,7 +332,7 @@ AskedPoint Builder::Put(const std::string& name, const Point& point,
     Reasons reasons;
     for (const ContextRow& row : kStateContext) {
       ForEachWord(row.fields, [&](std::string_view word) {
-        if (word == field) reasons.insert(fmt::format("state: {}", row.why));
+        if (word == field) reasons.insert(fmt::format("{}{}", kStateReason, row.why));
       });
     }
     if (const auto found = point.fields.context.find(field); found != point.fields.context.end()) {
@@ -380,8 +384,13 @@ std::string_view Name(SessionProfile profile) {
   return kProfileNames[static_cast<size_t>(profile)];
 }
 
-std::vector<AskedPoint> PointsFor(const RuleSet& rules, SessionProfile profile) {
-  return Builder(rules, profile).Finish();
+std::vector<AskedPoint> PointsFor(const RuleSet& rules, SessionProfile profile,
+                                  std::span<const NamedPoint> also) {
+  return Builder(rules, profile, also).Finish();
+}
+
+bool IsStateReason(std::string_view reason) {
+  return reason.starts_with(kStateReason);
 }
 
 }  // namespace gyrfalcon

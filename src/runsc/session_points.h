@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,18 @@ struct AskedPoint {
   std::vector<AskedField> fields;  // in gVisor's order, context fields first
 };
 
+// A point that is asked for beside those: with the fields that the state needs of any message, and
+// those that the rules need of it.
+struct NamedPoint {
+  std::string name;  // side included; one that gVisor does not have is left out
+  std::string reason;
+};
+
 // In the order of the points table, raw points last, by number. `rules`: enabled ones count.
-std::vector<AskedPoint> PointsFor(const RuleSet& rules, SessionProfile profile);
+std::vector<AskedPoint> PointsFor(const RuleSet& rules, SessionProfile profile,
+                                  std::span<const NamedPoint> also = {});
+
+// Whether a reason says that the state needs it, whatever rules and profile ask for.
+bool IsStateReason(std::string_view reason);
 
 }  // namespace gyrfalcon

@@ -1,0 +1,176 @@
+// toml++ stays in this file, and throws nothing.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "runsc/policy.h"
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+namespace gyrfalcon {
+namespace {
+
+constexpr std::string_view kIntercept = "intercept_syscalls";
+constexpr std::string_view kAllowlist = "syscall_allowlist";
+constexpr std::array<std::string_view, 2> kKeys = {kIntercept, kAllowlist};
+constexpr size_t kNameBytesMax = 128;  // no system call's is longer than 28
+
+std::string_view Kind(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a text";
+    case toml::node_type::integer:
+    case toml::node_type::floating_point:
+      return "a number";
+    case toml::node_type::boolean:
+      return "true or false";
+    default:
+      return "a date or time";
+  }
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::string& path) { policy_.path = path; }
+
+  Result<VisibilityPolicy> Read(const toml::table& table) {
+    for (const auto& [key, value] : table) ReadKey(key, value);
+    CheckWhole();
+    if (problems_.empty()) return std::move(policy_);
+    if (untold_ > 0) problems_.push_back(fmt::format("… and {} more", untold_));
+    return Fail(Fault::kInput, Join(problems_, "\n"));
+  }
+
+ private:
+  std::string At(toml::source_position place, std::string_view what) const {
+    return fmt::format("{}:{}:{}: {}", policy_.path, place.line, place.column, what);
+  }
+  void AddProblem(const toml::node& node, std::string_view what) {
+    if (problems_.size() == kPolicyProblemsMax) {
+      ++untold_;
+    } else {
+      problems_.push_back(At(node.source().begin, what));
+    }
+  }
+  void Warn(toml::source_position place, std::string_view what) {
+    if (policy_.warnings.size() < kPolicyProblemsMax) policy_.warnings.push_back(At(place, what));
+  }
+
+  void ReadKey(const toml::key& key, const toml::node& value) {
+    if (key == kIntercept) {
+      ReadIntercept(value);
+    } else if (key == kAllowlist) {
+      ReadAllowlist(value);
+    } else {
+      const auto nearest = NearestWord(key.str(), kKeys);
+      Warn(key.source().begin, fmt::format("unknown key `{}`{}: it is left out", Shown(key.str()),
+                                           nearest ? fmt::format("; did you mean `{}`?", *nearest)
+                                                   : fmt::format("; a policy has `{}` and `{}`",
+                                                                 kIntercept, kAllowlist)));
+    }
+  }
+
+  void ReadIntercept(const toml::node& value) {
+    const auto on = value.value_exact<bool>();
+    if (!on) {
+      AddProblem(value, fmt::format("`{}` is {}; write true or false", kIntercept, Kind(value)));
+      return;
+    }
+    policy_.intercept = *on;
+    if (!*on) {
+      Warn(value.source().begin,
+           fmt::format("`{}` is false: only what keeps the state true is asked for, and the list "
+                       "has no effect",
+                       kIntercept));
+    }
+  }
+
+  void ReadAllowlist(const toml::node& value) {
+    has_list_ = true;
+    const toml::array* list = value.as_array();
+    if (list == nullptr) {
+      AddProblem(value, fmt::format("`{}` is {}; write a list: {} = [\"execve\", \"openat\"]",
+                                    kAllowlist, Kind(value), kAllowlist));
+      return;
+    }
+    if (list->empty()) {
+      Warn(value.source().begin, fmt::format("`{}` is empty: only what keeps the state true is "
+                                             "asked for",
+                                             kAllowlist));
+    }
+    for (const toml::node& node : *list) {
+      if (!ReadName(node)) return;
+    }
+  }
+
+  // False: no more of them.
+  bool ReadName(const toml::node& node) {
+    const toml::value<std::string>* text = node.as_string();
+    if (text == nullptr) {
+      AddProblem(node, fmt::format("{} in `{}`; write each system call's name in quotes, as "
+                                   "\"openat\"",
+                                   Kind(node), kAllowlist));
+      return true;
+    }
+    const std::string& name = text->get();
+    if (name.empty() || name.size() > kNameBytesMax) {
+      AddProblem(node, fmt::format("a name of {} bytes; a system call's has 1 to {}", name.size(),
+                                   kNameBytesMax));
+      return true;
+    }
+    if (policy_.allowlist.size() == kPolicyNamesMax) {
+      AddProblem(node,
+                 fmt::format("more than {} names; there are fewer than 500 system calls: take "
+                             "the repeats out",
+                             kPolicyNamesMax));
+      return false;
+    }
+    policy_.allowlist.push_back({name, node.source().begin.line, node.source().begin.column});
+    return true;
+  }
+
+  void CheckWhole() {
+    if (has_list_ || !policy_.intercept) return;
+    problems_.push_back(
+        fmt::format("{}:1:1: no `{}`; write {} = [\"execve\", \"openat\"], or "
+                    "{} = false",
+                    policy_.path, kAllowlist, kAllowlist, kIntercept));
+  }
+
+  static std::string_view Shown(std::string_view key) { return key.substr(0, kNameBytesMax); }
+
+  VisibilityPolicy policy_;
+  std::vector<std::string> problems_;
+  size_t untold_ = 0;
+  bool has_list_ = false;
+};
+
+}  // namespace
+
+Result<VisibilityPolicy> ReadPolicy(const std::string& path, const std::string& text) {
+  if (text.size() > kPolicyBytesMax) {
+    return Fail(Fault::kInput,
+                fmt::format("{}:1:1: larger than {} bytes; a policy with each system "
+                            "call once has 10,000",
+                            path, kPolicyBytesMax));
+  }
+  const toml::parse_result parsed = toml::parse(std::string_view(text), std::string_view());
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    const toml::source_position place = error.source().begin;
+    return Fail(Fault::kInput, fmt::format("{}:{}:{}: not TOML: {}", path, place.line, place.column,
+                                           error.description()));
+  }
+  return Reader(path).Read(parsed.table());
+}
+
+}  // namespace gyrfalcon
