@@ -105,6 +105,14 @@ TEST(PolicyReader, ReadsNamesWithTheirPlaces) {
   EXPECT_EQ(FirstOfEach(policy).at("read")->line, 4U);
 }
 
+TEST(PolicyReader, CharactersBeyondAsciiAreOneColumnEach) {
+  const VisibilityPolicy policy =
+      Policy("\xef\xbb\xbf# \xc3\xa9t\xc3\xa9\nsyscall_allowlist = [\"\xca\x8a\", \"read\"]\n");
+  ASSERT_EQ(policy.allowlist.size(), 2U);
+  EXPECT_EQ(policy.allowlist[0].name, "?");
+  EXPECT_EQ(policy.allowlist[1].column, 27U);
+}
+
 TEST(PolicyReader, WithoutInterceptTheListMayBeMissing) {
   const VisibilityPolicy policy = Policy("intercept_syscalls = false\n");
   EXPECT_FALSE(policy.intercept);
@@ -122,6 +130,11 @@ TEST(PolicyReader, AnUnknownKeyIsAWarningWithTheNearest) {
                                          HasSubstr("syscall_allowlist"))));
 }
 
+TEST(PolicyReader, AnUnknownKeyWritesNothingToATerminal) {
+  EXPECT_THAT(Policy("syscall_allowlist = [\"read\"]\n\"a\\u001b[31m\" = 1\n").warnings,
+              ElementsAre(HasSubstr("`a?[31m`")));
+}
+
 TEST(PolicyReader, AnEmptyListIsWarnedOf) {
   EXPECT_THAT(Policy("syscall_allowlist = []\n").warnings,
               ElementsAre(StartsWith("p.toml:1:21: `syscall_allowlist` is empty")));
@@ -132,7 +145,8 @@ TEST(PolicyReader, BrokenTomlHasItsPlace) {
   EXPECT_THAT(ErrorOf("syscall_allowlist = [\"read]\n"), StartsWith("p.toml:1:"));
   EXPECT_THAT(ErrorOf("a = 1\nsyscall_allowlist = []\nsyscall_allowlist = []\n"),
               StartsWith("p.toml:3:"));
-  EXPECT_THAT(ErrorOf("\xff\xfe"), StartsWith("p.toml:1:"));
+  EXPECT_THAT(ErrorOf("# \xc3\xa9\n# \xc3\xa9\xff"), StartsWith("p.toml:2:4: not TOML: "));
+  EXPECT_THAT(ErrorOf("a = 1\n[\n"), StartsWith("p.toml:2:"));
 }
 
 TEST(PolicyReader, WhatIsNoListOfNamesIsAnErrorAtItsPlace) {
@@ -144,6 +158,8 @@ TEST(PolicyReader, WhatIsNoListOfNamesIsAnErrorAtItsPlace) {
               StartsWith("p.toml:1:1: no `syscall_allowlist`"));
   EXPECT_THAT(ErrorOf("syscall_allowlist = [\"\"]\n"),
               StartsWith("p.toml:1:22: a name of 0 bytes"));
+  EXPECT_THAT(ErrorOf("syscall_allowlist = [\"a\\u001bb\"]\n"),
+              StartsWith("p.toml:1:22: a name with a control character"));
   // All of them at once.
   EXPECT_EQ(
       ErrorOf("syscall_allowlist = [\"read\", 7,\n  [\"x\"]]\n"),
