@@ -12,6 +12,7 @@
 #include "rules/description.h"
 #include "rules/yaml.h"
 #include "runsc/session.h"
+#include "wire/listener.h"
 
 namespace gyrfalcon {
 namespace {
@@ -106,6 +107,7 @@ int DescribeRules(const std::string& name, const Config& config) {
 }
 
 int PrintSession(const std::string& socket, const Config& config) {
+  if (const auto valid = CheckSocketPath(socket); !valid) return Report(valid.error());
   SessionOptions options;
   options.socket_path = socket;
   const auto loaded = LoadRules(config.rules_files, config.rules);

@@ -124,24 +124,6 @@ void WarnFixedAtStart(const Config& now, const Config& wanted) {
   }
 }
 
-Result<std::string> SocketPathOf(const Config& config) {
-  std::string path = config.socket_path;
-  if (!config.session_file.empty()) {
-    constexpr size_t kSessionBytesMax = 4 * 1024 * 1024;
-    const auto text = ReadWholeFile(config.session_file, kSessionBytesMax);
-    if (!text) {
-      Error error = text.error();
-      error.message += "; make it with `gyrfalcon session generate > " + config.session_file + "`";
-      error.fault = Fault::kEnvironment;
-      return std::unexpected(std::move(error));
-    }
-    const auto session = ParseSessionConfig(config.session_file, *text);
-    if (!session) return std::unexpected(session.error());
-    if (path.empty()) path = session->endpoint;
-  }
-  return path.empty() ? DefaultSocketPath() : path;
-}
-
 // For a command that is pasted in another folder.
 std::string AbsolutePath(const std::string& path) {
   std::error_code error;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/falco_flags.h"
 #include "cli/file.h"
+#include "runsc/session.h"
 
 namespace gyrfalcon {
 
@@ -125,6 +126,24 @@ Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded) {
               fmt::format("{}: the file is empty. {}; without a config, the rules that are built "
                           "in are used",
                           flags.config_file, kNoRulesFile));
+}
+
+Result<std::string> SocketPathOf(const Config& config) {
+  std::string path = config.socket_path;
+  if (!config.session_file.empty()) {
+    constexpr size_t kSessionBytesMax = 4 * 1024 * 1024;
+    const auto text = ReadWholeFile(config.session_file, kSessionBytesMax);
+    if (!text) {
+      Error error = text.error();
+      error.message += "; make it with `gyrfalcon session generate > " + config.session_file + "`";
+      error.fault = Fault::kEnvironment;
+      return std::unexpected(std::move(error));
+    }
+    const auto session = ParseSessionConfig(config.session_file, *text);
+    if (!session) return std::unexpected(session.error());
+    if (path.empty()) path = session->endpoint;
+  }
+  return path.empty() ? DefaultSocketPath() : path;
 }
 
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config) {

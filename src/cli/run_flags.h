@@ -39,6 +39,10 @@ Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded);
 // unasked.
 std::string DefaultIfThere(std::string path);
 
+// Where the daemon listens: gvisor.socket, else the endpoint of the session config, else the
+// default. Fault::kEnvironment, with the mend, for a session config that is not there or none.
+Result<std::string> SocketPathOf(const Config& config);
+
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config);
 
 DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full);

@@ -10,6 +10,8 @@ namespace gyrfalcon {
 namespace {
 
 constexpr uint64_t kNumbersEnd = 512;
+constexpr std::string_view kSyscall = "syscall/";
+constexpr std::string_view kRaw = "syscall/sysno/";
 
 struct SupportRow {
   SyscallSupport support;
@@ -34,6 +36,45 @@ constexpr SupportRow kSupport[] = {
      "sched_setparam security set_mempolicy_home_node set_thread_area setfsgid setfsuid "
      "settimeofday swapoff swapon sysfs tuxcall uselib userfaultfd ustat vhangup vmsplice "
      "vserver"},
+};
+
+// The first line: counted more than a thousand times a second in one of four ordinary programs (a
+// shell's loop, a web server, a build, threads with a queue; docs/policy.md has the figures). Then
+// what programs do as often that move data, wait, or look at files in another way.
+constexpr std::string_view kHot =
+    "close fcntl futex getdents64 lseek mmap newfstatat openat read readlink "
+    "access brk clock_gettime clock_nanosleep epoll_ctl epoll_pwait epoll_pwait2 epoll_wait fstat "
+    "getdents getpid gettid gettimeofday ioctl lstat madvise mprotect munmap nanosleep open poll "
+    "ppoll pread64 preadv pselect6 pwrite64 pwritev readv recvfrom recvmmsg recvmsg rt_sigaction "
+    "rt_sigprocmask sched_yield select sendmmsg sendmsg sendto stat statx write writev";
+
+// What the registers of a call only point to.
+struct HidesRow {
+  std::string_view what;
+  std::string_view names;
+};
+constexpr HidesRow kRawHides[] = {
+    {"the path",
+     "access acct chmod chown faccessat faccessat2 fchmodat fchownat fsconfig fsopen fspick "
+     "futimesat getxattr lchown lgetxattr link linkat listxattr llistxattr lremovexattr lsetxattr "
+     "lstat mkdir mkdirat mknod mknodat mount mount_setattr move_mount name_to_handle_at "
+     "newfstatat open_tree openat2 pivot_root quotactl readlink readlinkat removexattr rename "
+     "renameat renameat2 rmdir setxattr stat statfs statx swapoff swapon symlink symlinkat "
+     "truncate umount2 unlink unlinkat uselib utime utimensat utimes"},
+    {"the address and the data", "recvfrom recvmmsg recvmsg sendmmsg sendmsg sendto"},
+    {"the address", "getpeername getsockname"},
+    {"the data", "process_vm_readv process_vm_writev vmsplice"},
+    {"the name",
+     "add_key keyctl memfd_create mq_open mq_unlink request_key setdomainname "
+     "sethostname"},
+    {"the events",
+     "epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait poll ppoll pselect6 "
+     "select"},
+    {"the flags and the child's id", "clone3"},
+    {"the arguments",
+     "bpf finit_module init_module io_uring_setup kexec_load perf_event_open "
+     "seccomp"},
+    {"the capabilities", "capget capset"},
 };
 
 // Names that people take for system calls.
@@ -118,18 +159,23 @@ std::vector<SyscallInfo> MakeCatalog() {
     add(Arch::kX86_64, &SyscallInfo::x86_64);
     add(Arch::kAarch64, &SyscallInfo::aarch64);
   }
-  constexpr std::string_view kPrefix = "syscall/";
   for (const PointDef& point : Points()) {
     if (!point.is_syscall()) continue;
-    const auto call = calls.find(point.name.substr(kPrefix.size()));
+    const auto call = calls.find(point.name.substr(kSyscall.size()));
     if (call != calls.end()) call->second.point = &point;
   }
-  for (const SupportRow& row : kSupport) {
-    for (const std::string_view name : Words(row.names)) {
-      const auto call = calls.find(name);
-      if (call != calls.end()) call->second.support = row.support;
+  const auto for_each = [&calls](std::string_view names, const auto& visit) {
+    for (const std::string_view name : Words(names)) {
+      if (const auto call = calls.find(name); call != calls.end()) visit(call->second);
     }
+  };
+  for (const SupportRow& row : kSupport) {
+    for_each(row.names, [&row](SyscallInfo& call) { call.support = row.support; });
   }
+  for (const HidesRow& row : kRawHides) {
+    for_each(row.names, [&row](SyscallInfo& call) { call.raw_hides = row.what; });
+  }
+  for_each(kHot, [](SyscallInfo& call) { call.hot = true; });
   std::vector<SyscallInfo> out;
   for (const auto& [name, call] : calls) out.push_back(call);
   return out;
@@ -142,12 +188,11 @@ std::string_view Describe(SyscallSupport support) {
     case SyscallSupport::kYes:
       return "";
     case SyscallSupport::kNewerOnly:
-      return "a runsc of 2022 does not implement it, newer ones do";
+      return "fails on a runsc of 2022, works on newer ones";
     case SyscallSupport::kSwitchedOff:
-      return "gVisor answers with an error unless runsc is told otherwise";
+      return "works on a runsc of 2022, fails on newer ones that are not told to allow it";
     case SyscallSupport::kNever:
-      return "gVisor does not implement it: the call always fails, and that it was tried is all "
-             "that can be seen";
+      return "always fails: that it was tried is all that can be seen";
   }
   return "";
 }
@@ -174,17 +219,21 @@ std::string_view SyscallMeantBy(std::string_view name) {
   return NearestWord(name, names).value_or(std::string_view());
 }
 
-std::vector<std::string> PointsOfSyscall(const SyscallInfo& call) {
+bool IsRawPoint(std::string_view point) {
+  return point.starts_with(kRaw);
+}
+
+std::vector<std::string> PointsOfSyscall(const SyscallInfo& call, Arch arch) {
   std::vector<std::string> out;
-  const int16_t number = call.number(kHostArch);
-  if (call.point != nullptr) {
+  const int16_t number = call.number(arch);
+  if (call.point != nullptr && number >= 0) {
     out = {std::string(call.point->name) + "/enter", std::string(call.point->name) + "/exit"};
   } else if (number >= 0 && static_cast<uint64_t>(number) < kRawPointsEnd) {
-    const std::string point = "syscall/sysno/" + std::to_string(number);
+    const std::string point = std::string(kRaw) + std::to_string(number);
     out = {point + "/enter", point + "/exit"};
   }
   for (const SharedPoint& row : kShared) {
-    if (!row.point.starts_with("syscall/") && HasWord(row.names, call.name)) {
+    if (!row.point.starts_with(kSyscall) && HasWord(row.names, call.name)) {
       out.emplace_back(row.point);
     }
   }
@@ -192,8 +241,6 @@ std::vector<std::string> PointsOfSyscall(const SyscallInfo& call) {
 }
 
 std::vector<std::string_view> SyscallsOfPoint(std::string_view point) {
-  constexpr std::string_view kRaw = "syscall/sysno/";
-  constexpr std::string_view kSyscall = "syscall/";
   std::string_view bare = point;
   if (bare.starts_with(kSyscall)) bare = bare.substr(0, bare.rfind('/'));
   const auto shared = std::ranges::find(kShared, bare, &SharedPoint::point);

@@ -24,7 +24,7 @@ inline constexpr uint64_t kRawPointsEnd = 442;
 enum class SyscallSupport : uint8_t {
   kYes,
   kNewerOnly,    // Debian's runsc of December 2022 answers with an error, the current one does not
-  kSwitchedOff,  // needs a flag of runsc that is off by default
+  kSwitchedOff,  // the current runsc has a flag for it that is off by default; the older one has it
   kNever,        // the call always fails: that it was tried is all that can be seen
 };
 // For people: why, one sentence part without a full stop; "" for kYes.
@@ -36,7 +36,9 @@ struct SyscallInfo {
   int16_t aarch64 = -1;
   const PointDef* point = nullptr;  // schematised; nullptr: raw at most
   SyscallSupport support = SyscallSupport::kYes;
-  bool hot = false;  // made thousands of times a second by ordinary programs
+  bool hot = false;  // made more than a thousand times a second by ordinary programs
+  std::string_view
+      raw_hides;  // what its numbers do not tell: "the path", …; "": nothing that is known
 
   int16_t number(Arch arch) const { return arch == Arch::kX86_64 ? x86_64 : aarch64; }
 };
@@ -50,10 +52,17 @@ const SyscallInfo* FindSyscall(std::string_view name);
 // functions and of older or other systems' calls first, else the nearest name; "" for neither.
 std::string_view SyscallMeantBy(std::string_view name);
 
-// The points that tell of a call, sides included: the schematised ones, else the raw ones of this
-// machine's architecture; then those of the Sentry that are caused by it (sentry/clone by fork).
-// Empty where nothing tells of it.
-std::vector<std::string> PointsOfSyscall(const SyscallInfo& call);
+// The points that tell of a call, sides included: the schematised ones, else the raw ones of the
+// architecture; then those of the Sentry that are caused by it (sentry/clone by fork). Empty where
+// nothing tells of it.
+std::vector<std::string> PointsOfSyscall(const SyscallInfo& call, Arch arch = kHostArch);
+
+bool IsRawPoint(std::string_view point);
+
+// What a message costs the sandboxed program: measured with the current runsc's two platforms
+// (docs/policy.md).
+inline constexpr std::string_view kMessageCost =
+    "11 to 13 µs with systrap, 20 to 25 µs with ptrace";
 
 // The other way round: each of these names asks for the point. Several for what one kernel function
 // does under more than one name (clone, clone3, fork, vfork). Empty for no point of gVisor's.

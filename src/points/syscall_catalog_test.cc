@@ -82,5 +82,19 @@ TEST(SyscallCatalog, EveryNameThatTheTablesSayMoreOfIsACall) {
   EXPECT_EQ(newer, 18U);
 }
 
+TEST(SyscallCatalog, WhatIsMadeOftenAndWhatARawPointHides) {
+  EXPECT_TRUE(FindSyscall("futex")->hot);
+  EXPECT_TRUE(FindSyscall("epoll_wait")->hot);
+  EXPECT_FALSE(FindSyscall("setns")->hot);
+  EXPECT_EQ(FindSyscall("rename")->raw_hides, "the path");
+  EXPECT_EQ(FindSyscall("futex")->raw_hides, "");
+}
+
+TEST(SyscallCatalog, ACallOfAnotherArchitectureHasNoPointHere) {
+  EXPECT_THAT(PointsOfSyscall(*FindSyscall("open"), Arch::kAarch64), IsEmpty());
+  EXPECT_THAT(PointsOfSyscall(*FindSyscall("setns"), Arch::kAarch64),
+              ElementsAre("syscall/sysno/268/enter", "syscall/sysno/268/exit"));
+}
+
 }  // namespace
 }  // namespace gyrfalcon

@@ -14,30 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-enum class Side : uint8_t { kOnly, kEnter, kExit };
-
-std::string PointName(const PointDef& point, Side side) {
-  std::string name(point.name);
-  if (side == Side::kEnter) name += "/enter";
-  if (side == Side::kExit) name += "/exit";
-  return name;
-}
-
-Json MakePoint(std::string name, std::vector<std::string_view> optional_fields,
-               std::span<const std::string_view> context_fields) {
-  Json out;
-  out["name"] = std::move(name);
-  std::erase(optional_fields, std::string_view());
-  out["optional_fields"] = optional_fields;
-  out["context_fields"] =
-      std::vector<std::string_view>(context_fields.begin(), context_fields.end());
-  return out;
-}
-
-Json MakePoint(const PointDef& point, Side side) {
-  return MakePoint(PointName(point, side), Split(point.optional_fields, '|'), ContextFields(point));
-}
-
 std::string Finish(const SessionOptions& options, Json points) {
   Json sink;
   sink["name"] = "remote";
@@ -58,22 +34,32 @@ std::string Finish(const SessionOptions& options, Json points) {
 
 }  // namespace
 
-std::string GenerateFullSession(const SessionOptions& options) {
-  Json points = Json::array();
+std::vector<AskedPoint> FullPoints() {
+  std::vector<AskedPoint> out;
+  const auto add = [&out](const PointDef& point, std::string_view side) {
+    AskedPoint asked{
+        .name = std::string(point.name) + std::string(side), .reasons = {}, .fields = {}};
+    for (const std::string_view field : ContextFields(point))
+      asked.fields.push_back({field, false, {}});
+    for (const std::string_view field : Split(point.optional_fields, '|')) {
+      if (!field.empty()) asked.fields.push_back({field, true, {}});
+    }
+    out.push_back(std::move(asked));
+  };
   for (const PointDef& point : Points()) {
     if (!point.is_syscall()) {
-      points.push_back(MakePoint(point, Side::kOnly));
+      add(point, "");
     } else {
-      points.push_back(MakePoint(point, Side::kEnter));
-      points.push_back(MakePoint(point, Side::kExit));
+      add(point, "/enter");
+      add(point, "/exit");
     }
   }
-  return Finish(options, std::move(points));
+  return out;
 }
 
-std::string GenerateSession(const SessionOptions& options, const RuleSet& rules) {
-  Json points = Json::array();
-  for (const AskedPoint& point : PointsFor(rules, options.profile)) {
+std::string GenerateSession(const SessionOptions& options, std::span<const AskedPoint> points) {
+  Json list = Json::array();
+  for (const AskedPoint& point : points) {
     Json out;
     out["name"] = point.name;
     out["optional_fields"] = Json::array();
@@ -81,9 +67,17 @@ std::string GenerateSession(const SessionOptions& options, const RuleSet& rules)
     for (const AskedField& field : point.fields) {
       out[field.optional ? "optional_fields" : "context_fields"].push_back(field.name);
     }
-    points.push_back(std::move(out));
+    list.push_back(std::move(out));
   }
-  return Finish(options, std::move(points));
+  return Finish(options, std::move(list));
+}
+
+std::string GenerateSession(const SessionOptions& options, const RuleSet& rules) {
+  return GenerateSession(options, PointsFor(rules, options.profile));
+}
+
+std::string GenerateFullSession(const SessionOptions& options) {
+  return GenerateSession(options, FullPoints());
 }
 
 namespace {
@@ -106,9 +100,9 @@ std::string Joined(const Reasons& reasons) {
 
 }  // namespace
 
-std::string ExplainSession(SessionProfile profile, const RuleSet& rules) {
+std::string ExplainSession(std::span<const AskedPoint> points) {
   std::string out;
-  for (const AskedPoint& point : PointsFor(rules, profile)) {
+  for (const AskedPoint& point : points) {
     out += fmt::format("{}: {}\n", point.name, Joined(point.reasons));
     for (const AskedField& field : point.fields) {
       // What only says again why the point is there is no news.
@@ -120,11 +114,11 @@ std::string ExplainSession(SessionProfile profile, const RuleSet& rules) {
   return out;
 }
 
-std::string ExplainSessionJson(SessionProfile profile, const RuleSet& rules) {
+std::string ExplainSessionJson(SessionProfile profile, std::span<const AskedPoint> points) {
   Json out;
   out["profile"] = Name(profile);
-  Json& points = out["points"] = Json::array();
-  for (const AskedPoint& point : PointsFor(rules, profile)) {
+  Json& list = out["points"] = Json::array();
+  for (const AskedPoint& point : points) {
     Json row;
     row["point"] = point.name;
     row["reasons"] = point.reasons;
@@ -134,7 +128,7 @@ std::string ExplainSessionJson(SessionProfile profile, const RuleSet& rules) {
       row[field.optional ? "optional_fields" : "context_fields"].push_back(
           {{"field", field.name}, {"reasons", field.reasons}});
     }
-    points.push_back(std::move(row));
+    list.push_back(std::move(row));
   }
   return out.dump(2) + "\n";
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "rules/rule_set.h"
@@ -26,18 +28,21 @@ struct SessionOptions {
   std::string backoff_max = "10ms";
 };
 
-// With every point that gVisor has a schema for, enter and exit, and all their fields.
+// Every point that gVisor has a schema for, enter and exit, with all its fields. No reasons.
+std::vector<AskedPoint> FullPoints();
+
+// The config that asks for these points. One line of JSON text per level, as people edit it.
+std::string GenerateSession(const SessionOptions& options, std::span<const AskedPoint> points);
+// With the points and fields that the rules, the state and the profile need.
+std::string GenerateSession(const SessionOptions& options, const RuleSet& rules);
+// With FullPoints().
 std::string GenerateFullSession(const SessionOptions& options);
 
-// With the points and fields that the rules, the state and the profile need. One line of JSON text
-// per level, as people edit it.
-std::string GenerateSession(const SessionOptions& options, const RuleSet& rules);
-
-// The same points and fields, each with its reasons: a table for people (colons, indented), and
+// The points and fields, each with its reasons: a table for people (colons, indented), and
 // `{"profile","points":[{"point","reasons":[],"optional_fields":[{"field","reasons":[]}],
 // "context_fields":[…]}]}`.
-std::string ExplainSession(SessionProfile profile, const RuleSet& rules);
-std::string ExplainSessionJson(SessionProfile profile, const RuleSet& rules);
+std::string ExplainSession(std::span<const AskedPoint> points);
+std::string ExplainSessionJson(SessionProfile profile, std::span<const AskedPoint> points);
 
 // What a session config says about us: `path` is for messages.
 struct SessionConfig {

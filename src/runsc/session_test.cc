@@ -115,7 +115,8 @@ TEST(Session, NamesThatAProgramChoosesAreInMessagesOnlyWhoseLossShows) {
 TEST(Session, ExplainsEachLineOfWhatItGenerates) {
   const auto rules = Rules("evt.type in (connect, unlink) and user.name = root");
   const auto config = nlohmann::json::parse(GenerateSession({.socket_path = "/s"}, *rules));
-  const auto reasons = nlohmann::json::parse(ExplainSessionJson(SessionProfile::kStandard, *rules));
+  const auto reasons = nlohmann::json::parse(
+      ExplainSessionJson(SessionProfile::kStandard, PointsFor(*rules, SessionProfile::kStandard)));
   EXPECT_EQ(reasons["profile"], "standard");
   const auto& points = config["trace_session"]["points"];
   ASSERT_EQ(points.size(), reasons["points"].size());
@@ -131,7 +132,7 @@ TEST(Session, ExplainsEachLineOfWhatItGenerates) {
       }
     }
   }
-  const std::string text = ExplainSession(SessionProfile::kStandard, *rules);
+  const std::string text = ExplainSession(PointsFor(*rules, SessionProfile::kStandard));
   EXPECT_NE(text.find("syscall/sysno/87/exit: rule \"r\"\n"), std::string::npos) << text;
 }
 

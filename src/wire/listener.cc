@@ -48,18 +48,6 @@ sockaddr_un AddressOf(const std::string& path) noexcept {
   return address;
 }
 
-Result<void> CheckPath(const std::string& path) {
-  if (path.empty() || path.ends_with('/') || path.find('\0') != std::string::npos) {
-    return Refuse("\"" + path + "\" is not a path that a socket can have");
-  }
-  if (path.size() > Listener::kPathBytesMax) {
-    return Refuse("socket path " + path + " is " + std::to_string(path.size()) +
-                  " bytes long, and at most " + std::to_string(Listener::kPathBytesMax) +
-                  " fit; choose a shorter one");
-  }
-  return {};
-}
-
 Result<void> PrepareFolder(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
     const int error_number = errno;
@@ -149,6 +137,18 @@ Result<void> CheckReplaceable(const std::string& path) {
 
 }  // namespace
 
+Result<void> CheckSocketPath(const std::string& path) {
+  if (path.empty() || path.ends_with('/') || path.find('\0') != std::string::npos) {
+    return Refuse("\"" + path + "\" is not a path that a socket can have");
+  }
+  if (path.size() > Listener::kPathBytesMax) {
+    return Refuse("socket path " + path + " is " + std::to_string(path.size()) +
+                  " bytes long, and at most " + std::to_string(Listener::kPathBytesMax) +
+                  " fit; choose a shorter one");
+  }
+  return {};
+}
+
 Listener::Listener(Listener&& other) noexcept {
   *this = std::move(other);
 }
@@ -178,7 +178,7 @@ void Listener::RemoveFile() noexcept {
 }
 
 Result<Listener> Listener::Open(std::string path) {
-  if (auto ok = CheckPath(path); !ok) return std::unexpected(ok.error());
+  if (auto ok = CheckSocketPath(path); !ok) return std::unexpected(ok.error());
   if (auto ok = PrepareFolder(FolderOf(path)); !ok) return std::unexpected(ok.error());
   auto lock = TakeLock(path);
   if (!lock) return std::unexpected(lock.error());

@@ -15,6 +15,9 @@
 
 namespace gyrfalcon {
 
+// Whether a socket can have that path: not empty, no folder, at most Listener::kPathBytesMax bytes.
+Result<void> CheckSocketPath(const std::string& path);
+
 class Listener {
  public:
   static constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
