@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/reduced_capture.h"
 #include "engine/test_replay.h"
 #include "runsc/session.h"
 
@@ -185,7 +186,7 @@ bool NeedsMoreThan97Points(std::string_view rule) {
 
 // Falco's session has no fd_path and no tripwires, so no second chances and no hidden events.
 TEST_P(SharedCapture, GivesTheSameAlertsStrippedToFalcosSession) {
-  const auto strip = testing::StripToSession(ReadText(SharedPath("spec/falco-session-97.json")));
+  const auto strip = testing::ReduceToSession(ReadText(SharedPath("spec/falco-session-97.json")));
   const ReplayResult thin = ReplayForTest(path_, StableRules(), strip);
   EXPECT_EQ(thin.totals.undecodable(), 0u);
   Counts counts = CountRules(thin);
@@ -211,14 +212,14 @@ Counts WithoutBuiltins(Counts counts) {
 }
 
 TEST_P(SharedCapture, GivesTheSameAlertsStrippedToTheLeanSession) {
-  const auto strip = testing::StripToSession(
+  const auto strip = testing::ReduceToSession(
       GenerateSession({.socket_path = "/s", .profile = SessionProfile::kLean}, *StableRules()));
   ExpectSameAlerts(CountRules(ReplayForTest(path_, StableRules(), strip)),
                    CountRulesOnClaims(ReplayForTest(path_, StableRules())));
 }
 
 TEST_P(SharedCapture, GivesTheSameAlertsStrippedToTheStandardSession) {
-  const auto strip = testing::StripToSession(
+  const auto strip = testing::ReduceToSession(
       GenerateSession({.socket_path = "/s", .profile = SessionProfile::kStandard}, *StableRules()));
   ExpectSameAlerts(CountRules(ReplayForTest(path_, StableRules(), strip)),
                    WithoutBuiltins(CountRules(ReplayForTest(path_, StableRules()))));

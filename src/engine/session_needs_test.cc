@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/reduced_capture.h"
 #include "engine/test_replay.h"
 #include "points/schema.h"
 #include "runsc/session.h"
@@ -122,15 +123,15 @@ testing::MessageFilter Everything(SessionProfile profile) {
           {{"name", "syscall/sysno/" + std::to_string(sysno) + side}, {"context_fields", context}});
     }
   }
-  return testing::StripToSession(session.dump());
+  return testing::ReduceToSession(session.dump());
 }
 
 void ExpectTheSame(SessionProfile profile) {
   const testing::MessageFilter everything = Everything(profile);
   for (const RuleFiles& files : RuleSets()) {
     const auto rules = testing::LoadRulesForTest(files.paths, {});
-    const auto strip =
-        testing::StripToSession(GenerateSession({.socket_path = "/s", .profile = profile}, *rules));
+    const auto strip = testing::ReduceToSession(
+        GenerateSession({.socket_path = "/s", .profile = profile}, *rules));
     for (const std::string& capture : Captures()) {
       const bool claims = profile == SessionProfile::kLean;
       const Found full = FindAll(ReplayForTest(capture, rules, everything), claims);

@@ -31,10 +31,6 @@ using MessageFilter = std::function<std::optional<std::string>(std::string_view 
 ReplayResult ReplayForTest(const std::string& capture, std::shared_ptr<const RuleSet> rules,
                            const MessageFilter& filter = nullptr);
 
-// Keeps the points and fields of a session config (its JSON text), as if the sandbox had been asked
-// for no more.
-MessageFilter StripToSession(const std::string& session_json);
-
 std::string FieldText(const Alert& alert, std::string_view name);
 
 // Compressing, copying and importing by several processes at once: 338,026 messages. Unpacked for
