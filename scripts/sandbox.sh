@@ -68,6 +68,7 @@ pick_flags() {
 
 # run_sandbox RUNSC FLAGS STATE ROOTFS SESSION COMMAND [ID]: an OCI bundle of its own, `sh -c COMMAND`
 # in it as user and group ID (0), traced into SESSION ('': not traced). The root is an overlay in memory: ROOTFS stays as it is.
+# $process_more: further members of the bundle's "process", as JSON.
 run_sandbox() {
   runsc=$1 flags=$2 state=$3 rootfs=$4 session=$5 command=$6 user=${7:-0}
   id=$(new_container_id)
@@ -80,7 +81,7 @@ run_sandbox() {
     "user": {"uid": $user, "gid": $user},
     "args": ["sh", "-c", "$(json_escape "$command")"],
     "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"],
-    "cwd": "/"
+    "cwd": "/"${process_more:+, $process_more}
   },
   "root": {"path": "$rootfs"},
   "hostname": "sandbox",
