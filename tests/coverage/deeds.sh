@@ -7,7 +7,7 @@ prepare_rootfs() {
   sh tests/coverage/build.sh "$1/bin/deed" || return 1
   mkdir -p "$1/var/log" "$1/dev/shm" "$1/root/.ssh" "$1/root/.aws" "$1/home/me/.ssh" "$1/host/etc" "$1/lib" "$1/sbin" \
     "$1/etc/apt/sources.list.d" "$1/var/lib/rpm" "$1/run/secrets/kubernetes.io"
-  for applet in base64 chmod crontab find grep id ln mkdir mv rm rmdir shred sleep tar umask; do
+  for applet in base64 chmod crontab find grep id ip ln mkdir mv rm rmdir shred sleep tar umask; do
     ln -sf busybox "$1/bin/$applet"
   done
   for name in sbin/nginx sbin/sshd sbin/debugfs sbin/mysqld bin/ssh bin/apt bin/nmap bin/scp bin/wget bin/kubectl bin/pkexec \

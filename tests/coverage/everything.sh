@@ -1,5 +1,5 @@
 # The session that asks for everything, and sandboxes with or without a terminal. Sourced, after scripts/sandbox.sh.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2016
 
 # Calls without a schema that rules ask about, as numbers of x86-64: link*, symlink*, unlink*, rename*, rmdir, mkdir*, chmod*,
 # mount, setns, unshare, bpf, init_module, finit_module, ptrace (schematised in newer runsc), userfaultfd, openat2, sendto,

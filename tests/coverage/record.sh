@@ -10,7 +10,6 @@ set -eu
 
 begin_recording "$@"
 prepare_rootfs "$scratch/rootfs" || die "the deeds can't be built: no static C library"
-ln -sf busybox "$scratch/rootfs/bin/ip"
 everything "$socket" >"$scratch/session.json"
 
 # deed_with MEMBERS NAME COMMAND: lines of COMMAND become one, for JSON.
