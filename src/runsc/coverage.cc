@@ -115,7 +115,9 @@ class RuleAnalysis {
   std::vector<Lack> note_lacks_;
 };
 
+// A raw exit tells by itself; its enter's entry is where its context is asked for.
 bool IsSent(const SentPoints& sent, const EventSource& source) {
+  if (source.form == EventForm::kRaw) return sent.contains(source.points.back());
   return std::ranges::all_of(source.points, [&](const auto& name) { return sent.contains(name); });
 }
 

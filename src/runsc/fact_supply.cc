@@ -19,6 +19,11 @@ constexpr std::string_view kAnonymousFds =
     "syscall/timerfd_create/exit syscall/inotify_init/exit syscall/inotify_init1/exit";
 constexpr std::string_view kClose = "syscall/close/exit";
 constexpr std::string_view kExecExits = "syscall/execve/exit syscall/execveat/exit";
+constexpr std::string_view kExecEnters = "syscall/execve/enter syscall/execveat/enter";
+// What every program soon does.
+constexpr std::string_view kFirstSigns = "syscall/openat/enter syscall/openat/exit";
+constexpr std::string_view kSetIds =
+    "syscall/setuid/exit syscall/setgid/exit syscall/setresuid/exit syscall/setresgid/exit";
 constexpr std::string_view kExec = "sentry/execve";
 constexpr std::string_view kStart = "container/start";
 
@@ -35,6 +40,7 @@ constexpr SupplyRow kRows[] = {
     {Fact::kSha1, kPoints, kExec, {}, "binary_sha1"},
     {Fact::kPipePeers, kPoints, kExec, {}, "pipe_proc_info"},
     {Fact::kCredentials, kOwn, {}, "credentials"},
+    {Fact::kCredentials, kState, kSetIds, {}, {}, {}, kInstead},
     {Fact::kFolder, kOwn, {}, "cwd", "fd_path", {}, kExtra},
     {Fact::kFolder,
      kIfAsked,
@@ -43,6 +49,7 @@ constexpr SupplyRow kRows[] = {
      {},
      {},
      kAny},
+    {Fact::kFolder, kState, kFirstSigns, "cwd", {}, "execve", kAny},
     {Fact::kFolder, kPoints, "syscall/chdir/exit", {}, {}, {}, kDetail},
     {Fact::kFolder, kPoints, "syscall/fchdir/exit", {}, "fd_path", {}, kDetail},
     {Fact::kFolder, kPoints, "sentry/clone sentry/execve", "cwd", {}, {}, kInstead},
@@ -80,6 +87,13 @@ constexpr SupplyRow kRows[] = {
     {Fact::kProgram, kState, kExec},
     {Fact::kProgram, kState, kStart, {}, {}, {}, kDetail},
     {Fact::kProgram, kState, kExecExits, {}, {}, {}, kInstead},
+    // The path as passed: 2022's runsc tell it nowhere else, newer ones not with execveat.
+    {Fact::kProgram, kState, kExecEnters, "thread_id", {}, {}, kDetail},
+    // Without a thread's id a message is nobody's.
+    {Fact::kProgram, kState, kExec, "thread_id", {}, {}, kDetail},
+    {Fact::kProgram, kStateOwn, {}, "thread_id", {}, {}, kDetail},
+    // The first program of an exec session is told by what it does.
+    {Fact::kProgram, kState, kFirstSigns, "process_name", {}, "execve", kAny},
     {Fact::kParents, kState, "sentry/clone"},
     {Fact::kParents,
      kState,
@@ -90,6 +104,8 @@ constexpr SupplyRow kRows[] = {
      kInstead},
     {Fact::kParents, kStateOwn, {}, "parent_thread_group_id", {}, {}, kInstead},
     {Fact::kContainer, kStateOwn, {}, "container_id"},
+    // Its own id, which what it starts inherits.
+    {Fact::kContainer, kState, kStart, {}, {}, {}, kInstead},
 };
 
 }  // namespace

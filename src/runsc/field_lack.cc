@@ -50,7 +50,12 @@ constexpr FactSet kDecisive =
     Bit(Fact::kProgram) | Bit(Fact::kParents) | Bit(Fact::kContainer);
 // Fields that another fact, or their own message, tells as well.
 constexpr std::string_view kNeverAbsent =
-    "evt.args evt.info gyrfalcon.map.from_image gyrfalcon.path.claimed fd.ino";
+    "evt.args evt.info gyrfalcon.map.from_image gyrfalcon.path.claimed fd.ino "
+    "proc.is_exe_from_memfd";
+// By process groups: setpgid has no schema.
+constexpr std::string_view kOfGroups =
+    "proc.pgid proc.vpgid proc.is_pgid_leader proc.is_vpgid_leader proc.pgid.exe "
+    "proc.pgid.exepath proc.pgid.name proc.vpgid.exe proc.vpgid.exepath proc.vpgid.name";
 // Calls that say themselves what their descriptor is.
 constexpr std::string_view kTellTheirFd = "connect accept accept4 socket socketpair bind";
 
@@ -75,6 +80,21 @@ bool IsSent(const SentPoints& sent, const SupplyRow& row, std::string_view name)
   if (!row.context.empty() && !found->second.context.contains(row.context)) return false;
   return row.optional.empty() || !PointHas(name, row.optional) ||
          found->second.optional.contains(row.optional);
+}
+
+// A container has an id, and it is never Falco's word for what runs outside of all.
+Known KnowOfContainer(const BoundCheck& check, Supply told) {
+  const bool is_id =
+      check.left.kind == BoundOperand::Kind::kField && check.left.field.def->name == "container.id";
+  if (!is_id || check.right) return std::nullopt;
+  const bool whole = told == Supply::kWhole;
+  if (check.op == Operator::kExists) return whole ? Known(true) : std::nullopt;
+  if (check.texts.empty() ||
+      std::ranges::any_of(check.texts, [](const auto& text) { return text != "host"; })) {
+    return std::nullopt;
+  }
+  if (check.op == Operator::kEqual || check.op == Operator::kIn) return false;
+  return check.op == Operator::kNotEqual && whole ? Known(true) : std::nullopt;
 }
 
 }  // namespace
@@ -191,6 +211,7 @@ Lack SentEvents::LackOf(const BoundField& field) const {
   }
   const FactSet facts = FactsOf(field, type_);
   Lack out;
+  if (HasWord(kOfGroups, name)) out = {LackKind::kPartly, Fact::kSession};
   for (size_t i = 0; i < supply_.size(); ++i) {
     const auto fact = static_cast<Fact>(i);
     if ((facts & Bit(fact)) == 0 || supply_[i] == Supply::kWhole) continue;
@@ -204,6 +225,7 @@ Lack SentEvents::LackOf(const BoundField& field) const {
 
 Known SentEvents::Know(const BoundCheck& check) const {
   if (const Known by_type = KnowByType(check, type_)) return by_type;
+  if (const Known known = KnowOfContainer(check, SupplyOf(Fact::kContainer))) return known;
   Happening happening{.type = type_};
   happening.process = nobody_->process.get();
   if (form_ == EventForm::kRaw && HasWord(kOpenTypes, Describe(type_).name)) {
