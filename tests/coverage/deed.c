@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -170,6 +171,13 @@ static void Open(const char* path, int flags) {
   if (fd >= 0) close(fd);
 }
 
+static void OpenBySecondCall(const char* path) {
+  const struct open_how how = {.flags = O_RDONLY};
+  const int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  Tell("openat2", fd);
+  if (fd >= 0) close(fd);
+}
+
 static void Packet(void) {
   const int fd = socket(AF_PACKET, SOCK_RAW, htons(3));
   Tell("socket", fd);
@@ -194,6 +202,9 @@ static void Bpf(void) {
 static void UserFaultFd(void) {
   Tell("userfaultfd", syscall(SYS_userfaultfd, 0));
 }
+static void SetGroup(void) {
+  Tell("setpgid", setpgid(0, 0));
+}
 static void Unshare(void) {
   Tell("unshare", unshare(CLONE_NEWUTS));
 }
@@ -202,9 +213,9 @@ static const struct {
   const char* name;
   void (*function)(void);
 } kPlain[] = {
-    {"redirect", Redirect}, {"packet", Packet}, {"attach", Attach},
-    {"traceme", TraceMe},   {"module", Module}, {"setns", SetNs},
-    {"unshare", Unshare},   {"bpf", Bpf},       {"userfaultfd", UserFaultFd},
+    {"redirect", Redirect},       {"packet", Packet},    {"attach", Attach},   {"traceme", TraceMe},
+    {"module", Module},           {"setns", SetNs},      {"unshare", Unshare}, {"bpf", Bpf},
+    {"userfaultfd", UserFaultFd}, {"setpgid", SetGroup},
 };
 
 static int DoPlain(const char* step) {
@@ -236,6 +247,8 @@ int main(int argc, char** argv) {
       Tell("setuid", setuid((uid_t)atoi(rest[0])));
     } else if (strcmp(step, "read") == 0) {
       Open(rest[0], O_RDONLY);
+    } else if (strcmp(step, "openat2") == 0) {
+      OpenBySecondCall(rest[0]);
     } else if (strcmp(step, "open") == 0) {
       Open(rest[0], O_WRONLY | O_CREAT);
     } else if (strcmp(step, "truncate") == 0) {

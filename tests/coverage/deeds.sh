@@ -34,6 +34,7 @@ deeds() {
   deed traversal '/usr/sbin/nginx run /bin/cat /var/www/../../etc/shadow; true'
   deed trusted-later '/usr/sbin/nginx sleep 5200 read /etc/shadow; true'
   deed untrusted-read '/bin/cat /etc/shadow; true'
+  deed second-call 'deed openat2 /etc/shadow; true'
   deed server-shell '/usr/sbin/nginx run /bin/sh -c "echo mine; true"; true'
   deed system-user '/usr/sbin/sshd setuid 33 run /bin/id; true'
   deed api-server 'deed connect 10.96.0.1 443; true'
