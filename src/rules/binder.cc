@@ -73,6 +73,7 @@ class Binder {
 
   std::expected<BoundCondition, BindProblem> Bind(const Condition& condition) {
     BoundCondition bound;
+    if (!condition.from.empty()) bound.from = std::make_unique<const std::string>(condition.from);
     switch (condition.kind) {
       case Condition::Kind::kMacro:
         return std::unexpected(
@@ -116,8 +117,16 @@ class Binder {
     return std::unexpected(std::move(problem));
   }
 
+  // "proc.name in " of "proc.name in (a, b)".
+  static uint32_t LengthBeforeRight(const Condition& node) {
+    size_t length = PrintOperand(node.left).size() + Describe(node.op).text.size() + 2;
+    if (node.modifier != Modifier::kNone) length += Describe(node.modifier).text.size() + 1;
+    return static_cast<uint32_t>(length);
+  }
+
   Outcome BindCheck(const Condition& node, BoundCheck& check) {
     check.text = PrintCondition(node);
+    check.right_offset = node.right ? LengthBeforeRight(node) : 0;
     check.position = node.position;
     check.origin = node.origin;
     check.op = node.op == Operator::kDoubleEqual ? Operator::kEqual : node.op;

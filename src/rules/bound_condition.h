@@ -48,6 +48,7 @@ struct BoundCheck {
   absl::flat_hash_set<std::string_view, TextHash, TextEqual> text_set;  // of texts, when many
   std::optional<BoundOperand> right;  // val(…) or a transformer, instead of literals
   std::string text;                   // the check as written, for explanations
+  uint32_t right_offset = 0;          // where its right side begins there; 0: it has none
   TextPosition position;
   Origin origin;
 };
@@ -58,6 +59,8 @@ struct BoundCondition {
   Kind kind = Kind::kAnd;
   std::vector<BoundCondition> children;
   std::unique_ptr<BoundCheck> check;  // kCheck
+  // Condition::from, as far as folding has left the part whole (LoadOptions::keep_whole).
+  std::unique_ptr<const std::string> from;
 };
 
 // Calls `visit(const BoundField&)` for every field of the condition, in order of appearance.

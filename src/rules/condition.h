@@ -48,6 +48,8 @@ struct Condition {
   Operand left;                         // kCheck
   std::optional<Operand> right;         // kCheck, unless `exists`
   std::string macro;                    // kMacro
+  // Whose body this is, for explanations: "macro open_write", "exception trusted"; "" elsewhere.
+  std::string from;
   TextPosition position;
   Origin origin;  // where in the rules files, when the text knew
 };

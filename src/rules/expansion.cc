@@ -323,6 +323,7 @@ std::expected<void, MacroProblem> MacroResolver::Visit(Condition& condition, uin
     Condition body = *found->second.tree;
     auto outcome = Visit(body, visibility);
     path_.pop_back();
+    body.from = "macro " + condition.macro;
     condition = std::move(body);
     --depth_;
     return outcome;

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <optional>
+#include <ranges>
 
 #include "base/text.h"
 #include "rules/binder.h"
@@ -213,6 +214,7 @@ class Compiler {
     const SourceText text = WithExceptions(definition, definition.condition.OriginAt(0));
     std::optional<Condition> tree = ParseExpanded(text, definition.condition_context);
     if (!tree) return std::nullopt;
+    NameExceptions(definition, *tree);
     constexpr uint32_t kSeesAll = std::numeric_limits<uint32_t>::max();
     if (!ResolveMacros(*tree, kSeesAll, definition.context, text)) return std::nullopt;
     WarnUnsafe(*tree, definition);
@@ -224,6 +226,16 @@ class Compiler {
           rule.name, DescribeCondition(definition.condition.text(), *tree, collector_));
     }
     return rule;
+  }
+
+  // WithExceptions put them last, in order.
+  static void NameExceptions(const RuleDefinition& definition, Condition& tree) {
+    size_t part = tree.children.size();
+    for (const ExceptionDefinition& exception : definition.exceptions | std::views::reverse) {
+      if (exception.values.empty()) continue;
+      if (tree.kind != Condition::Kind::kAnd || part == 0) return;
+      tree.children[--part].from = "exception " + exception.name;
+    }
   }
 
   // Appended values stand in another item than the fields that they belong to, so that the two meet
