@@ -66,11 +66,7 @@ Json Arrange(uint64_t number, std::string_view sandbox, const MessageView& messa
   out["type"] = message.type;
   const bool is_exit = fields.contains("exit");
   const uint64_t sysno = fields.value("sysno", uint64_t{0});
-  const PointRef point = ResolvePoint(static_cast<MessageType>(message.type), sysno, kHostArch);
-  std::string name = point.point != nullptr ? std::string(point.point->name)
-                                            : fmt::format("syscall/sysno/{}", sysno);
-  if (point.point == nullptr || point.point->is_syscall()) name += is_exit ? "/exit" : "/enter";
-  out["point"] = std::move(name);
+  out["point"] = SentPointName(static_cast<MessageType>(message.type), sysno, is_exit, kHostArch);
   out["sandbox"] = sandbox;
   out["container_id"] = fields.contains("id") && message.type == 1 ? Json(fields["id"])
                                                                    : from_context("container_id");

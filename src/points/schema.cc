@@ -628,6 +628,25 @@ PointRef ResolvePoint(MessageType message, uint64_t sysno, Arch arch) {
   return Index().by_message[static_cast<size_t>(message)];
 }
 
+std::string SentPointName(MessageType message, uint64_t sysno, bool is_exit, Arch arch) {
+  const PointDef* point = ResolvePoint(message, sysno, arch).point;
+  std::string name =
+      point == nullptr ? "syscall/sysno/" + std::to_string(sysno) : std::string(point->name);
+  if (point == nullptr || point->is_syscall()) name += is_exit ? "/exit" : "/enter";
+  return name;
+}
+
+std::string_view OptionalFieldOf(MessageType message, std::string_view field) {
+  if (field == "fd_path" || field == "envv" || field == "binary_sha256" || field == "binary_sha1") {
+    return field;
+  }
+  if (message == MessageType::kContainerStart) return field == "env" ? field : "";
+  if (message != MessageType::kSentryExec) return {};
+  if (field.starts_with("std")) return "fd_info";
+  if (field.starts_with("pipe_")) return "pipe_proc_info";
+  return field.starts_with("binary_") && field != "binary_path" ? "binary_info" : "";
+}
+
 std::span<const std::string_view> ContextFields(const PointDef& point) {
   if (point.message == MessageType::kSentryExitNotifyParent) return kExitNotifyContextFieldNames;
   return kContextFieldNames;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "points/event_types.h"
@@ -226,6 +227,15 @@ struct PointRef {
 // Which point sent a message; no point and no event type where the number means nothing on this
 // machine.
 PointRef ResolvePoint(MessageType message, uint64_t sysno, Arch arch);
+
+// As a session config names the point that sent a message, side included: "syscall/open/exit",
+// "sentry/execve", "syscall/sysno/87/enter". `message` is one that FindMessage knows.
+std::string SentPointName(MessageType message, uint64_t sysno, bool is_exit, Arch arch);
+
+// The optional field of its point that a message's field belongs to ("binary_info" for
+// binary_mode);
+// "" for fields that always come.
+std::string_view OptionalFieldOf(MessageType message, std::string_view field);
 
 // All context fields that a point can be asked for, as gVisor names them.
 std::span<const std::string_view> ContextFields(const PointDef& point);
