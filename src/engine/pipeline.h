@@ -85,7 +85,7 @@ class HostLookups {
                             std::shared_ptr<const SharedWanted> wanted) = 0;
 };
 
-class Pipeline final : private HappeningSink {
+class Pipeline : private HappeningSink {
  public:
   // `lookups`: nullptr in replay, where the sandboxes are gone; else it outlives the pipeline.
   Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options, AlertSink& alerts,
@@ -117,6 +117,12 @@ class Pipeline final : private HappeningSink {
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
   size_t sandbox_count() const { return sessions_.size(); }
+
+ protected:
+  // For who looks on (engine/observed_pipeline.h); nobody else overrides it.
+  void OnHappening(const Happening& happening) override;
+  // That the rules in force gave for the last happening.
+  std::span<const Rule* const> matches() const { return matcher_->matches(); }
 
  private:
   // What the state's counters of limits were when they were last told.
@@ -228,7 +234,6 @@ class Pipeline final : private HappeningSink {
   // sandbox. Which that is comes from the peer, runsc: what a Sentry says of itself must not take
   // another sandbox's state, or silence it.
   void Identify(uint64_t connection, Session& session, bool begins);
-  void OnHappening(const Happening& happening) override;
   void OnSignal(const Signal& signal) override;
 
   std::unique_ptr<Matcher> matcher_;

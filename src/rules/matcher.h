@@ -26,6 +26,8 @@ class Matcher {
   // The enabled rules that hold, in order of loading; only the first with RuleMatching::kFirst.
   // They stay until the next call. Nothing is allocated once every kind of happening has been met.
   std::span<const Rule* const> Match(const Happening& happening) noexcept;
+  // What the last Match gave.
+  std::span<const Rule* const> matches() const { return matches_; }
 
   // Values of the happening that was matched last live in it; an alert's are made there, too.
   Scratch& scratch() { return scratch_; }
