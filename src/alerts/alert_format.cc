@@ -61,6 +61,20 @@ void AppendOdd(std::string_view text, std::string& out) {
   }
 }
 
+std::string TextLine(const Alert& alert, const AlertFormatOptions& options) {
+  const TimeStyle style =
+      options.time_format_iso_8601 ? TimeStyle::kIso8601 : TimeStyle::kTimeOfDay;
+  return fmt::format("{}: {} {}", FormatTime(alert.time_ns, style), PriorityName(alert.priority),
+                     alert.message);
+}
+
+struct ToJson {
+  nlohmann::json operator()(std::monostate) const { return nullptr; }
+  nlohmann::json operator()(const auto& value) const { return value; }
+};
+
+}  // namespace
+
 // Command lines may have 100 KB, nearly all of them plain, which is copied in one go. A plain
 // character ends whatever bytes of UTF-8 are before it, so the others can be looked at by
 // themselves.
@@ -80,20 +94,6 @@ std::string Printable(std::string_view text) {
   }
   return out;
 }
-
-std::string TextLine(const Alert& alert, const AlertFormatOptions& options) {
-  const TimeStyle style =
-      options.time_format_iso_8601 ? TimeStyle::kIso8601 : TimeStyle::kTimeOfDay;
-  return fmt::format("{}: {} {}", FormatTime(alert.time_ns, style), PriorityName(alert.priority),
-                     alert.message);
-}
-
-struct ToJson {
-  nlohmann::json operator()(std::monostate) const { return nullptr; }
-  nlohmann::json operator()(const auto& value) const { return value; }
-};
-
-}  // namespace
 
 std::string FormatText(const Alert& alert, const AlertFormatOptions& options) {
   return Printable(TextLine(alert, options));

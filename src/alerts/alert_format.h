@@ -21,8 +21,12 @@ struct AlertFormatOptions {
   friend bool operator==(const AlertFormatOptions&, const AlertFormatOptions&) = default;
 };
 
-// "08:21:57.026572338: Warning …"; without a newline. Control characters are escaped as in JSON
-// strings, and bytes that are no UTF-8 become U+FFFD, so one alert is one line of text.
+// For a line on a terminal: control characters escaped as in JSON strings, with those beyond ASCII
+// that a terminal acts on; bytes that are no UTF-8 as U+FFFD.
+std::string Printable(std::string_view text);
+
+// "08:21:57.026572338: Warning …"; without a newline. Printable, so one alert is one line of
+// text.
 std::string FormatText(const Alert& alert, const AlertFormatOptions& options);
 
 // {"hostname",…,"time"}, keys in alphabetical order; without a newline.

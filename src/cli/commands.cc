@@ -19,6 +19,8 @@ constexpr Command kCommands[] = {
     {"rules coverage", CoverRules, "Say what each rule sees of what a sandbox sends.",
      "gyrfalcon rules coverage -r rules.yaml --session /etc/gyrfalcon/pod-init.json --fail-on "
      "blind"},
+    {"rules explain", ExplainRuleCommand, "Say why a rule did or did not fire on captures.",
+     "gyrfalcon rules explain \"Write below etc\" sandbox.trace -r rules.yaml --event 142"},
     {"session generate", GenerateSessionCommand,
      "Print the session config for runsc's --pod-init-config.",
      "gyrfalcon session generate -r rules.yaml > /etc/gyrfalcon/pod-init.json"},

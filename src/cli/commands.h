@@ -38,6 +38,7 @@ int RecordCaptures(std::vector<std::string> args);
 int DumpCaptures(std::vector<std::string> args);
 int CheckRules(std::vector<std::string> args);
 int CoverRules(std::vector<std::string> args);
+int ExplainRuleCommand(std::vector<std::string> args);
 int GenerateSessionCommand(std::vector<std::string> args);
 int CheckPolicyCommand(std::vector<std::string> args);
 int SuggestPolicyCommand(std::vector<std::string> args);
