@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -235,7 +236,10 @@ ShownEvent Inquest::Show(const ExplainedPart& root, const Happening& happening, 
   out.outcome = outcome;
   if (outcome == Outcome::kOtherFirst) out.winner = matched.front()->name;
   out.away = root.to_hold;
-  out.causes = writer_.Causes(root.holds() ? Carries(root) : StandsInTheWay(root), happening.type);
+  const std::vector<DecidingPart> way = NearestWay(root);
+  const std::vector<DecidingPart> missed = StandsInTheWay(root);
+  out.held = way.size() - missed.size();
+  out.causes = writer_.Causes(root.holds() ? way : missed, happening.type);
   return out;
 }
 
@@ -261,7 +265,7 @@ RuleReport Inquest::Take() {
   report_.miss_kinds = misses_.size() + kinds_dropped_;
   for (auto& [kind, event] : misses_) report_.misses.push_back(std::move(event));
   std::ranges::sort(report_.misses, {}, [](const ShownEvent& event) {
-    return std::tuple(event.away, event.capture, event.number);
+    return std::tuple(event.away, -static_cast<int64_t>(event.held), event.capture, event.number);
   });
   if (report_.misses.size() > request_.limit) report_.misses.resize(request_.limit);
   return std::move(report_);
@@ -284,7 +288,7 @@ void AddTypes(const ExplainRequest& request, const SentPoints& sent, const Inque
       if (is_raw && !names_types) type.points.clear();
       for (const std::string& point : type.points) unsent[{point, ""}].push_back(type.name);
     } else {
-      for (Unsent& each : UnsentFor(request.rule->condition, needs.type, sent)) {
+      for (Unsent& each : UnsentFor(request.rule->condition, needs.facts, needs.type, sent)) {
         unsent[std::move(each)].push_back(type.name);
       }
     }

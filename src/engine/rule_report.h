@@ -66,6 +66,7 @@ struct ShownEvent {
   Outcome outcome = Outcome::kDidNotHold;
   std::string winner;                  // kOtherFirst: the rule's name
   uint32_t away = 0;                   // how many checks at least would have to come out otherwise
+  size_t held = 0;                     // on that way, how many checks came out as they have to
   std::vector<ShownCause> causes;      // those; where it held, the checks that made it so
   uint64_t alike = 1;                  // happenings with the same causes
   std::optional<ShownPart> condition;  // whole; of an event that was asked for

@@ -166,16 +166,15 @@ std::string WhereFrom(const ExplainedPart& part) {
   return out;
 }
 
-std::vector<DecidingPart> StandsInTheWay(const ExplainedPart& root) {
+std::vector<DecidingPart> NearestWay(const ExplainedPart& root) {
   std::vector<DecidingPart> out;
   Walk(root, true, out);
-  std::erase_if(out, [](const DecidingPart& each) { return each.part->holds() == each.wanted; });
   return out;
 }
 
-std::vector<DecidingPart> Carries(const ExplainedPart& root) {
-  std::vector<DecidingPart> out;
-  if (root.holds()) Walk(root, true, out);
+std::vector<DecidingPart> StandsInTheWay(const ExplainedPart& root) {
+  std::vector<DecidingPart> out = NearestWay(root);
+  std::erase_if(out, [](const DecidingPart& each) { return each.part->holds() == each.wanted; });
   return out;
 }
 

@@ -72,10 +72,11 @@ struct DecidingPart {
 // BoundCondition::from of all that the part is in, outermost first: "macro a > exception b".
 std::string WhereFrom(const ExplainedPart& part);
 
+// The checks that make the condition hold, or would: of an `or` those of the part that is nearest
+// to it. Some are as they are wanted, the others stand in the way.
+std::vector<DecidingPart> NearestWay(const ExplainedPart& root);
 // The fewest checks that would have to come out otherwise for the condition to hold; none where it
 // does. In the order of the condition.
 std::vector<DecidingPart> StandsInTheWay(const ExplainedPart& root);
-// Where the condition holds: the checks that make it so, of an `or` the first that does.
-std::vector<DecidingPart> Carries(const ExplainedPart& root);
 
 }  // namespace gyrfalcon

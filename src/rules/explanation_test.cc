@@ -1,5 +1,7 @@
 #include "rules/explanation.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "rules/rule_loader.h"
@@ -10,25 +12,28 @@ namespace gyrfalcon {
 namespace {
 
 const FieldCatalog& Fields() {
-  static TestCatalog catalog = [] {
-    TestCatalog all{{FieldType::kText, "t.a"},
-                    {FieldType::kText, "t.b"},
-                    {FieldType::kText, "t.none"},
-                    {FieldType::kInt, "t.int"}};
-    FieldDef counter;
-    counter.type = FieldType::kUint;
-    counter.invalidated_by = kByHistory;
-    counter.extract = [](const BoundField& field, const Happening&, Scratch& scratch) {
-      return Value::Uint(static_cast<uint64_t>(++scratch.Remembered(&field)));
-    };
-    all.Add(counter, "t.asked");
-    FieldDef never;
-    never.type = FieldType::kText;
-    never.availability = Availability::kNever;
-    all.Add(never, "t.never");
-    return all;
+  static TestCatalog with_values{{FieldType::kText, "t.a"},
+                                 {FieldType::kText, "t.b"},
+                                 {FieldType::kText, "t.none"},
+                                 {FieldType::kInt, "t.int"}};
+  static const std::vector<FieldDef> rows = [] {
+    const auto mocked = with_values.catalog().rows();
+    std::vector<FieldDef> out(mocked.begin(), mocked.end());
+    out.push_back({.name = "t.asked",
+                   .type = FieldType::kUint,
+                   .invalidated_by = kByHistory,
+                   .extract = [](const BoundField& field, const Happening&, Scratch& scratch) {
+                     return Value::Uint(static_cast<uint64_t>(++scratch.Remembered(&field)));
+                   }});
+    out.push_back({.name = "t.never",
+                   .type = FieldType::kText,
+                   .availability = Availability::kNever,
+                   .extract = nullptr});
+    std::ranges::sort(out, {}, &FieldDef::name);
+    return out;
   }();
-  return catalog.catalog();
+  static const FieldCatalog catalog(rows);
+  return catalog;
 }
 
 // a = "x", b = "y", int = 3, none is missing.
@@ -126,7 +131,7 @@ TEST(Explanation, SaysWhatCarriesAConditionThatHolds) {
   const auto rules = Load("t.a = x and (t.b = q or t.int = 3) and not t.b = z");
   Explainer explainer(rules->rules().front().condition);
   const ExplainedPart& root = explainer.Explain(Happening{});
-  EXPECT_EQ(Texts(Carries(root)), "t.a = x | t.int = 3 | not t.b = z");
+  EXPECT_EQ(Texts(NearestWay(root)), "t.a = x | t.int = 3 | not t.b = z");
   EXPECT_TRUE(StandsInTheWay(root).empty());
 }
 

@@ -153,10 +153,10 @@ std::vector<Unsent> UnsentFor(const BoundCheck& check, EventType type, const Sen
   return {out.begin(), out.end()};
 }
 
-std::vector<Unsent> UnsentFor(const BoundCondition& condition, EventType type,
+std::vector<Unsent> UnsentFor(const BoundCondition& condition, FactSet needed, EventType type,
                               const SentPoints& sent) {
   std::set<Unsent> out;
-  AddUnsent(FactsOf(condition, type), type, sent, out);
+  AddUnsent(FactsOf(condition, type) & needed, type, sent, out);
   return {out.begin(), out.end()};
 }
 

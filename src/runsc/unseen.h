@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "fields/field_facts.h"
 #include "rules/bound_condition.h"
 #include "runsc/sent_points.h"
 
@@ -22,8 +23,8 @@ struct Unsent {
 // sent, so a field without a value has none.
 std::vector<Unsent> UnsentFor(const BoundCheck& check, EventType type, const SentPoints& sent);
 
-// The same for all checks of a condition.
-std::vector<Unsent> UnsentFor(const BoundCondition& condition, EventType type,
+// The same for all checks of a condition, as far as it needs those facts at all.
+std::vector<Unsent> UnsentFor(const BoundCondition& condition, FactSet needed, EventType type,
                               const SentPoints& sent);
 
 // The points whose messages are events of the type; raw ones only where no others are. Empty:

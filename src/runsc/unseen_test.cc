@@ -27,7 +27,7 @@ std::vector<std::string> Unseen(const std::string& condition, std::string_view t
   const auto rules = Load(condition);
   std::vector<std::string> out;
   for (const Unsent& each :
-       UnsentFor(rules->rules().front().condition, *FindEventType(type), sent)) {
+       UnsentFor(rules->rules().front().condition, ~FactSet{0}, *FindEventType(type), sent)) {
     out.push_back(each.point + "+" + each.field);
   }
   return out;
