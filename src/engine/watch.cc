@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "runsc/attach.h"
+
 namespace gyrfalcon {
 
 struct SandboxWatch::View {
@@ -189,22 +191,6 @@ void SandboxWatch::ForgetOld(int64_t now_ns) {
     return entry.second.ended && now_ns - entry.second.ended_ns > kGraces * grace_ns_;
   });
 }
-
-namespace {
-
-// As one word of a shell: paths and ids are others' choice.
-std::string ShellWord(const std::string& text) {
-  const auto is_plain = [](char c) {
-    return std::string_view("_-./:=@%+,").contains(c) || (c >= '0' && c <= '9') ||
-           (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  };
-  if (!text.empty() && std::ranges::all_of(text, is_plain)) return text;
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
-  return word + "'";
-}
-
-}  // namespace
 
 std::string MendOf(const WatchFinding& finding, const std::string& runsc,
                    const std::string& session_file) {

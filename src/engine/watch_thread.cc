@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 
 #include "base/clock.h"
+#include "runsc/attach.h"
 
 namespace gyrfalcon {
 namespace {
@@ -157,8 +158,8 @@ SessionLook WatchThread::LookAt(const RunscCall& call, const WatchFinding& findi
                                 const UnixSockets* sockets) const {
   SessionLook look;
   if (AsksForSession(finding)) {
-    const auto has_session = HasTraceSession(call, finding.sandbox_id);
-    if (has_session) look.has_session = *has_session;
+    const auto session = ReadTraceSession(call, finding.sandbox_id);
+    if (session) look.has_session = session->exists;
   }
   if (sockets == nullptr) return look;
   if (auto peers = SinkPeers(finding.pid, finding.sandbox_id, *sockets)) {

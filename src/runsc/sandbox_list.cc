@@ -77,13 +77,4 @@ Result<std::vector<ListedContainer>> ListSandboxes(const RunscCall& call) {
   return ParseSandboxList(*output);
 }
 
-Result<bool> HasTraceSession(const RunscCall& call, const std::string& sandbox_id) {
-  // An id comes from runsc's own list; one that looks like a flag is none.
-  if (sandbox_id.starts_with('-')) return Fail(Fault::kInput, "no sandbox's id: " + sandbox_id);
-  const auto output =
-      RunChild({call.program, "--root=" + call.root, "trace", "list", sandbox_id}, call.limits);
-  if (!output) return std::unexpected(output.error());
-  return output->find("Default") != std::string::npos;
-}
-
 }  // namespace gyrfalcon

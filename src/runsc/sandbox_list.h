@@ -37,7 +37,4 @@ Result<std::vector<ListedContainer>> ParseSandboxList(std::string_view json);
 // Runs runsc: waits.
 Result<std::vector<ListedContainer>> ListSandboxes(const RunscCall& call);
 
-// Whether a sandbox has a trace session, whoever listens to it: `runsc trace list`. Waits.
-Result<bool> HasTraceSession(const RunscCall& call, const std::string& sandbox_id);
-
 }  // namespace gyrfalcon
