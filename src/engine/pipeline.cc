@@ -63,7 +63,9 @@ void Pipeline::Open(const Record& record) {
     session.place.runsc = record.peer->runsc;
     session.restored = RestoresSandbox(record.peer->command_line);
     session.from_start = BeginsSandbox(record.peer->command_line);
+    session.may_follow = !session.sandbox_key.empty() && !session.from_start && !session.restored;
   }
+  if (session.may_follow) successor_by_sandbox_[session.sandbox_key] = record.connection.value;
   const std::string id = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
   session.named = !id.empty();
   if (session.named) session.name = id;
@@ -162,6 +164,12 @@ void Pipeline::Close(const Record& record) {
   Session& session = found->second;
   if (session.wanted) session.wanted->Set({});
   if (record.receive_time_ns != 0) session.clock.Receive(record.receive_time_ns);
+  ForgetSuccessor(record.connection.value, session);
+  if (Session* successor = FindSuccessor(record.connection.value, session)) {
+    MoveState(session, *successor);
+    successor->follows = true;
+    connection_by_sandbox_[session.sandbox_key] = successor_by_sandbox_[session.sandbox_key];
+  }
   if (session.sandbox) {
     speaking_ = &session;
     session.sandbox->Finish(*this);
@@ -187,21 +195,52 @@ void Pipeline::Close(const Record& record) {
 void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   session.identified = true;
   if (session.sandbox_key.empty()) return;
+  ForgetSuccessor(connection, session);
+  if (begins && session.follows) BeginAnew(session);
   const auto [entry, is_new] = connection_by_sandbox_.try_emplace(session.sandbox_key, connection);
-  if (is_new) return;
+  if (is_new || entry->second == connection) return;
   const auto older = sessions_.find(std::exchange(entry->second, connection));
   if (begins || older == sessions_.end() || !older->second.sandbox) return;
   // `trace create --force` has replaced the older connection: the state moves to the newer.
-  CountState(session);
-  session.sandbox = std::move(older->second.sandbox);
-  session.counted = older->second.counted;
-  session.sandbox->BeginConnection(*this);
-  session.limits_hit = older->second.limits_hit;
+  MoveState(older->second, session);
+}
+
+void Pipeline::MoveState(Session& from, Session& to) {
+  CountState(from);
+  to.sandbox = std::move(from.sandbox);
+  to.counted = from.counted;
+  speaking_ = &to;
+  to.sandbox->BeginConnection(*this);
+  to.limits_hit = from.limits_hit;
   // A fresh bucket is nothing that a sandbox should get by being attached anew.
-  std::swap(session.throttle, older->second.throttle);
-  std::swap(session.clock, older->second.clock);
-  session.losses.SwapTimer(older->second.losses);
+  std::swap(to.throttle, from.throttle);
+  std::swap(to.clock, from.clock);
+  to.losses.SwapTimer(from.losses);
   totals_.engine.Add(EngineCounter::kSandboxesMoved);
+}
+
+Pipeline::Session* Pipeline::FindSuccessor(uint64_t connection, const Session& ended) {
+  if (!ended.sandbox) return nullptr;
+  const auto speaks = connection_by_sandbox_.find(ended.sandbox_key);
+  if (speaks == connection_by_sandbox_.end() || speaks->second != connection) return nullptr;
+  const auto successor = successor_by_sandbox_.find(ended.sandbox_key);
+  if (successor == successor_by_sandbox_.end()) return nullptr;
+  const auto found = sessions_.find(successor->second);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+void Pipeline::ForgetSuccessor(uint64_t connection, const Session& session) {
+  if (!session.may_follow) return;
+  const auto found = successor_by_sandbox_.find(session.sandbox_key);
+  if (found != successor_by_sandbox_.end() && found->second == connection) {
+    successor_by_sandbox_.erase(found);
+  }
+}
+
+void Pipeline::BeginAnew(Session& session) {
+  session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
+  session.limits_hit = {};
+  session.counted = {};
 }
 
 void Pipeline::CountState(Session& session) {
@@ -228,6 +267,7 @@ Pipeline::Released Pipeline::Release(std::span<const uint64_t> connections) {
     const auto named = connection_by_sandbox_.find(found->second.sandbox_key);
     const bool speaks = named != connection_by_sandbox_.end() && named->second == connection;
     if (speaks) connection_by_sandbox_.erase(named);
+    ForgetSuccessor(connection, found->second);
     released.sessions.push_back({connection, speaks, std::move(found->second)});
     sessions_.erase(found);
   }
@@ -241,6 +281,10 @@ void Pipeline::Adopt(Released released) {
   for (ReleasedSession& moved : released.sessions) {
     if (moved.speaks) {
       connection_by_sandbox_.insert_or_assign(moved.session.sandbox_key, moved.connection);
+    }
+    if (moved.session.may_follow && !moved.session.identified) {
+      uint64_t& newest = successor_by_sandbox_[moved.session.sandbox_key];
+      newest = std::max(newest, moved.connection);
     }
     if (moved.session.doubtful_claim) {
       doubtful_claims_due_ns_ =
@@ -580,9 +624,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   }
   if (!session.sandbox) {
     // It speaks although its state has moved: so it was another sandbox, and begins anew.
-    session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
-    session.limits_hit = {};
-    session.counted = {};
+    BeginAnew(session);
     AllowSnapshots(session);
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }

@@ -150,6 +150,8 @@ class Pipeline : private HappeningSink {
     bool from_start = false;           // the sandbox began with this connection
     bool spoke = false;                // anything has come
     bool identified = false;           // its first message has come
+    bool may_follow = false;           // made by `trace create`: it may go on where another ended
+    bool follows = false;              // it has, before a word of its own
     std::string name;                  // how alerts call the sandbox
     bool named = false;                // `name` is an id, and stays
     SandboxIdentity identity;          // for the registry
@@ -234,6 +236,12 @@ class Pipeline : private HappeningSink {
   // sandbox. Which that is comes from the peer, runsc: what a Sentry says of itself must not take
   // another sandbox's state, or silence it.
   void Identify(uint64_t connection, Session& session, bool begins);
+  void MoveState(Session& from, Session& to);
+  void BeginAnew(Session& session);
+  // At the end of a connection: the one that has taken its place and said nothing yet, as where
+  // `trace create --force` replaced the session of a sandbox that idles. nullptr: there is none.
+  Session* FindSuccessor(uint64_t connection, const Session& ended);
+  void ForgetSuccessor(uint64_t connection, const Session& session);
   void OnSignal(const Signal& signal) override;
 
   std::unique_ptr<Matcher> matcher_;
@@ -243,6 +251,8 @@ class Pipeline : private HappeningSink {
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
+  // The newest of those that may follow and have said nothing, by sandbox.
+  absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> successor_by_sandbox_;
   uint64_t questions_ = 0;   // asked about processes
   int64_t received_ns_ = 0;  // the record at hand
   SessionClock clock_;       // of all connections together

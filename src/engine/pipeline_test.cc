@@ -151,6 +151,36 @@ TEST_F(PipelineTest, TheStateOfASandboxMovesToItsNewerConnection) {
   EXPECT_EQ(alerts_.size(), 2u);
 }
 
+// `trace create --force` for a sandbox that idles: its new connection says nothing for long after
+// the end of the old one.
+TEST_F(PipelineTest, TheStateOfASandboxThatIdlesWaitsOnItsNewerConnection) {
+  Open(1, CommandLine("runsc create --bundle /b c1"));
+  Send(1, kStartType, StartMessage("c1"));
+  Open(2, CommandLine("runsc --root=/var/run/runsc trace create --force --config x c1"));
+  Close(1);
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 1u);
+  Open(3, CommandLine("runsc --root=/run/runsc trace create --force --config x c1"));
+  Close(2);
+  Send(3, kOpenType, OpenMessage(1, "c1"));
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_[0].message, "sh /etc/x") << "the process was seen on the oldest connection";
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 2u);
+}
+
+TEST_F(PipelineTest, AStateThatWaitsIsNotThatOfASandboxThatBegins) {
+  Open(1, CommandLine("runsc create --bundle /b c1"));
+  Send(1, kStartType, StartMessage("c1"));
+  for (const char* words : {"runsc create --bundle /b c1", "runsc restore --image-path /i c1",
+                            "runsc --root=/b trace create --config x c1"}) {
+    Open(2, CommandLine(words));
+  }
+  Close(1);
+  EXPECT_EQ(Count(EngineCounter::kSandboxesMoved), 0u);
+  Open(5, CommandLine("runsc trace create --config x c1"));
+  Send(5, kOpenType, OpenMessage(1, "c1"));
+  EXPECT_EQ(alerts_.back().message, "<NA> /etc/x");
+}
+
 TEST_F(PipelineTest, AConnectionThatSaysNothingTakesNothing) {
   Open(1, CommandLine("runsc create --bundle /b c1"));
   Send(1, kStartType, StartMessage("c1"));
@@ -615,9 +645,14 @@ TEST(SandboxKey, IsTheLastArgumentOfTheCommandsThatMakeSandboxesWithTheirRoot) {
   const KeyCase kCases[] = {
       {"runsc --root=/r create --bundle /b --pid-file /p abc", "abc@/r"},
       {"runsc -root /r create --bundle /b abc", "abc@/r"},
-      {"/usr/bin/runsc run --bundle /b abc", "abc"},
-      {"runsc restore --image-path /i abc", "abc"},
-      {"runsc trace create --force --config /c abc", "abc"},
+      {"/usr/bin/runsc run --bundle /b abc", "abc@/run/runsc"},
+      {"runsc restore --image-path /i abc", "abc@/run/runsc"},
+      {"runsc trace create --force --config /c abc", "abc@/run/runsc"},
+      {"runsc --root=/var/run/docker/runtime-runc/moby/ run abc",
+       "abc@/run/docker/runtime-runc/moby"},
+      {"runsc --root=/run//docker/./runtime-runc/moby trace create abc",
+       "abc@/run/docker/runtime-runc/moby"},
+      {"runsc --root=r run abc", "abc@r"},
       {"runsc trace create", ""},
       {"runsc do run abc", ""},
       {"runsc create --bundle", ""},

@@ -65,6 +65,18 @@ CommandLine ParseCommandLine(std::string_view command_line) {
   return out;
 }
 
+// One text for one root: whoever attaches a sandbox later may name it otherwise than whoever began
+// it. By text alone, for this is asked where nothing may wait: of links, /var/run is known.
+std::string NormalRoot(std::string_view root) {
+  constexpr std::string_view kVarRun = "/var/run/";
+  if (root.empty()) root = kDefaultStateRoot;
+  if (!root.starts_with('/')) return std::string(root);
+  std::string normal;
+  NormalizePath("/", root, normal);
+  if (normal.starts_with(kVarRun)) normal.erase(0, std::string_view("/var").size());
+  return normal;
+}
+
 // nullptr: none that is known.
 const RunscCommand* CommandOf(std::string_view command_line) {
   const std::vector<std::string_view> args = Split(command_line, '\0');
@@ -90,10 +102,7 @@ bool RestoresSandbox(std::string_view command_line) {
 std::string SandboxKeyFromCommandLine(std::string_view command_line) {
   const CommandLine parsed = ParseCommandLine(command_line);
   std::string key(parsed.sandbox_id);
-  if (!key.empty() && !parsed.root.empty()) {
-    key += '@';
-    key += parsed.root;
-  }
+  if (!key.empty()) key += '@' + NormalRoot(parsed.root);
   return key;
 }
 

@@ -9,8 +9,9 @@
 namespace gyrfalcon {
 
 // From the command line of the runsc that connected (arguments joined by NUL): the container id,
-// which is the last argument of `create`, `run`, `restore` and `trace create`, and runsc's --root,
-// since an id is unique below one root only. Empty when there is no id (`runsc do` makes one up),
+// which is the last argument of `create`, `run`, `restore` and `trace create`, and runsc's --root
+// (its default where it is not told, /var/run as /run), since an id is unique below one root only.
+// Empty when there is no id (`runsc do` makes one up),
 // or the command line was not readable.
 std::string SandboxKeyFromCommandLine(std::string_view command_line);
 

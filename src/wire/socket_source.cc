@@ -5,6 +5,7 @@
 #include <bit>
 #include <cerrno>
 #include <ctime>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -209,7 +210,7 @@ bool SocketSource::NextTurn() {
 
 void SocketSource::ReadTurn() {
   if (current_->ended) return;
-  if (current_->left_in_turn == 0) {
+  if (current_->left_in_turn == 0 && !GoesOnToItsEnd()) {
     current_ = nullptr;
     return;
   }
@@ -228,6 +229,15 @@ void SocketSource::ReadTurn() {
   CountBatch();
   turn_cut_ = IsQueueFull();
   if (turn_cut_) counters_.Add(WireCounter::kTurnsCut);
+}
+
+// A sender that has gone adds nothing to its queue: what is left there is read at once, before the
+// messages of the connection that may have taken its place.
+bool SocketSource::GoesOnToItsEnd() {
+  if (stopping_ || current_->to_its_end || !PeerHungUp(current_->fd.get())) return false;
+  current_->to_its_end = true;
+  current_->left_in_turn = kStopMessagesMax;
+  return true;
 }
 
 // How many messages came, at most `count`; marks the connection as ended when it is broken.
@@ -289,9 +299,8 @@ SourceStatus SocketSource::Wait() {
   pause_.NoteWait(now_ns - waits_since_ns);
   if (pauses) counters_.Add(WireCounter::kStreamPauses);
   if (ready == 0) return SourceStatus::kIdle;
-  // Backwards, because turns are taken from the back. epoll itself puts those it reported last in
-  // line.
-  for (int i = ready; i-- > 0;) {
+  // epoll itself puts those it reported last in line.
+  for (int i = 0; i < ready; ++i) {
     const uint64_t key = events[static_cast<size_t>(i)].data.u64;
     if (key == kWakeKey) {
       uint64_t count = 0;
@@ -301,6 +310,9 @@ SourceStatus SocketSource::Wait() {
       turns_.push_back(key);
     }
   }
+  // The oldest first, from the back: of two connections of one sandbox the newer goes on where the
+  // older has ended.
+  std::ranges::sort(turns_, std::greater());
   const bool nothing = turns_.empty() && opened_.empty() && !stopping_;
   return nothing ? SourceStatus::kIdle : SourceStatus::kRecord;
 }
@@ -320,6 +332,7 @@ bool SocketSource::DrainForStop() {
   }
   drain_listed_ = true;
   for (const auto& [key, connection] : connections_) turns_.push_back(key);
+  std::ranges::sort(turns_, std::greater());
   return true;
 }
 

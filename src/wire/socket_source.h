@@ -75,6 +75,7 @@ class SocketSource : public Source {
     size_t left_in_turn = 0;
     size_t queued_bytes = 0;  // what its queue was charged for the messages of this turn
     bool ended = false;       // read to its end: close when its last frame has been yielded
+    bool to_its_end = false;  // its peer has gone: this turn takes what is left
   };
 
   explicit SocketSource(SocketSourceOptions options);
@@ -85,6 +86,7 @@ class SocketSource : public Source {
   void YieldClosed(Record& record);
   bool NextTurn();
   void ReadTurn();
+  bool GoesOnToItsEnd();
   size_t Receive(size_t count);
   void CountBatch();
   bool IsQueueFull() const;

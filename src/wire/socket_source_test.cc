@@ -97,6 +97,18 @@ TEST_F(SocketSourceTest, AFullQueueIsReadToItsEndBeforeClosed) {
   EXPECT_EQ(Texts(Drain()), expected);
 }
 
+// `trace create --force`: the sandbox has closed one connection and speaks on the other.
+TEST_F(SocketSourceTest, AConnectionThatHasEndedIsReadToItsEndBeforeANewerOne) {
+  MakeSource({.messages_per_turn = 3});
+  UniqueFd older = Connect(1);
+  const UniqueFd newer = Connect(2);
+  EXPECT_EQ(Texts(Drain()), (Expected{"opened", "opened"}));
+  ASSERT_TRUE(Send(newer, "after"));
+  for (const char* text : {"1", "2", "3", "4", "5", "6", "7"}) ASSERT_TRUE(Send(older, text));
+  older.reset();
+  EXPECT_EQ(Texts(Drain()), (Expected{"1", "2", "3", "4", "5", "6", "7", "closed", "after"}));
+}
+
 TEST_F(SocketSourceTest, AnEmptyMessageIsAFrameAndNotTheEnd) {
   MakeSource();
   UniqueFd client = Connect(1);
