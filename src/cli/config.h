@@ -23,8 +23,9 @@ struct Config {
   bool file_enabled = false;
   bool file_keep_alive = false;  // else the file is opened anew for each write
   std::string file_name;
-  std::string session_file;  // engine.gvisor.config
-  std::string socket_path;   // gvisor.socket; empty: the session file's endpoint, or the default
+  std::string session_file;       // engine.gvisor.config
+  std::string visibility_policy;  // empty: none; else session_file is ours to write
+  std::string socket_path;  // gvisor.socket; empty: the session file's endpoint, or the default
   std::string runsc_path = "runsc";  // gvisor.runsc; empty: not to be run
   std::string runsc_root;            // gvisor.root; empty: only those of sandboxes that connect
   uint64_t watch_interval_ms = 10'000;

@@ -128,6 +128,15 @@ constexpr ConfigKey kKeys[] = {
      "Kernel drivers do not exist here"},
     {"engine.replay.capture_file", kText, "", kNone,
      "Kernel captures are not read; `gyrfalcon replay` reads gVisor's"},
+    {.path = "visibility_policy",
+     .type = kText,
+     .default_value = "",
+     .effect = kYes,
+     .help =
+         "A visibility policy (TOML): gyrfalcon keeps the session config of engine.gvisor.config "
+         "by it and the rules, and gives it to sandboxes that run when either changes",
+     .set = Text<&Config::visibility_policy>,
+     .origin = kOurs},
     {.path = "gvisor.socket",
      .type = kText,
      .default_value = "",

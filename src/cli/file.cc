@@ -2,11 +2,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/unique_fd.h"
 
 namespace gyrfalcon {
 
@@ -33,6 +39,53 @@ Result<std::string> ReadWholeFile(const std::string& path, size_t bytes_max) {
     }
   }
   return text;
+}
+
+namespace {
+
+Result<void> WriteAll(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Fail(Fault::kEnvironment, ErrnoText(errno));
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> ReplaceFile(const std::string& path, const std::string& text) {
+  const auto fail = [&path](const std::string& reason) {
+    return Fail(Fault::kEnvironment, fmt::format("cannot write {}: {}", path, reason));
+  };
+  std::error_code unknown;
+  const fs::path target = fs::weakly_canonical(path, unknown);
+  const std::string file = unknown ? path : target.string();
+  struct stat status{};
+  constexpr mode_t kMode = 0644;
+  constexpr mode_t kModeBits = 07777;
+  const bool exists = ::stat(file.c_str(), &status) == 0;
+  std::string fresh = file + ".XXXXXX";
+  const UniqueFd fd(::mkostemp(fresh.data(), O_CLOEXEC));
+  if (!fd) return fail(ErrnoText(errno) + "; its folder must be there and ours to write");
+  const auto written = WriteAll(fd.get(), text);
+  const bool kept = written &&
+                    ::fchmod(fd.get(), exists ? status.st_mode & kModeBits : kMode) == 0 &&
+                    ::fsync(fd.get()) == 0;
+  if (kept && ::rename(fresh.c_str(), file.c_str()) == 0) return {};
+  const int reason = errno;
+  ::unlink(fresh.c_str());
+  if (!written) return fail(written.error().message);
+  const bool is_mount = reason == EBUSY;
+  return fail(ErrnoText(reason) +
+              (is_mount ? "; it is a mount of its own: mount its folder instead" : ""));
+}
+
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  const auto absolute = fs::absolute(path, error);
+  return path.empty() || error ? path : absolute.string();
 }
 
 Result<std::vector<std::string>> ExpandRulesPaths(const std::vector<std::string>& paths) {

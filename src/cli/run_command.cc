@@ -18,13 +18,13 @@
 #include "cli/falco_flags.h"
 #include "cli/file.h"
 #include "cli/file_watch.h"
+#include "cli/kept_session.h"
 #include "cli/listings.h"
 #include "cli/load_coverage.h"
 #include "cli/load_rules.h"
 #include "cli/log.h"
 #include "cli/run_flags.h"
 #include "engine/engine.h"
-#include "runsc/session.h"
 #include "service/control.h"
 
 namespace gyrfalcon {
@@ -85,6 +85,12 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
   if (config.session_file.empty() && config.socket_path.empty()) {
     config.session_file = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
   }
+  if (!config.visibility_policy.empty() && config.session_file.empty()) {
+    return Fail(
+        Fault::kInput,
+        "visibility_policy needs a session config that gyrfalcon keeps by it: name its file "
+        "by engine.gvisor.config or -g");
+  }
   if (!flags.runsc_root.empty()) config.runsc_root = flags.runsc_root;
   if (flags.unbuffered) config.buffered_outputs = false;
   if (flags.verbose) config.log_level = "debug";
@@ -107,6 +113,8 @@ constexpr struct {
     {"builtin_alerts", [](const Config& a, const Config& b) { return a.builtins == b.builtins; }},
     {"engine.gvisor.config",
      [](const Config& a, const Config& b) { return a.session_file == b.session_file; }},
+    {"visibility_policy",
+     [](const Config& a, const Config& b) { return a.visibility_policy == b.visibility_policy; }},
     {"gvisor.socket",
      [](const Config& a, const Config& b) { return a.socket_path == b.socket_path; }},
     {"gvisor.runsc, gvisor.root, gvisor.watch_*, gvisor.clock_skew_ms",
@@ -124,11 +132,43 @@ void WarnFixedAtStart(const Config& now, const Config& wanted) {
   }
 }
 
-// For a command that is pasted in another folder.
-std::string AbsolutePath(const std::string& path) {
+// A session config that is kept by a policy need not be there before the first start.
+Result<std::string> DaemonSocketPath(Config config) {
   std::error_code error;
-  const auto absolute = std::filesystem::absolute(path, error);
-  return path.empty() || error ? path : absolute.string();
+  const bool is_kept = !config.visibility_policy.empty();
+  if (is_kept && !std::filesystem::exists(config.session_file, error)) config.session_file.clear();
+  return SocketPathOf(config);
+}
+
+// nullopt where there is no policy.
+Result<std::optional<KeptSession>> SessionByPolicy(const Config& config,
+                                                   const std::string& socket_path,
+                                                   const RuleSet& rules) {
+  if (config.visibility_policy.empty()) return std::nullopt;
+  auto session = MakeKeptSession(config.visibility_policy, config.session_file,
+                                 AbsolutePath(socket_path), rules);
+  if (!session) return std::unexpected(session.error());
+  return std::move(*session);
+}
+
+void LogSessionUpdate(const SessionUpdate& update) {
+  for (const std::string& problem : update.problems) spdlog::warn("{}", problem);
+  size_t updated = 0;
+  for (const AttachReport& report : update.reports) {
+    if (report.result != AttachResult::kFailed) {
+      ++updated;
+    } else {
+      spdlog::error("its session config could not be replaced: {}", report.problem);
+    }
+  }
+  if (updated == 0) return;
+  const AttachLoss loss = LossOf(update.reports);
+  constexpr double kNsPerMs = 1e6;
+  spdlog::info(
+      "sandboxes that run and have the new session config: {}; {} messages dropped before, nothing "
+      "was sent for at most {:.1f} ms, for all together {:.1f} ms",
+      updated, loss.dropped_before, static_cast<double>(loss.window_longest_ns) / kNsPerMs,
+      static_cast<double>(loss.window_ns) / kNsPerMs);
 }
 
 size_t CountEnabled(const RuleSet& rules) {
@@ -160,6 +200,8 @@ class Daemon {
     auto loaded = LoadRules(config_.rules_files, config_.rules);
     if (!loaded) return Report(loaded.error());
     LogRules(*loaded);
+    const auto session = SessionByPolicy(config_, socket_path_, *loaded->rules);
+    if (!session) return Report(session.error());
     const UniqueFd signals = BlockSignals();
     RaiseFdLimit();
     auto channels = MakeChannels(config_);
@@ -173,6 +215,7 @@ class Daemon {
     auto control = StartControl(**engine);
     if (!control) return Report(control.error());
     if (const auto written = WritePidFile(); !written) return Report(written.error());
+    if (const auto kept = KeepSession(*session, **engine); !kept) return Report(kept.error());
     LogStart();
     AskCoverage(config_);
     WaitForEnd(signals, **engine);
@@ -215,6 +258,14 @@ class Daemon {
                      .interval_ms = static_cast<int>(config_.watch_interval_ms),
                      .grace_ms = static_cast<int>(config_.watch_grace_ms),
                      .builtins = options.pipeline.builtins};
+    if (!config_.visibility_policy.empty()) {
+      options.sessions = {.runsc = config_.runsc_path,
+                          .prefer_own_runsc = config_.runsc_path == Config().runsc_path,
+                          .root = config_.runsc_root,
+                          .session_file = AbsolutePath(config_.session_file),
+                          .socket_path = AbsolutePath(socket_path_),
+                          .on_update = LogSessionUpdate};
+    }
     options.processes.runsc = config_.runsc_path;
     options.processes.prefer_connecting = config_.runsc_path == Config().runsc_path;
     if (config_.runsc_path.empty()) {
@@ -249,6 +300,23 @@ class Daemon {
                    .session_file = config_.session_file});
   }
 
+  // Only once the socket is ours, as the pid file.
+  Result<void> KeepSession(const std::optional<KeptSession>& session, Engine& engine) const {
+    if (!session) return {};
+    for (const std::string& warning : session->warnings) spdlog::warn("{}", warning);
+    const auto is_new = WriteKeptSession(config_.session_file, *session);
+    if (!is_new) return std::unexpected(is_new.error());
+    spdlog::info("session config {} is kept by gyrfalcon, from {} and the rules: {} points{}",
+                 config_.session_file, config_.visibility_policy, session->points,
+                 *is_new ? "" : ", as before");
+    if (!*is_new) return {};
+    if (config_.runsc_path.empty()) {
+      spdlog::warn("gvisor.runsc is empty: sandboxes that run keep the session that they have");
+    }
+    engine.UpdateSessions();
+    return {};
+  }
+
   void LogStart() {
     const std::string session =
         config_.session_file.empty() ? std::string("none given") : config_.session_file;
@@ -281,6 +349,7 @@ class Daemon {
       std::error_code error;
       (std::filesystem::is_directory(path, error) ? folders : files).push_back(path);
     }
+    if (!config_.visibility_policy.empty()) files.push_back(config_.visibility_policy);
     FileWatch next(files, folders);
     // What changed since the files were read, the new one does not tell.
     pollfd old{.fd = watch_.fd(), .events = POLLIN, .revents = 0};
@@ -304,7 +373,7 @@ class Daemon {
       if (ready == 0) return;
       if (ready < 0) continue;
       if (waiting[1].revents != 0 && watch_.TakeChange()) {
-        spdlog::info("config or rules files changed");
+        spdlog::info("config, rules or policy files changed");
         Reload(engine);
       }
       if (waiting[0].revents == 0) continue;
@@ -326,12 +395,17 @@ class Daemon {
     Watch(*config);
     const auto rules = LoadRules(config->config.rules_files, config->config.rules);
     if (!rules) return RefuseReload(rules.error());
+    const auto session = SessionByPolicy(config_, socket_path_, *rules->rules);
+    if (!session) return RefuseReload(session.error());
     SetUpLog(config->config);
     for (const std::string& warning : config->warnings) spdlog::warn("{}", warning);
     WarnFixedAtStart(config_, config->config);
     LogRules(*rules);
     engine.SetRules(rules->rules);
     spdlog::info("rules reloaded");
+    if (const auto kept = KeepSession(*session, engine); !kept) {
+      spdlog::error("{}", kept.error().message);
+    }
     AskCoverage(config->config);
   }
 
@@ -401,6 +475,9 @@ int DryRun(const Config& config, const std::string& socket_path) {
   const auto rules = LoadRules(config.rules_files, config.rules);
   if (!rules) return Report(rules.error());
   LogRules(*rules);
+  if (const auto session = SessionByPolicy(config, socket_path, *rules->rules); !session) {
+    return Report(session.error());
+  }
   if (const auto channels = MakeChannels(config); !channels) return Report(channels.error());
   fmt::print("config and rules are valid: {} rules, {} of them enabled; the socket would be {}\n",
              rules->rules->rules().size(), CountEnabled(*rules->rules), socket_path);
@@ -464,7 +541,7 @@ int RunDaemon(std::vector<std::string> args) {
   }
   SetUpLog(config);
   for (const std::string& warning : loaded->warnings) spdlog::warn("{}", warning);
-  const auto socket_path = SocketPathOf(config);
+  const auto socket_path = DaemonSocketPath(config);
   if (!socket_path) return Report(socket_path.error());
   if (flags.dry_run) return DryRun(config, *socket_path);
   return Daemon(*loaded, *socket_path, std::move(flags)).Run();

@@ -39,6 +39,10 @@ enum class EngineCounter : uint8_t {
   kContainersDisowned,
   kEventFloods,
   kSandboxesRebalanced,
+  kSessionUpdates,
+  kSessionUpdatesFailed,
+  kSessionUpdateMs,
+  kSessionUpdateDropped,
   kCount,
 };
 
@@ -88,6 +92,17 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "Times a sandbox began to send faster than it was taken up: 64 full queues in a second."},
     {"sandboxes_rebalanced", Severity::kInfo,
      "Times a worker that could not keep up gave a sandbox to another one."},
+    {"session_updates", Severity::kInfo,
+     "Times a sandbox that runs was given the session config anew, for its policy or the rules had "
+     "changed."},
+    {"session_updates_failed", Severity::kInfo,
+     "Times that did not work: the sandbox has the session from before, or none, which the log "
+     "says."},
+    {"session_update_ms", Severity::kDataLoss,
+     "Milliseconds between old sessions and new ones, at most, in which sandboxes told nothing."},
+    {"session_update_dropped", Severity::kInfo,
+     "What the replaced sessions had dropped by then, as `runsc trace list` said; most of it is in "
+     "`dropped` too."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

@@ -22,6 +22,7 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
             if (!dispatcher.Put(std::move(alert))) ++watch_alerts_lost_;
           },
           std::move(on_watch_problem)),
+      session_updater_(options_.sessions, [this] { return watch_.Connected(); }),
       process_lookup_(options_.processes, std::move(on_lookup_problem)),
       crew_(std::max<size_t>(1, options_.workers)) {
   options_.pipeline.containers = &containers_;
@@ -70,6 +71,7 @@ void Engine::Stop() {
   if (handshakes_) handshakes_->Stop();
   user_lookup_.Stop();
   process_lookup_.Stop();
+  session_updater_.Stop();
   watch_.Stop();
   // What is on its way from one worker to another would miss the end.
   crew_.placement.Freeze();
@@ -102,6 +104,7 @@ Totals Engine::totals() const {
   for (const auto& worker : crew_.workers) sum.Add(worker->totals());
   sum.engine.Add(EngineCounter::kAlerts, watch_alerts_);
   sum.engine.Add(EngineCounter::kAlertsLost, watch_alerts_lost_);
+  sum.engine.Add(session_updater_.counters());
   if (handshakes_) sum.wire.Add(handshakes_->counters().Snapshot());
   return sum;
 }

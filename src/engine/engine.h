@@ -11,6 +11,7 @@
 #include "channels/dispatcher.h"
 #include "engine/pipeline.h"
 #include "engine/process_lookup.h"
+#include "engine/session_updater.h"
 #include "engine/user_lookup.h"
 #include "engine/watch_thread.h"
 #include "engine/worker.h"
@@ -28,6 +29,7 @@ struct EngineOptions {
   SocketSourceOptions source;
   WatchOptions watch;
   ProcessLookupOptions processes;
+  SessionUpdaterOptions sessions;
 };
 
 class Engine {
@@ -50,6 +52,10 @@ class Engine {
   // after a second: so the rules before are freed here, and no worker spends time on it.
   void SetRules(const std::shared_ptr<const RuleSet>& rules);
 
+  // The session config's file has been replaced: sandboxes that run and are ours get it. Any
+  // thread; does not wait.
+  void UpdateSessions() { session_updater_.Update(); }
+
   // Of all workers; while running, at most a second old.
   Totals totals() const;
   size_t sandbox_count() const;
@@ -69,6 +75,7 @@ class Engine {
   std::atomic<uint64_t> watch_alerts_ = 0;
   std::atomic<uint64_t> watch_alerts_lost_ = 0;
   WatchThread watch_;
+  SessionUpdater session_updater_;
   UserLookup user_lookup_;
   ProcessLookup process_lookup_;
   Crew crew_;

@@ -1,12 +1,12 @@
 #include "engine/watch_thread.h"
 
 #include <chrono>
-#include <filesystem>
 
 #include <fmt/ranges.h>
 #include <sys/eventfd.h>
 
 #include "base/clock.h"
+#include "engine/sandbox_sessions.h"
 #include "runsc/attach.h"
 
 namespace gyrfalcon {
@@ -18,13 +18,6 @@ constexpr int64_t kNsPerMs = 1'000'000;
 
 // Each takes two calls of runsc, and each of those its patience at most.
 constexpr size_t kLooksPerRound = 8;
-
-// /var/run/docker and /run/docker are one root.
-std::string Canonical(const std::string& root) {
-  std::error_code error;
-  const auto path = std::filesystem::weakly_canonical(root, error);
-  return error ? root : path.string();
-}
 
 }  // namespace
 
@@ -49,6 +42,17 @@ void WatchThread::Stop() {
   wake_.notify_all();
   eventfd_write(stop_fd_.get(), 1);
   if (thread_.joinable()) thread_.join();
+}
+
+std::vector<SandboxPlace> WatchThread::Connected() {
+  std::vector<SandboxPlace> places;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [id, connection] : connections_) {
+    SandboxPlace place{
+        .state_root = connection.root, .sandbox_id = connection.sandbox_id, .bundle = {}};
+    if (place.known()) places.push_back(std::move(place));
+  }
+  return places;
 }
 
 void WatchThread::OnOpened(uint64_t connection, const SandboxPlace& place, bool from_start) {
@@ -108,7 +112,7 @@ void WatchThread::TakeUpChanges() {
     changed.swap(changed_);
   }
   for (auto& [id, connection] : changed) {
-    if (!connection.root.empty()) connection.root = Canonical(connection.root);
+    if (!connection.root.empty()) connection.root = CanonicalPath(connection.root);
     watch_.Note(connection);
   }
 }
@@ -116,7 +120,7 @@ void WatchThread::TakeUpChanges() {
 std::vector<std::string> WatchThread::Roots() {
   std::vector<std::string> roots = watch_.Roots();
   if (options_.root.empty()) return roots;
-  std::string own = Canonical(options_.root);
+  std::string own = CanonicalPath(options_.root);
   if (std::ranges::find(roots, own) == roots.end()) roots.push_back(std::move(own));
   return roots;
 }
@@ -163,10 +167,10 @@ SessionLook WatchThread::LookAt(const RunscCall& call, const WatchFinding& findi
   }
   if (sockets == nullptr) return look;
   if (auto peers = SinkPeers(finding.pid, finding.sandbox_id, *sockets)) {
-    const std::string own = Canonical(options_.socket_path);
+    const std::string own = CanonicalPath(options_.socket_path);
     look.ours = !peers->empty() && !own.empty() &&
                 std::ranges::all_of(
-                    *peers, [&own](const std::string& peer) { return Canonical(peer) == own; });
+                    *peers, [&own](const std::string& peer) { return CanonicalPath(peer) == own; });
     look.peers = std::move(*peers);
   }
   return look;

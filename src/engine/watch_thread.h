@@ -44,6 +44,9 @@ class WatchThread final : public ConnectionObserver {
   // No alert is raised after it returns. Does not wait for a runsc that runs: it is killed.
   void Stop();
 
+  // Of the connections that live, those whose place is known; any thread. None without a runsc.
+  std::vector<SandboxPlace> Connected();
+
   void OnOpened(uint64_t connection, const SandboxPlace& place, bool from_start) override;
   void OnSpoke(uint64_t connection) override;
   void OnNamed(uint64_t connection, std::string_view container) override;

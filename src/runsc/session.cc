@@ -151,7 +151,10 @@ Result<SessionConfig> ParseSessionConfig(const std::string& path, const std::str
     if (!sink.is_object() || sink.value("name", Json()) != "remote") continue;
     const Json endpoint = sink.value("/config/endpoint"_json_pointer, Json());
     if (!endpoint.is_string()) return fail("the remote sink has no config.endpoint");
-    return SessionConfig{endpoint.get<std::string>()};
+    const Json ignores = sink.value("ignore_setup_error", Json());
+    return SessionConfig{
+        .endpoint = endpoint.get<std::string>(),
+        .on_failure = ignores == Json(true) ? OnFailure::kOpen : OnFailure::kClosed};
   }
   return fail("no sink named \"remote\"");
 }

@@ -46,7 +46,8 @@ std::string ExplainSessionJson(SessionProfile profile, std::span<const AskedPoin
 
 // What a session config says about us: `path` is for messages.
 struct SessionConfig {
-  std::string endpoint;  // of the remote sink: where we listen
+  std::string endpoint;                       // of the remote sink: where we listen
+  OnFailure on_failure = OnFailure::kClosed;  // runsc's default
 };
 // Errors name the file and the mend: no JSON, no trace_session, no remote sink, no endpoint.
 Result<SessionConfig> ParseSessionConfig(const std::string& path, const std::string& text);

@@ -1,0 +1,105 @@
+#include "cli/kept_session.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/file.h"
+#include "cli/load_rules.h"
+#include "runsc/session.h"
+
+namespace gyrfalcon {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class KeptSessionTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-kept-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+    policy_ = folder_ / "policy.toml";
+    session_ = folder_ / "pod-init.json";
+    auto loaded = LoadRules({}, {});
+    ASSERT_TRUE(loaded);
+    rules_ = loaded->rules;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+  std::string Read(const std::string& path) { return ReadWholeFile(path, 1 << 20).value_or(""); }
+  Result<KeptSession> Make() { return MakeKeptSession(policy_, session_, "/s/g.sock", *rules_); }
+
+  std::filesystem::path folder_;
+  std::string policy_, session_;
+  std::shared_ptr<const RuleSet> rules_;
+};
+
+TEST_F(KeptSessionTest, AsksForWhatTheRulesNeedOfWhatThePolicyNames) {
+  Write(policy_, "syscall_allowlist = [\"execve\", \"openat\"]\n");
+  const auto kept = Make();
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_THAT(kept->text, HasSubstr("\"syscall/openat/exit\""));
+  EXPECT_THAT(kept->text, HasSubstr("\"container/start\"")) << "the state needs it";
+  EXPECT_THAT(kept->text, Not(HasSubstr("\"syscall/connect/exit\"")));
+  EXPECT_THAT(kept->text, HasSubstr("\"/s/g.sock\""));
+  EXPECT_GT(kept->points, 2u);
+}
+
+TEST_F(KeptSessionTest, ABrokenPolicyIsToldWithItsPlace) {
+  Write(policy_, "syscall_allowlist = [\n  \"execve\",\n  17,\n]\n");
+  const auto kept = Make();
+  ASSERT_FALSE(kept);
+  EXPECT_THAT(kept.error().message, HasSubstr(policy_ + ":3:3: "));
+  EXPECT_EQ(kept.error().fault, Fault::kInput);
+  std::filesystem::remove(policy_);
+  EXPECT_THAT(Make().error().message, HasSubstr(policy_));
+}
+
+TEST_F(KeptSessionTest, IsWrittenOnlyWhereItDiffersAndKeepsWhatWasThereOnce) {
+  Write(policy_, "syscall_allowlist = [\"execve\"]\n");
+  const auto kept = Make();
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(WriteKeptSession(session_, *kept), true);
+  EXPECT_EQ(Read(session_), kept->text);
+  EXPECT_FALSE(std::filesystem::exists(session_ + ".bak")) << "there was nothing to keep";
+  EXPECT_EQ(WriteKeptSession(session_, *kept), false);
+  for (const char* text : {"by hand", "once more"}) {
+    Write(session_, text);
+    EXPECT_EQ(WriteKeptSession(session_, *kept), true);
+    EXPECT_EQ(Read(session_ + ".bak"), "by hand");
+  }
+}
+
+TEST_F(KeptSessionTest, WhatHappensWhenNobodyAnswersStaysAsItWas) {
+  Write(policy_, "syscall_allowlist = [\"execve\"]\n");
+  EXPECT_THAT(Make()->text, HasSubstr("\"ignore_setup_error\": true"));
+  Write(session_,
+        GenerateSession({.socket_path = "/old", .on_failure = OnFailure::kClosed}, *rules_));
+  EXPECT_THAT(Make()->text, HasSubstr("\"ignore_setup_error\": false"));
+}
+
+TEST_F(KeptSessionTest, AFileIsReplacedBehindALinkAndKeepsItsMode) {
+  const std::string target = folder_ / "target";
+  Write(target, "old");
+  std::filesystem::permissions(target, std::filesystem::perms::owner_read);
+  std::filesystem::create_symlink(target, session_);
+  ASSERT_TRUE(ReplaceFile(session_, "new"));
+  EXPECT_TRUE(std::filesystem::is_symlink(session_));
+  EXPECT_EQ(Read(target), "new");
+  EXPECT_EQ(std::filesystem::status(target).permissions(), std::filesystem::perms::owner_read);
+  const auto nowhere = ReplaceFile(folder_ / "none" / "x", "new");
+  ASSERT_FALSE(nowhere);
+  EXPECT_THAT(nowhere.error().message, HasSubstr("its folder must be there"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 2)
+      << "nothing is left over";
+}
+
+}  // namespace
+}  // namespace gyrfalcon

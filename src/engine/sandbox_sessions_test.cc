@@ -1,0 +1,278 @@
+// With a runsc that is a script: sandboxes are files in its root.
+#include "engine/sandbox_sessions.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/session_updater.h"
+
+namespace gyrfalcon {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+// Below its root, FILE.session is what sandbox FILE has dropped so far.
+constexpr const char* kRunsc = R"sh(
+root=${1#--root=}
+cd "$root" || exit 1
+echo "$*" >>calls
+for id; do :; done
+case "$2 $3" in
+"list -format") cat list; exit ;;
+esac
+[ ! -e "$id.hangs" ] || exec sleep 60
+case "$3" in
+list)
+  if [ -s "$id.session" ]; then
+    printf 'SESSIONS (1)\n"Default"\n\tSink: "remote", dropped: %s\n' "$(cat "$id.session")"
+  else
+    echo 'SESSIONS (0)'
+  fi ;;
+create)
+  [ "$4" = --force ] && rm -f "$id.session"
+  if [ -e refuses ]; then
+    echo 'creating session: creating trace session: point "x" not found' >&2
+    exit 128
+  fi
+  echo 0 >"$id.session" ;;
+delete) rm "$id.session" ;;
+esac
+)sh";
+
+class SandboxSessionsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-sessions-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    folder_ = std::filesystem::canonical(folder);
+    std::ofstream(folder_ / "runsc") << "#!/bin/sh" << kRunsc;
+    std::filesystem::permissions(folder_ / "runsc", std::filesystem::perms::owner_all);
+    asked_.roots = {folder_};
+    asked_.runsc = folder_ / "runsc";
+    asked_.socket_path = "/s/gvisor.sock";
+    asked_.limits.patience = milliseconds(30'000);
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+  }
+  bool Has(const std::string& name) const { return std::filesystem::exists(folder_ / name); }
+  void List(const std::vector<std::string>& ids) {
+    std::string json = "[";
+    for (const std::string& id : ids) {
+      json +=
+          (json.size() > 1 ? "," : "") + (R"({"id":")" + id + R"(","pid":0,"status":"running"})");
+    }
+    Write("list", json + "]");
+  }
+  std::string Calls() const {
+    std::ifstream file(folder_ / "calls");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  std::filesystem::path folder_;
+  SandboxesAsked asked_;
+};
+
+TEST_F(SandboxSessionsTest, OnlySandboxesThatRunAreLookedAtNotTheContainersOfPods) {
+  Write("list", R"([{"id":"a","status":"running"},{"id":"b","status":"stopped"},
+    {"id":"c","status":"running","annotations":{"io.kubernetes.cri.container-type":"container",
+                                                "io.kubernetes.cri.sandbox-id":"a"}}])");
+  const TracedSandboxes found = LookAtSandboxes(asked_);
+  ASSERT_EQ(found.sandboxes.size(), 1u);
+  EXPECT_EQ(found.sandboxes[0].id, "a");
+  EXPECT_EQ(found.sandboxes[0].tracing, Tracing::kNone);
+}
+
+TEST_F(SandboxSessionsTest, WhoseSessionItIsGoesByTheConnectionWhereSocketsAreNotSeen) {
+  List({"ours", "whose"});
+  Write("ours.session", "3");
+  Write("whose.session", "0");
+  asked_.is_connected = [this](const std::string& root, const std::string& id) {
+    return root == folder_.string() && id == "ours";
+  };
+  const TracedSandboxes found = LookAtSandboxes(asked_);
+  ASSERT_EQ(found.sandboxes.size(), 2u);
+  EXPECT_EQ(found.sandboxes[0].tracing, Tracing::kOurs);
+  EXPECT_EQ(found.sandboxes[0].dropped, 3u);
+  EXPECT_EQ(found.sandboxes[1].tracing, Tracing::kUnknown);
+  EXPECT_THAT(found.sandboxes[1].problem, HasSubstr("can't be seen from here"));
+}
+
+TEST_F(SandboxSessionsTest, ARootThatCannotBeListedIsToldAndTheOthersAreLookedAt) {
+  List({"a"});
+  asked_.roots = {"/no/such/root", folder_};
+  const TracedSandboxes found = LookAtSandboxes(asked_);
+  ASSERT_EQ(found.problems.size(), 1u);
+  EXPECT_THAT(found.problems[0].message, HasSubstr("/no/such/root"));
+  EXPECT_EQ(found.sandboxes.size(), 1u);
+}
+
+TEST_F(SandboxSessionsTest, OneThatHangsHoldsUpNoOther) {
+  std::vector<std::string> ids = {"hangs"};
+  for (int i = 0; i < 20; ++i) ids.push_back("s" + std::to_string(i));
+  List(ids);
+  Write("hangs.hangs", "");
+  asked_.limits.patience = milliseconds(3'000);
+  size_t done = 0;
+  std::chrono::steady_clock::duration others{};
+  const auto began = std::chrono::steady_clock::now();
+  asked_.progress = [&](size_t now, size_t count) {
+    done = now;
+    EXPECT_EQ(count, 21u);
+    if (now == 20) others = std::chrono::steady_clock::now() - began;
+  };
+  const TracedSandboxes found = LookAtSandboxes(asked_);
+  EXPECT_EQ(done, 21u);
+  EXPECT_LT(others, milliseconds(2'900)) << "before the one that hangs";
+  EXPECT_EQ(found.sandboxes[0].tracing, Tracing::kUnknown);
+  EXPECT_THAT(found.sandboxes[0].problem, HasSubstr("took too long"));
+  for (size_t i = 1; i < found.sandboxes.size(); ++i) {
+    EXPECT_EQ(found.sandboxes[i].tracing, Tracing::kNone);
+  }
+}
+
+TEST_F(SandboxSessionsTest, AttachesAndReplacesAndSumsUpTheLoss) {
+  List({"fresh", "old", "older"});
+  Write("old.session", "7");
+  Write("older.session", "4");
+  const TracedSandboxes found = LookAtSandboxes(asked_);
+  const auto reports = AttachAll(asked_, found.sandboxes, "/etc/x.json");
+  ASSERT_EQ(reports.size(), 3u);
+  EXPECT_EQ(reports[0].result, AttachResult::kAttached);
+  EXPECT_FALSE(reports[0].dropped_before);
+  EXPECT_EQ(reports[0].window_ns, 0) << "nothing was seen before";
+  EXPECT_EQ(reports[1].result, AttachResult::kUpdated);
+  EXPECT_EQ(reports[1].dropped_before, 7u);
+  EXPECT_GT(reports[1].window_ns, 0);
+  const AttachLoss loss = LossOf(reports);
+  EXPECT_EQ(loss.dropped_before, 11u);
+  EXPECT_EQ(loss.window_ns, reports[1].window_ns + reports[2].window_ns);
+  EXPECT_EQ(loss.window_longest_ns, std::max(reports[1].window_ns, reports[2].window_ns));
+  EXPECT_THAT(Calls(), HasSubstr("trace create --config /etc/x.json fresh\n"));
+  EXPECT_THAT(Calls(), HasSubstr("trace create --force --config /etc/x.json old\n"));
+}
+
+TEST_F(SandboxSessionsTest, AConfigThatOneRefusesCostsTheOthersNothing) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 12; ++i) {
+    ids.push_back("s" + std::to_string(i));
+    Write(ids.back() + ".session", "1");
+  }
+  ids.push_back("fresh");
+  List(ids);
+  Write("refuses", "");
+  const TracedSandboxes found = LookAtSandboxes(asked_);
+  const auto reports = AttachAll(asked_, found.sandboxes, "/etc/x.json");
+  for (const AttachReport& report : reports) {
+    EXPECT_EQ(report.result, AttachResult::kFailed);
+    EXPECT_FALSE(report.session_lost) << report.id;
+    const bool is_first = report.id == "fresh";
+    EXPECT_THAT(report.problem, HasSubstr(is_first ? "point \"x\" not found" : "not tried"));
+    EXPECT_TRUE(is_first || Has(report.id + ".session"));
+  }
+}
+
+TEST_F(SandboxSessionsTest, EndsSessions) {
+  List({"a", "b"});
+  Write("a.session", "2");
+  const auto reports = DetachAll(asked_, LookAtSandboxes(asked_).sandboxes);
+  EXPECT_EQ(reports[0].result, AttachResult::kDetached);
+  EXPECT_EQ(reports[0].dropped_before, 2u);
+  EXPECT_FALSE(Has("a.session"));
+  EXPECT_EQ(reports[1].result, AttachResult::kFailed);
+}
+
+class SessionUpdaterTest : public SandboxSessionsTest {
+ protected:
+  void Start(milliseconds second_round) {
+    SessionUpdaterOptions options;
+    options.runsc = folder_ / "runsc";
+    options.session_file = "/etc/x.json";
+    options.socket_path = "/s/gvisor.sock";
+    options.second_round = second_round;
+    options.on_update = [this](const SessionUpdate& update) {
+      const std::scoped_lock lock(mutex_);
+      updates_.push_back(update);
+      changed_.notify_all();
+    };
+    updater_.emplace(std::move(options), [this] {
+      const std::scoped_lock lock(mutex_);
+      return connected_;
+    });
+  }
+  void Connect(const std::string& id) {
+    const std::scoped_lock lock(mutex_);
+    connected_.push_back({.state_root = folder_.string(), .sandbox_id = id, .bundle = {}});
+  }
+  bool WaitForUpdates(size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(30),
+                             [&] { return updates_.size() >= count; });
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<SandboxPlace> connected_;
+  std::vector<SessionUpdate> updates_;
+  std::optional<SessionUpdater> updater_;
+};
+
+TEST_F(SessionUpdaterTest, GivesOursTheSessionAndLeavesTheOthersAlone) {
+  List({"ours", "whose", "none"});
+  Write("ours.session", "5");
+  Write("whose.session", "0");
+  Connect("ours");
+  Start(milliseconds(60'000));
+  updater_->Update();
+  ASSERT_TRUE(WaitForUpdates(1));
+  ASSERT_EQ(updates_[0].reports.size(), 1u);
+  EXPECT_EQ(updates_[0].reports[0].id, "ours");
+  EXPECT_EQ(updates_[0].problems.size(), 1u) << "whose session that is can't be seen";
+  EXPECT_FALSE(Has("none.session"));
+  const auto counters = updater_->counters();
+  EXPECT_EQ(counters[EngineCounter::kSessionUpdates], 1u);
+  EXPECT_EQ(counters[EngineCounter::kSessionUpdatesFailed], 0u);
+  EXPECT_EQ(counters[EngineCounter::kSessionUpdateDropped], 5u);
+  EXPECT_GT(counters[EngineCounter::kSessionUpdateMs], 0u);
+}
+
+TEST_F(SessionUpdaterTest, OneThatWasStartingMeanwhileIsTakenInASecondRound) {
+  List({"first"});
+  Write("first.session", "0");
+  Connect("first");
+  Start(milliseconds(300));
+  updater_->Update();
+  ASSERT_TRUE(WaitForUpdates(1));
+  Connect("late");
+  Write("late.session", "0");
+  List({"first", "late"});
+  ASSERT_TRUE(WaitForUpdates(2));
+  ASSERT_EQ(updates_[1].reports.size(), 1u);
+  EXPECT_EQ(updates_[1].reports[0].id, "late");
+  EXPECT_TRUE(updates_[1].is_second);
+}
+
+TEST_F(SessionUpdaterTest, StoppingDoesNotWaitForARunscThatHangs) {
+  List({"hangs"});
+  Write("hangs.hangs", "");
+  Connect("hangs");
+  Start(milliseconds(60'000));
+  updater_->Update();
+  while (!Calls().contains("trace list")) std::this_thread::sleep_for(milliseconds(5));
+  const auto began = std::chrono::steady_clock::now();
+  updater_->Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(4'000));
+}
+
+}  // namespace
+}  // namespace gyrfalcon

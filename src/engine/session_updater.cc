@@ -1,0 +1,131 @@
+#include "engine/session_updater.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <sys/eventfd.h>
+
+namespace gyrfalcon {
+namespace {
+
+std::string KeyOf(const std::string& root, const std::string& id) {
+  return root + '\0' + id;
+}
+
+}  // namespace
+
+SessionUpdater::SessionUpdater(SessionUpdaterOptions options,
+                               std::function<std::vector<SandboxPlace>()> connected)
+    : options_(std::move(options)),
+      connected_(std::move(connected)),
+      stop_fd_(eventfd(0, EFD_CLOEXEC)) {
+  if (!options_.runsc.empty()) thread_ = std::thread([this] { Run(); });
+}
+
+void SessionUpdater::Stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  eventfd_write(stop_fd_.get(), 1);
+  if (thread_.joinable()) thread_.join();
+}
+
+void SessionUpdater::Update() {
+  {
+    const std::scoped_lock lock(mutex_);
+    asked_ = true;
+  }
+  wake_.notify_all();
+}
+
+void SessionUpdater::Run() {
+  bool second_due = false;
+  for (;;) {
+    bool is_new = false;
+    {
+      std::unique_lock lock(mutex_);
+      const auto is_wanted = [this] { return asked_ || stopping_; };
+      if (second_due) {
+        wake_.wait_for(lock, options_.second_round, is_wanted);
+      } else {
+        wake_.wait(lock, is_wanted);
+      }
+      if (stopping_) return;
+      is_new = std::exchange(asked_, false);
+    }
+    if (is_new) updated_.clear();
+    UpdateAll(!is_new);
+    second_due = is_new;
+  }
+}
+
+SandboxesAsked SessionUpdater::WhomToAsk() const {
+  SandboxesAsked asked;
+  asked.runsc = options_.runsc;
+  asked.prefer_own_runsc = options_.prefer_own_runsc;
+  asked.socket_path = options_.socket_path;
+  asked.limits = {.patience = options_.patience, .stop_fd = stop_fd_.get()};
+  std::vector<std::string> known;  // canonical; each is asked by the text that came first
+  std::vector<std::string> connected;
+  const auto add = [&](const std::string& root) {
+    std::string canonical = CanonicalPath(root);
+    if (std::ranges::find(known, canonical) != known.end()) return;
+    known.push_back(std::move(canonical));
+    asked.roots.push_back(root);
+  };
+  for (const SandboxPlace& place : connected_()) {
+    if (!place.known()) continue;
+    add(place.state_root);
+    connected.push_back(KeyOf(CanonicalPath(place.state_root), place.sandbox_id));
+  }
+  if (!options_.root.empty()) add(options_.root);
+  asked.is_connected = [connected = std::move(connected)](const std::string& root,
+                                                          const std::string& id) {
+    return std::ranges::find(connected, KeyOf(CanonicalPath(root), id)) != connected.end();
+  };
+  return asked;
+}
+
+void SessionUpdater::UpdateAll(bool is_second) {
+  const SandboxesAsked asked = WhomToAsk();
+  TracedSandboxes found = LookAtSandboxes(asked);
+  SessionUpdate update{.reports = {}, .problems = {}, .is_second = is_second};
+  for (Error& problem : found.problems) update.problems.push_back(std::move(problem.message));
+  std::vector<TracedSandbox> ours;
+  for (TracedSandbox& sandbox : found.sandboxes) {
+    const bool is_done =
+        std::ranges::find(updated_, KeyOf(sandbox.call.root, sandbox.id)) != updated_.end();
+    if (sandbox.tracing == Tracing::kOurs && !is_done) {
+      ours.push_back(std::move(sandbox));
+    } else if (!sandbox.problem.empty()) {
+      update.problems.push_back(std::move(sandbox.problem));
+    }
+  }
+  update.reports = AttachAll(asked, ours, options_.session_file);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopping_) return;
+  }
+  Count(update);
+  if (options_.on_update) options_.on_update(update);
+}
+
+void SessionUpdater::Count(const SessionUpdate& update) {
+  constexpr int64_t kNsPerMs = 1'000'000;
+  for (const AttachReport& report : update.reports) {
+    if (report.result == AttachResult::kFailed) {
+      counters_.Add(EngineCounter::kSessionUpdatesFailed);
+      continue;
+    }
+    updated_.push_back(KeyOf(report.root, report.id));
+    counters_.Add(EngineCounter::kSessionUpdates);
+  }
+  const AttachLoss loss = LossOf(update.reports);
+  counters_.Add(EngineCounter::kSessionUpdateDropped, loss.dropped_before);
+  counters_.Add(EngineCounter::kSessionUpdateMs,
+                static_cast<uint64_t>((loss.window_ns + kNsPerMs - 1) / kNsPerMs));
+}
+
+}  // namespace gyrfalcon
