@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "runsc/sink_peers.h"
 #include "wire/peer.h"
 
@@ -58,6 +60,7 @@ void FindListener(const SandboxesAsked& asked, const Result<UnixSockets>& socket
 
 void LookAt(const SandboxesAsked& asked, const Result<UnixSockets>& sockets,
             TracedSandbox& sandbox) {
+  if (!sandbox.problem.empty()) return;  // it did not answer before
   const auto session = ReadTraceSession(sandbox.call, sandbox.id);
   if (!session) {
     sandbox.problem = session.error().message;
@@ -77,22 +80,51 @@ std::string RunscOf(const SandboxesAsked& asked, int64_t pid) {
   return own.empty() ? asked.runsc : own;
 }
 
+void AddIfRunning(const SandboxesAsked& asked, const std::string& root,
+                  const ListedContainer& container, TracedSandboxes& found) {
+  if (!container.running || container.id != container.sandbox_id) return;
+  TracedSandbox sandbox;
+  sandbox.id = container.id;
+  sandbox.pid = container.pid;
+  sandbox.call = {RunscOf(asked, container.pid), root, asked.limits};
+  found.sandboxes.push_back(std::move(sandbox));
+}
+
+// For a list that hangs because one sandbox does: each by itself. False: not even the ids are
+// known.
+bool AddOneByOne(const SandboxesAsked& asked, const std::string& root, TracedSandboxes& found) {
+  const RunscCall call{asked.runsc, root, asked.limits};
+  const auto ids = ListContainerIds(call);
+  if (!ids) return false;
+  std::vector<Result<ListedContainer>> states(ids->size());
+  ForEach(asked, ids->size(), [&](size_t i) { states[i] = ReadContainerState(call, (*ids)[i]); });
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (states[i]) {
+      AddIfRunning(asked, root, *states[i], found);
+      continue;
+    }
+    TracedSandbox sandbox;
+    sandbox.id = (*ids)[i];
+    sandbox.call = call;
+    sandbox.problem = fmt::format(
+        "sandbox {} below {}: {}; its Sentry does not answer, or it has "
+        "ended meanwhile",
+        sandbox.id, root, states[i].error().message);
+    found.sandboxes.push_back(std::move(sandbox));
+  }
+  return true;
+}
+
 void AddRunning(const SandboxesAsked& asked, const std::string& root, TracedSandboxes& found) {
   const auto listed = ListSandboxes({asked.runsc, root, asked.limits});
   if (!listed) {
+    if (AddOneByOne(asked, root, found)) return;
     Error error = listed.error();
     error.message = "the sandboxes below " + root + " are not known: " + error.message;
     found.problems.push_back(std::move(error));
     return;
   }
-  for (const ListedContainer& container : *listed) {
-    if (!container.running || container.id != container.sandbox_id) continue;
-    TracedSandbox sandbox;
-    sandbox.id = container.id;
-    sandbox.pid = container.pid;
-    sandbox.call = {RunscOf(asked, container.pid), root, asked.limits};
-    found.sandboxes.push_back(std::move(sandbox));
-  }
+  for (const ListedContainer& container : *listed) AddIfRunning(asked, root, container, found);
 }
 
 AttachReport ReportOf(const TracedSandbox& sandbox) {

@@ -24,9 +24,17 @@ cd "$root" || exit 1
 echo "$*" >>calls
 for id; do :; done
 case "$2 $3" in
-"list -format") cat list; exit ;;
+"list -format")
+  [ ! -e list.hangs ] || exec sleep 60
+  cat list
+  exit ;;
+"list -quiet") exec cat ids ;;
 esac
 [ ! -e "$id.hangs" ] || exec sleep 60
+if [ "$2" = state ]; then
+  printf '{"id":"%s","pid":0,"status":"running"}' "$id"
+  exit
+fi
 case "$3" in
 list)
   if [ -s "$id.session" ]; then
@@ -139,6 +147,22 @@ TEST_F(SandboxSessionsTest, OneThatHangsHoldsUpNoOther) {
   for (size_t i = 1; i < found.sandboxes.size(); ++i) {
     EXPECT_EQ(found.sandboxes[i].tracing, Tracing::kNone);
   }
+}
+
+// `runsc list` asks each sandbox, so it hangs with one of them.
+TEST_F(SandboxSessionsTest, WhereTheListHangsEachIsAskedByItself) {
+  Write("list.hangs", "");
+  Write("hangs.hangs", "");
+  Write("ids", "a\nhangs\nb\n");
+  Write("b.session", "0");
+  asked_.limits.patience = milliseconds(1'500);
+  const TracedSandboxes found = LookAtSandboxes(asked_);
+  EXPECT_TRUE(found.problems.empty());
+  ASSERT_EQ(found.sandboxes.size(), 3u);
+  EXPECT_EQ(found.sandboxes[0].tracing, Tracing::kNone);
+  EXPECT_EQ(found.sandboxes[1].tracing, Tracing::kUnknown);
+  EXPECT_THAT(found.sandboxes[1].problem, HasSubstr("took too long; its Sentry does not answer"));
+  EXPECT_EQ(found.sandboxes[2].dropped, 0u);
 }
 
 TEST_F(SandboxSessionsTest, AttachesAndReplacesAndSumsUpTheLoss) {

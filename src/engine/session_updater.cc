@@ -1,6 +1,5 @@
 #include "engine/session_updater.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <sys/eventfd.h>
@@ -67,23 +66,20 @@ SandboxesAsked SessionUpdater::WhomToAsk() const {
   asked.prefer_own_runsc = options_.prefer_own_runsc;
   asked.socket_path = options_.socket_path;
   asked.limits = {.patience = options_.patience, .stop_fd = stop_fd_.get()};
-  std::vector<std::string> known;  // canonical; each is asked by the text that came first
-  std::vector<std::string> connected;
+  absl::flat_hash_set<std::string> known;  // canonical; each is asked by the text that came first
+  absl::flat_hash_set<std::string> connected;
   const auto add = [&](const std::string& root) {
-    std::string canonical = CanonicalPath(root);
-    if (std::ranges::find(known, canonical) != known.end()) return;
-    known.push_back(std::move(canonical));
-    asked.roots.push_back(root);
+    if (known.insert(CanonicalPath(root)).second) asked.roots.push_back(root);
   };
   for (const SandboxPlace& place : connected_()) {
     if (!place.known()) continue;
     add(place.state_root);
-    connected.push_back(KeyOf(CanonicalPath(place.state_root), place.sandbox_id));
+    connected.insert(KeyOf(CanonicalPath(place.state_root), place.sandbox_id));
   }
   if (!options_.root.empty()) add(options_.root);
   asked.is_connected = [connected = std::move(connected)](const std::string& root,
                                                           const std::string& id) {
-    return std::ranges::find(connected, KeyOf(CanonicalPath(root), id)) != connected.end();
+    return connected.contains(KeyOf(CanonicalPath(root), id));
   };
   return asked;
 }
@@ -95,8 +91,7 @@ void SessionUpdater::UpdateAll(bool is_second) {
   for (Error& problem : found.problems) update.problems.push_back(std::move(problem.message));
   std::vector<TracedSandbox> ours;
   for (TracedSandbox& sandbox : found.sandboxes) {
-    const bool is_done =
-        std::ranges::find(updated_, KeyOf(sandbox.call.root, sandbox.id)) != updated_.end();
+    const bool is_done = updated_.contains(KeyOf(sandbox.call.root, sandbox.id));
     if (sandbox.tracing == Tracing::kOurs && !is_done) {
       ours.push_back(std::move(sandbox));
     } else if (!sandbox.problem.empty()) {
@@ -119,7 +114,7 @@ void SessionUpdater::Count(const SessionUpdate& update) {
       counters_.Add(EngineCounter::kSessionUpdatesFailed);
       continue;
     }
-    updated_.push_back(KeyOf(report.root, report.id));
+    updated_.insert(KeyOf(report.root, report.id));
     counters_.Add(EngineCounter::kSessionUpdates);
   }
   const AttachLoss loss = LossOf(update.reports);

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "base/unique_fd.h"
 #include "engine/counters.h"
 #include "engine/sandbox_sessions.h"
@@ -63,8 +65,8 @@ class SessionUpdater {
 
   const SessionUpdaterOptions options_;
   const std::function<std::vector<SandboxPlace>()> connected_;
-  const UniqueFd stop_fd_;            // becomes readable at Stop
-  std::vector<std::string> updated_;  // root and id, by this update; updater's thread
+  const UniqueFd stop_fd_;                    // becomes readable at Stop
+  absl::flat_hash_set<std::string> updated_;  // root and id, by this update; updater's thread
   AtomicCounters<EngineCounter> counters_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

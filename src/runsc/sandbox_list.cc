@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace gyrfalcon {
 namespace {
 
@@ -68,6 +70,29 @@ Result<std::vector<ListedContainer>> ParseSandboxList(std::string_view text) {
     if (!container.id.empty()) containers.push_back(std::move(container));
   }
   return containers;
+}
+
+Result<std::vector<std::string>> ListContainerIds(const RunscCall& call) {
+  const auto output =
+      RunChild({call.program, "--root=" + call.root, "list", "-quiet"}, call.limits);
+  if (!output) return std::unexpected(output.error());
+  std::vector<std::string> ids;
+  for (const std::string_view line : Split(*output, '\n')) {
+    const std::string_view id = TrimBlanks(line);
+    if (ids.size() == kListedContainersMax) break;
+    if (!id.empty() && !id.starts_with('-')) ids.emplace_back(id);
+  }
+  return ids;
+}
+
+Result<ListedContainer> ReadContainerState(const RunscCall& call, const std::string& id) {
+  const auto output = RunChild({call.program, "--root=" + call.root, "state", id}, call.limits);
+  if (!output) return std::unexpected(output.error());
+  const json parsed = json::parse(*output, nullptr, false);
+  if (!parsed.is_object() || TextAt(parsed, "id") != id) {
+    return Fail(Fault::kEnvironment, "`runsc state " + id + "` printed no state of it");
+  }
+  return ReadContainer(parsed);
 }
 
 Result<std::vector<ListedContainer>> ListSandboxes(const RunscCall& call) {

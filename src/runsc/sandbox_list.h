@@ -34,7 +34,12 @@ inline constexpr size_t kListedContainersMax = 16 * 1024;
 // annotations, so the sandbox's id is believed only as a name.
 Result<std::vector<ListedContainer>> ParseSandboxList(std::string_view json);
 
-// Runs runsc: waits.
+// Runs runsc: waits. It asks each sandbox, so one whose Sentry does not answer makes it hang.
 Result<std::vector<ListedContainer>> ListSandboxes(const RunscCall& call);
+
+// The ids alone, for which runsc asks no sandbox; those beyond kListedContainersMax are left out.
+Result<std::vector<std::string>> ListContainerIds(const RunscCall& call);
+// `runsc state` of one: waits for this one only.
+Result<ListedContainer> ReadContainerState(const RunscCall& call, const std::string& id);
 
 }  // namespace gyrfalcon

@@ -64,6 +64,13 @@ TEST(SandboxList, TakesWhateverIsPrinted) {
   EXPECT_EQ(ParseSandboxList(many)->size(), kListedContainersMax);
 }
 
+TEST(SandboxList, StateOfOneIsReadOnlyWhereItIsThatOnes) {
+  // `echo` prints its arguments: what runsc would be called with, and so no state.
+  const RunscCall call{.program = "echo", .root = "/r", .limits = {}};
+  EXPECT_FALSE(ReadContainerState(call, "a"));
+  EXPECT_THAT(*ListContainerIds(call), ::testing::IsEmpty()) << "--root=… is a flag and no id";
+}
+
 TEST(Child, GivesItsOutputOrSaysWhyNot) {
   EXPECT_EQ(RunChild({"echo", "a b"}), "a b\n");
   EXPECT_THAT(RunChild({"/no/such/program"}).error().message, HasSubstr("No such file"));
