@@ -10,6 +10,7 @@
 #include "cli/file.h"
 #include "cli/load_rules.h"
 #include "cli/run_flags.h"
+#include "cli/session_flags.h"
 #include "runsc/coverage.h"
 #include "runsc/known_runsc.h"
 
@@ -17,6 +18,7 @@ namespace gyrfalcon {
 namespace {
 
 struct CoverageFlags {
+  std::string policy;
   std::string session;
   std::string runsc;
   std::string metadata;  // a file, or the name of one that is built in
@@ -59,7 +61,14 @@ struct Asked {
   std::string name;
 };
 
-Result<Asked> FindAsked(const CoverageFlags& flags, const SentPoints& wanted) {
+Result<Asked> FindAsked(const CoverageFlags& flags, const RuleSet& rules, SessionProfile profile,
+                        const SentPoints& wanted) {
+  if (!flags.policy.empty()) {
+    const auto policy = LoadPolicy(flags.policy);
+    if (!policy) return std::unexpected(policy.error());
+    return Asked{Sent(PointsFor(*policy, rules, profile, false)),
+                 fmt::format("the session of `session generate --policy {}`", flags.policy)};
+  }
   if (flags.session.empty()) {
     return Asked{wanted, fmt::format("the session of `session generate --profile {}` for these "
                                      "rules",
@@ -93,10 +102,13 @@ int CoverRules(std::vector<std::string> args) {
   RunFlags rules_flags;
   CoverageFlags flags;
   AddRulesFlags(*app, rules_flags);
-  app->add_option(
+  CLI::Option* session = app->add_option(
       "--session", flags.session,
       "The session config that sandboxes have (default: the one that `session generate` "
       "would make for these rules)");
+  app->add_option("--policy", flags.policy,
+                  "A visibility policy (TOML): what the session that is made of it leaves to see")
+      ->excludes(session);
   CLI::Option* runsc =
       app->add_option("--runsc", flags.runsc, "The runsc that runs them, asked for what it knows");
   app->add_option("--runsc-metadata", flags.metadata,
@@ -122,7 +134,7 @@ int CoverRules(std::vector<std::string> args) {
   if (!known) return Report(known.error());
   const auto profile = ParseSessionProfile(flags.profile).value_or(SessionProfile::kStandard);
   const SentPoints wanted = Sent(PointsFor(*loaded->rules, profile));
-  const auto asked = FindAsked(flags, wanted);
+  const auto asked = FindAsked(flags, *loaded->rules, profile, wanted);
   if (!asked) return Report(asked.error());
 
   const Coverage coverage =

@@ -256,8 +256,9 @@ std::string CoverageText(const CoverageReport& report, bool colour) {
   }
   AppendMends(coverage, out);
   AppendNotes(coverage, out);
-  out += fmt::format("\n{} rules: {} full, {} degraded, {} blind\n", coverage.rules.size(),
-                     coverage.full, coverage.degraded, coverage.blind);
+  out += fmt::format("\n{} rule{}: {} full, {} degraded, {} blind\n", coverage.rules.size(),
+                     coverage.rules.size() == 1 ? "" : "s", coverage.full, coverage.degraded,
+                     coverage.blind);
   return out;
 }
 

@@ -9,23 +9,13 @@
 
 #include "base/text.h"
 #include "points/schema.h"
+#include "points/syscall_catalog.h"
 
 namespace gyrfalcon {
 namespace {
 
 constexpr uint64_t kSysnoEnd = 512;
 constexpr std::string_view kClones[] = {"clone", "fork", "vfork"};
-
-// pkg/sentry/syscalls/linux/linux64.go: what has an error in the place of a function.
-constexpr std::string_view kRefused =
-    "acct add_key adjtimex clock_adjtime create_module delete_module fanotify_init fanotify_mark "
-    "finit_module fspick get_kernel_syms getpmsg init_module io_pgetevents io_uring_register "
-    "ioperm "
-    "iopl kcmp kexec_file_load kexec_load lookup_dcookie migrate_pages modify_ldt move_pages "
-    "mq_getsetattr mq_notify mq_timedreceive mq_timedsend name_to_handle_at nfsservctl "
-    "open_by_handle_at perf_event_open pkey_alloc pkey_free pkey_mprotect putpmsg query_module "
-    "quotactl reboot remap_file_pages request_key sched_setparam security setfsgid setfsuid "
-    "settimeofday swapoff swapon sysfs tuxcall uselib userfaultfd ustat vhangup vmsplice vserver";
 
 bool IsClone(std::string_view type) {
   return std::ranges::find(kClones, type) != std::end(kClones);
@@ -84,9 +74,8 @@ std::span<const EventSource> SourcesOf(EventType type) {
 }
 
 bool AlwaysFails(EventType type) {
-  const std::string_view name = Describe(type).name;
-  return std::ranges::any_of(Split(kRefused, ' '),
-                             [name](std::string_view refused) { return refused == name; });
+  const SyscallInfo* call = FindSyscall(Describe(type).name);
+  return call != nullptr && call->support == SyscallSupport::kNever;
 }
 
 }  // namespace gyrfalcon

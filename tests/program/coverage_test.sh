@@ -53,6 +53,25 @@ says out '^blind     Opens$'
 says out '\{"name":"syscall/openat/exit","optional_fields":\["fd_path"\],"context_fields":\['
 says out 'messages of 1,000'
 
+# What a policy leaves to see.
+cat >"$scratch/connects.yaml" <<'EOF'
+- rule: Connects
+  desc: d
+  condition: evt.type = connect and fd.sport = 22
+  output: o
+  priority: INFO
+EOF
+echo 'syscall_allowlist = ["openat"]' >"$scratch/policy.toml"
+expect 1 rules coverage -r "$scratch/connects.yaml" --policy "$scratch/policy.toml" --fail-on blind
+says out '^blind     Connects$'
+echo 'syscall_allowlist = ["connect"]' >"$scratch/policy.toml"
+expect 0 rules coverage -r "$scratch/connects.yaml" --policy "$scratch/policy.toml" --fail-on blind
+says out 'session generate --policy .*policy.toml'
+echo 'syscall_allowlist = "connect"' >"$scratch/policy.toml"
+expect 1 rules coverage -r "$scratch/connects.yaml" --policy "$scratch/policy.toml"
+says err 'policy.toml:1:'
+expect 2 rules coverage --policy "$scratch/policy.toml" --session "$scratch/session.json"
+
 # A runsc that is asked, and what others say instead.
 cat >"$scratch/runsc" <<'EOF'
 #!/bin/sh
