@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "service/metrics.h"
+
 namespace gyrfalcon {
 namespace {
 
@@ -99,9 +101,12 @@ std::string ControlSocketPath(const std::string& socket_path) {
 
 ControlServer::ControlServer(std::string path, std::function<DaemonStatus()> status)
     : path_(std::move(path)), http_(std::make_unique<Http>()) {
-  http_->Get("/status",
+  http_->Get("/status", [status](const httplib::Request&, httplib::Response& out) {
+    out.set_content(StatusJson(status()), "application/json");
+  });
+  http_->Get("/metrics",
              [status = std::move(status)](const httplib::Request&, httplib::Response& out) {
-               out.set_content(StatusJson(status()), "application/json");
+               out.set_content(MetricsText(status()), kMetricsContentType);
              });
   http_->Get("/healthz", [](const httplib::Request&, httplib::Response& out) {
     out.set_content("ok\n", "text/plain");

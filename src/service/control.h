@@ -2,6 +2,7 @@
 // sandboxes connect to.
 //
 //   GET /status  {"sandboxes":N,"counters":{"messages":N,…}}
+//   GET /metrics what Prometheus reads (service/metrics.h)
 //   GET /healthz "ok"
 #pragma once
 
