@@ -153,11 +153,14 @@ void CountMessages(benchmark::State& state, std::span<const Record> records = Re
 
 void BM_Decode(benchmark::State& state) {
   Event event;
+  ContextMemory contexts;
   for (auto _ : state) {
     for (const Record& record : Records()) {
       if (record.kind != RecordKind::kFrame) continue;
       const auto message = ReadMessage(record.frame);
-      if (message) benchmark::DoNotOptimize(Decode(message->type, message->payload, event));
+      if (message) {
+        benchmark::DoNotOptimize(Decode(message->type, message->payload, event, &contexts));
+      }
     }
   }
   CountMessages(state);
@@ -166,13 +169,14 @@ BENCHMARK(BM_Decode);
 
 void BM_DecodeAndState(benchmark::State& state) {
   Event event;
+  ContextMemory contexts;
   Discard discard;
   for (auto _ : state) {
     Sandbox sandbox({}, kHostArch);
     for (const Record& record : Records()) {
       if (record.kind != RecordKind::kFrame) continue;
       const auto message = ReadMessage(record.frame);
-      if (message && Decode(message->type, message->payload, event)) {
+      if (message && Decode(message->type, message->payload, event, &contexts)) {
         sandbox.Apply(event, 0, discard);
       }
     }
