@@ -218,5 +218,22 @@ TEST_F(OfOneThread, ANameThatAnExecHadNotToBelieveIsBelievedAfterIt) {
   EXPECT_EQ(pair_.same, 1u);
 }
 
+// Protobuf joins the parts of a message that comes twice; what they mean together is not what the
+// first one means.
+TEST_F(OfOneThread, AContextInTwoPartsIsNotTakenForItsFirst) {
+  const auto open = [](std::initializer_list<Message> contexts) {
+    Message message;
+    for (const Message& context : contexts) message.Nested(1, context);
+    return message.Nested(2, Message().Number(1, 3)).Number(3, 257).Number(4, -100).Text(6, "x");
+  };
+  const Message first = Context(1, "sh", "/a");
+  const Message other = Message().Number(2, 77).Number(4, 77).Text(9, "other");
+  for (const auto& contexts :
+       {std::initializer_list<Message>{first}, {other}, {first, other}, {first}, {first}}) {
+    Send(MessageType::kOpen, open(contexts));
+  }
+  EXPECT_EQ(pair_.texts().back().substr(0, 14), "openat|/a/x|sh");
+}
+
 }  // namespace
 }  // namespace gyrfalcon

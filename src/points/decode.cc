@@ -175,6 +175,7 @@ class Decoder {
       case WireKind::kContext:
         // One that comes in two parts is joined: only the first may be recalled.
         if (memory_ == nullptr || event_.context_.present != 0) {
+          event_.context_.id = 0;
           return ReadContext(view, event_.context_);
         }
         return ReadContext(view, *memory_, event_.context_);
