@@ -271,5 +271,14 @@ TEST_F(PolicyPoints, EveryNameThereIsGivesTheSessionWithoutAPolicy) {
   }
 }
 
+TEST(Policy, AKeyOfManyPartsIsRefusedBeforeItIsFollowed) {
+  std::string deep = "a";
+  for (int i = 0; i < 400'000; ++i) deep += ".a";
+  const auto policy = ReadPolicy("p.toml", "x = 1\n" + deep + " = 1\n");
+  ASSERT_FALSE(policy);
+  EXPECT_TRUE(policy.error().message.starts_with("p.toml:2:1: more than 64 dots"))
+      << policy.error().message;
+}
+
 }  // namespace
 }  // namespace gyrfalcon
