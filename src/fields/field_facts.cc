@@ -54,10 +54,12 @@ constexpr FieldFacts kRows[] = {
     {"fs.path.nameraw", kNothing},
     {"evt.arg evt.rawarg evt.args evt.info", kAnyArgument | kAnyOfProcess},
     // ---- of the process: ids and times come with each message, the program with each exec
-    {"proc.pid proc.vpid proc.pid.ts proc.duration proc.is_exec_session proc.nthreads proc.nchilds "
-     "proc.pidns_init_start_ts gyrfalcon.proc.synthetic thread.tid thread.vtid thread.ismain "
-     "thread.cgroup thread.cgroups",
+    {"proc.pid proc.vpid proc.nthreads proc.nchilds gyrfalcon.proc.synthetic thread.cgroup "
+     "thread.cgroups",
      kNothing},
+    {"proc.is_exec_session", Bit(Fact::kExecSession)},
+    {"thread.tid thread.vtid thread.ismain", Bit(Fact::kThread)},
+    {"proc.pid.ts proc.duration proc.pidns_init_start_ts", Bit(Fact::kStartTimes)},
     {"proc.ppid proc.pvpid proc.ppid.ts proc.ppid.duration proc.apid", kParents},
     {"proc.exe proc.exepath proc.args proc.exeline proc.cmdnargs proc.cmdlenargs "
      "gyrfalcon.exe.execfn",
@@ -184,6 +186,9 @@ constexpr std::string_view kFactNames[] = {
     "the program that a process runs",
     "who started a process",
     "the container",
+    "who came by an exec session",
+    "the thread",
+    "start times",
 };
 static_assert(std::size(kFactNames) == static_cast<size_t>(Fact::kCount));
 

@@ -37,6 +37,9 @@ enum class Fact : uint8_t {
   kProgram,      // which program a process runs, with its arguments
   kParents,      // who started a process
   kContainer,    // whose a message is
+  kExecSession,  // that a process came by `docker exec` and its like
+  kThread,       // which thread acts
+  kStartTimes,   // when processes began
   kCount,
 };
 static_assert(static_cast<unsigned>(Fact::kCount) <= 32);

@@ -104,6 +104,9 @@ constexpr SupplyRow kRows[] = {
      kInstead},
     {Fact::kParents, kStateOwn, {}, "parent_thread_group_id", {}, {}, kInstead},
     {Fact::kContainer, kStateOwn, {}, "container_id"},
+    {Fact::kExecSession, kStateOwn, {}, "is_exec_session"},
+    {Fact::kThread, kStateOwn, {}, "thread_id"},
+    {Fact::kStartTimes, kStateOwn, {}, "thread_group_start_time"},
     // Its own id, which what it starts inherits.
     {Fact::kContainer, kState, kStart, {}, {}, {}, kInstead},
 };

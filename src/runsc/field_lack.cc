@@ -43,11 +43,12 @@ constexpr OneSidedRow kOneSided[] = {
 };
 
 // Facts without which a field has no value, whatever else is known of it.
-constexpr FactSet kDecisive =
-    Bit(Fact::kBinaryInfo) | Bit(Fact::kSha256) | Bit(Fact::kSha1) | Bit(Fact::kPipePeers) |
-    Bit(Fact::kCredentials) | Bit(Fact::kTerminal) | Bit(Fact::kSession) | Bit(Fact::kFdLimit) |
-    Bit(Fact::kStandardFds) | Bit(Fact::kFdTable) | Bit(Fact::kWritten) | Bit(Fact::kTruePath) |
-    Bit(Fact::kProgram) | Bit(Fact::kParents) | Bit(Fact::kContainer);
+constexpr FactSet kDecisive = Bit(Fact::kBinaryInfo) | Bit(Fact::kSha256) | Bit(Fact::kSha1) |
+                              Bit(Fact::kPipePeers) | Bit(Fact::kCredentials) |
+                              Bit(Fact::kTerminal) | Bit(Fact::kSession) | Bit(Fact::kFdLimit) |
+                              Bit(Fact::kStandardFds) | Bit(Fact::kFdTable) | Bit(Fact::kWritten) |
+                              Bit(Fact::kTruePath) | Bit(Fact::kProgram) | Bit(Fact::kParents) |
+                              Bit(Fact::kContainer) | Bit(Fact::kExecSession) | Bit(Fact::kThread);
 // Fields that another fact, or their own message, tells as well.
 constexpr std::string_view kNeverAbsent =
     "evt.args evt.info gyrfalcon.map.from_image gyrfalcon.path.claimed fd.ino "
