@@ -88,6 +88,14 @@ std::string_view Find(std::span<const SubstituteRow> rows, std::string_view name
   return {};
 }
 
+// No session asks for it yet: so all that says whose the call is, but for the texts that a program
+// can fill with what gVisor does not send.
+void AddRawContext(const SentPoint& known, SentPoint& out) {
+  for (const std::string& field : known.context) {
+    if (field != "cwd" && field != "process_name") out.context.insert(field);
+  }
+}
+
 Mend MakeMend(const MendContext& context, std::string_view point, SentPoint needed) {
   Mend out{.point = std::string(point), .entry = std::move(needed)};
   const auto sent = context.sent.find(point);
@@ -99,6 +107,9 @@ Mend MakeMend(const MendContext& context, std::string_view point, SentPoint need
     if (found == more->end()) continue;
     out.entry.context.insert(found->second.context.begin(), found->second.context.end());
     out.entry.optional.insert(found->second.optional.begin(), found->second.optional.end());
+  }
+  if (point.starts_with(kRawPrefix) && out.entry.context.empty() && known != context.known.end()) {
+    AddRawContext(known->second, out.entry);
   }
   if (!out.sent) out.messages_per_1000 = PointRate(point);
   return out;

@@ -142,6 +142,12 @@ class SessionReader {
   bool string(std::string& value) {
     const Node list = stack_.empty() ? Node::kFree : stack_.back();
     if (!Scalar(Node::kText, "a text")) return false;
+    const bool of_session = list == Node::kSession || list == Node::kRoot;
+    if (of_session && key_ == "name" && value != "Default") {
+      return Complain(at_,
+                      "a session of another name than \"Default\", of which runsc sends nothing");
+    }
+    if (list == Node::kSink && key_ == "name") has_remote_ |= value == "remote";
     const bool names_point = list == Node::kPoint && key_ == "name";
     if (!names_point && list != Node::kOptional && list != Node::kContext) return true;
     if (value.size() > kSentNameBytesMax) {
@@ -201,7 +207,8 @@ class SessionReader {
 
   bool start_array(size_t) { return IsList(expected_) ? Enter() : Wrong(at_, "a list"); }
   bool end_array() {
-    Leave();
+    const bool is_nobody = Leave() == Node::kSinks && !has_remote_;
+    if (is_nobody) return Complain(at_, "no sink \"remote\": nobody is sent anything");
     return true;
   }
 
@@ -267,6 +274,7 @@ class SessionReader {
   std::vector<Node> stack_;
   bool seen_outer_ = false;
   bool seen_inner_ = false;
+  bool has_remote_ = false;  // a sink that sends
   std::string name_;
   SentPoint point_;
   SentPoints points_;
