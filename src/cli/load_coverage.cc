@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "cli/coverage_report.h"
@@ -20,6 +21,22 @@ Result<SentPoints> AskedOf(const CoverageQuestion& question, const RuleSet& rule
   return ReadSessionPoints(question.session_file, *text);
 }
 
+struct NodesRunsc {
+  SentPoints points;
+  std::string name;
+  bool asked = false;
+};
+
+NodesRunsc RunscOf(const CoverageQuestion& question) {
+  if (!question.runsc.empty()) {
+    if (auto points = AskRunsc(question.runsc)) {
+      return {.points = std::move(*points), .name = question.runsc, .asked = true};
+    }
+  }
+  return {.points = NewestPoints(),
+          .name = fmt::format("the newest runsc known ({})", KnownRunscs().back().version)};
+}
+
 std::string FirstReason(const RuleCoverage& rule) {
   if (rule.missing.empty()) return {};
   const Gap& gap = rule.missing.front();
@@ -30,12 +47,35 @@ std::string FirstReason(const RuleCoverage& rule) {
 }  // namespace
 
 LoadCoverage::~LoadCoverage() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+    stale_ = true;
+  }
+  asked_.notify_one();
   if (thread_.joinable()) thread_.join();
 }
 
 void LoadCoverage::Ask(CoverageQuestion question) {
-  if (thread_.joinable()) thread_.join();
-  thread_ = std::thread([this, asked = std::move(question)] { Answer(asked); });
+  {
+    const std::scoped_lock lock(mutex_);
+    question_ = std::move(question);
+    stale_ = true;
+  }
+  asked_.notify_one();
+  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+}
+
+void LoadCoverage::Run() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    asked_.wait(lock, [this] { return question_ || stopping_; });
+    if (stopping_) return;
+    const CoverageQuestion question = *std::exchange(question_, std::nullopt);
+    stale_ = false;
+    lock.unlock();
+    Answer(question);
+  }
 }
 
 Counters<RuleFigure> LoadCoverage::figures() const {
@@ -59,20 +99,26 @@ void LoadCoverage::Answer(const CoverageQuestion& question) {
     spdlog::warn("what the rules see is not known: {}", asked.error().message);
     return;
   }
+  const NodesRunsc runsc = RunscOf(question);
   const Coverage coverage =
-      CoverageOf(*loaded->rules, Intersect(*asked, NewestPoints()), NewestPoints(), nullptr);
+      CoverageOf(*loaded->rules, Intersect(*asked, runsc.points), runsc.points, nullptr, &stale_);
+  if (stale_) return;
   const std::array<uint64_t, 3> counts = {coverage.full, coverage.degraded, coverage.blind};
   for (size_t i = 0; i < counts.size(); ++i) {
     figures_[i].store(counts[i], std::memory_order_relaxed);
   }
-  spdlog::info("rules: {} full, {} degraded, {} blind for {}", coverage.full, coverage.degraded,
-               coverage.blind,
-               question.session_file.empty() ? std::string("the session that would be generated")
-                                             : "the session " + question.session_file);
+  const std::string& session = question.session_file;
+  spdlog::info("rules: {} full, {} degraded, {} blind for {} on {}", coverage.full,
+               coverage.degraded, coverage.blind,
+               session.empty() ? "the session that would be generated" : "the session " + session,
+               runsc.name);
+  const std::string more =
+      fmt::format("gyrfalcon rules coverage{}{}{}{}", session.empty() ? "" : " --session ", session,
+                  runsc.asked ? " --runsc " : "", runsc.asked ? question.runsc : "");
   for (const RuleCoverage& rule : coverage.rules) {
     if (rule.status != CoverageStatus::kBlind) continue;
-    spdlog::warn("rule '{}' is blind: {}; `gyrfalcon rules coverage` says more", OneLine(rule.rule),
-                 OneLine(FirstReason(rule)));
+    spdlog::warn("rule '{}' is blind: {}; `{}` says more", OneLine(rule.rule),
+                 OneLine(FirstReason(rule)), more);
   }
 }
 

@@ -297,7 +297,8 @@ class Daemon {
   void AskCoverage(const Config& config) {
     coverage_.Ask({.rules_files = config.rules_files,
                    .options = config.rules,
-                   .session_file = config_.session_file});
+                   .session_file = config_.session_file,
+                   .runsc = config_.runsc_path});
   }
 
   // Only once the socket is ours, as the pid file.

@@ -416,10 +416,11 @@ std::string_view Name(CoverageStatus status) {
 }
 
 Coverage CoverageOf(const RuleSet& rules, const SentPoints& sent, const SentPoints& known,
-                    const SentPoints* wanted) {
+                    const SentPoints* wanted, const std::atomic<bool>* stop) {
   Coverage out;
   const MendContext context{sent, known, wanted};
   for (const Rule& rule : rules.rules()) {
+    if (stop != nullptr && stop->load(std::memory_order_relaxed)) return out;
     if (!rule.enabled) continue;
     out.rules.push_back(RuleAnalysis(rule, context).Run());
     switch (out.rules.back().status) {
