@@ -140,9 +140,16 @@ class Inquest final : public HappeningObserver, public AlertSink {
 
   // Happenings count the messages that could be read, `dump` all.
   uint64_t NumberOf(const Happening& happening) const {
-    uint64_t number = happening.number;
-    for (const uint64_t skipped : skipped_) number += skipped <= number ? 1 : 0;
-    return number;
+    size_t before = 0;  // of the skipped, in order of their numbers
+    for (size_t end = skipped_.size(); before < end;) {
+      const size_t middle = before + (end - before) / 2;
+      if (skipped_[middle] - middle <= happening.number) {
+        before = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    return happening.number + before;
   }
 
   bool WasAsked(std::span<const Rule* const> matched) const {

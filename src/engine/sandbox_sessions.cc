@@ -140,7 +140,7 @@ class ConfigTrial {
  public:
   // False: not to be tried.
   bool MayBegin(bool is_first) {
-    constexpr std::chrono::milliseconds kHeadStart{500};
+    constexpr std::chrono::seconds kHeadStart{5};
     std::unique_lock lock(mutex_);
     if (!is_first) judged_.wait_for(lock, kHeadStart, [this] { return is_judged_; });
     return !refused_;

@@ -54,7 +54,10 @@ void SessionUpdater::Run() {
       if (stopping_) return;
       is_new = std::exchange(asked_, false);
     }
-    if (is_new) updated_.clear();
+    if (is_new) {
+      updated_.clear();
+      failed_.clear();
+    }
     UpdateAll(!is_new);
     second_due = is_new;
   }
@@ -76,6 +79,7 @@ SandboxesAsked SessionUpdater::WhomToAsk() const {
     add(place.state_root);
     connected.insert(KeyOf(CanonicalPath(place.state_root), place.sandbox_id));
   }
+  for (const auto& [key, root] : failed_) add(root);
   if (!options_.root.empty()) add(options_.root);
   asked.is_connected = [connected = std::move(connected)](const std::string& root,
                                                           const std::string& id) {
@@ -91,8 +95,11 @@ void SessionUpdater::UpdateAll(bool is_second) {
   for (Error& problem : found.problems) update.problems.push_back(std::move(problem.message));
   std::vector<TracedSandbox> ours;
   for (TracedSandbox& sandbox : found.sandboxes) {
-    const bool is_done = updated_.contains(KeyOf(sandbox.call.root, sandbox.id));
-    if (sandbox.tracing == Tracing::kOurs && !is_done) {
+    const std::string key = KeyOf(sandbox.call.root, sandbox.id);
+    const bool is_ours = sandbox.tracing == Tracing::kOurs && !updated_.contains(key);
+    const bool has_lost_it = failed_.contains(key) && (sandbox.tracing == Tracing::kNone ||
+                                                       sandbox.tracing == Tracing::kNobody);
+    if (is_ours || has_lost_it) {
       ours.push_back(std::move(sandbox));
     } else if (!sandbox.problem.empty()) {
       update.problems.push_back(std::move(sandbox.problem));
@@ -112,8 +119,10 @@ void SessionUpdater::Count(const SessionUpdate& update) {
   for (const AttachReport& report : update.reports) {
     if (report.result == AttachResult::kFailed) {
       counters_.Add(EngineCounter::kSessionUpdatesFailed);
+      failed_.insert_or_assign(KeyOf(report.root, report.id), report.root);
       continue;
     }
+    failed_.erase(KeyOf(report.root, report.id));
     updated_.insert(KeyOf(report.root, report.id));
     counters_.Add(EngineCounter::kSessionUpdates);
   }

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include "base/unique_fd.h"
@@ -65,8 +66,10 @@ class SessionUpdater {
 
   const SessionUpdaterOptions options_;
   const std::function<std::vector<SandboxPlace>()> connected_;
-  const UniqueFd stop_fd_;                    // becomes readable at Stop
-  absl::flat_hash_set<std::string> updated_;  // root and id, by this update; updater's thread
+  const UniqueFd stop_fd_;  // becomes readable at Stop
+  // By this update, by root and id; updater's thread.
+  absl::flat_hash_set<std::string> updated_;
+  absl::flat_hash_map<std::string, std::string> failed_;  // their roots
   AtomicCounters<EngineCounter> counters_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
