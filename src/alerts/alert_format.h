@@ -24,6 +24,8 @@ struct AlertFormatOptions {
 // For a line on a terminal: control characters escaped as in JSON strings, with those beyond ASCII
 // that a terminal acts on; bytes that are no UTF-8 as U+FFFD.
 std::string Printable(std::string_view text);
+// The same for several lines: their ends stay.
+std::string PrintableLines(std::string_view text);
 
 // "08:21:57.026572338: Warning …"; without a newline. Printable, so one alert is one line of
 // text.

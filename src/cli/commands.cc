@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "alerts/alert_format.h"
+
 namespace gyrfalcon {
 namespace {
 
@@ -67,7 +69,7 @@ int ExitCodeOf(Fault fault) {
 }
 
 int Report(const Error& error) {
-  fmt::print(stderr, "gyrfalcon: {}\n", error.message);
+  fmt::print(stderr, "gyrfalcon: {}\n", PrintableLines(error.message));
   return ExitCodeOf(error.fault);
 }
 

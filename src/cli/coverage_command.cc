@@ -1,7 +1,6 @@
 // `rules coverage`: what rules see of what a sandbox sends.
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 
 #include <unistd.h>
 
@@ -81,15 +80,6 @@ Result<Asked> FindAsked(const CoverageFlags& flags, const RuleSet& rules, Sessio
   return Asked{std::move(*points), "the session " + flags.session};
 }
 
-Result<void> WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (file) return {};
-  return Fail(Fault::kEnvironment,
-              fmt::format("{}: cannot be written: {}", path, ErrnoText(errno)));
-}
-
 bool Fails(const Coverage& coverage, const std::string& fail_on) {
   if (fail_on.empty()) return false;
   return coverage.blind > 0 || (fail_on == "degraded" && coverage.degraded > 0);
@@ -141,7 +131,7 @@ int CoverRules(std::vector<std::string> args) {
       CoverageOf(*loaded->rules, Intersect(asked->points, known->points), known->points, &wanted);
   const CoverageReport report{coverage, fmt::format("{}, on {}", asked->name, known->name)};
   if (!flags.html.empty()) {
-    if (const auto written = WriteFile(flags.html, CoverageHtml(report)); !written) {
+    if (const auto written = ReplaceFile(flags.html, CoverageHtml(report)); !written) {
       return Report(written.error());
     }
   }

@@ -55,7 +55,8 @@ Result<void> WriteAll(int fd, std::string_view text) {
 
 }  // namespace
 
-Result<void> ReplaceFile(const std::string& path, const std::string& text) {
+Result<void> ReplaceFile(const std::string& path, const std::string& text,
+                         const std::string& like) {
   const auto fail = [&path](const std::string& reason) {
     return Fail(Fault::kEnvironment, fmt::format("cannot write {}: {}", path, reason));
   };
@@ -65,7 +66,7 @@ Result<void> ReplaceFile(const std::string& path, const std::string& text) {
   struct stat status{};
   constexpr mode_t kMode = 0644;
   constexpr mode_t kModeBits = 07777;
-  const bool exists = ::stat(file.c_str(), &status) == 0;
+  const bool exists = ::stat(like.empty() ? file.c_str() : like.c_str(), &status) == 0;
   std::string fresh = file + ".XXXXXX";
   const UniqueFd fd(::mkostemp(fresh.data(), O_CLOEXEC));
   if (!fd) return fail(ErrnoText(errno) + "; its folder must be there and ours to write");

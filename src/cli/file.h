@@ -12,8 +12,10 @@ namespace gyrfalcon {
 Result<std::string> ReadWholeFile(const std::string& path, size_t bytes_max);
 
 // Replaces a file, or makes it: whoever reads it has the old text or the new one. A link stays one.
-// The mode is the old file's, else 0644. Fails (Fault::kEnvironment, with path and mend).
-Result<void> ReplaceFile(const std::string& path, const std::string& text);
+// The mode is the old file's, or that of `like`; else 0644. Fails (Fault::kEnvironment, with path
+// and mend).
+Result<void> ReplaceFile(const std::string& path, const std::string& text,
+                         const std::string& like = {});
 
 // For another folder to read, or a command that is pasted there. "" stays.
 std::string AbsolutePath(const std::string& path);

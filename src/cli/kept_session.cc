@@ -4,6 +4,7 @@
 
 #include "cli/file.h"
 #include "runsc/policy.h"
+#include "runsc/policy_check.h"
 #include "runsc/session.h"
 
 namespace gyrfalcon {
@@ -11,11 +12,15 @@ namespace {
 
 constexpr size_t kSessionBytesMax = size_t{4} << 20;
 
-OnFailure OnFailureOf(const std::string& session_file) {
+// What was chosen is kept; a file that can't be read has it still, and is not written over.
+Result<OnFailure> OnFailureOf(const std::string& session_file) {
+  std::error_code error;
+  if (!std::filesystem::exists(session_file, error) && !error) return OnFailure::kOpen;
   const auto text = ReadWholeFile(session_file, kSessionBytesMax);
-  if (!text) return OnFailure::kOpen;
+  if (!text) return std::unexpected(text.error());
   const auto session = ParseSessionConfig(session_file, *text);
-  return session ? session->on_failure : OnFailure::kOpen;
+  if (!session) return std::unexpected(session.error());
+  return session->on_failure;
 }
 
 }  // namespace
@@ -28,20 +33,28 @@ Result<KeptSession> MakeKeptSession(const std::string& policy_file, const std::s
   if (!policy) return std::unexpected(policy.error());
   SessionOptions options;
   options.socket_path = socket_path;
-  options.on_failure = OnFailureOf(session_file);
+  const auto on_failure = OnFailureOf(session_file);
+  if (!on_failure) return std::unexpected(on_failure.error());
+  options.on_failure = *on_failure;
   const auto points = PointsFor(*policy, rules, options.profile, false);
   return KeptSession{.text = GenerateSession(options, points),
-                     .warnings = std::move(policy->warnings),
+                     .warnings = Warnings(*policy),
                      .points = points.size()};
 }
 
 Result<bool> WriteKeptSession(const std::string& session_file, const KeptSession& session) {
+  std::error_code unknown;
   const auto there = ReadWholeFile(session_file, kSessionBytesMax);
+  if (!there && std::filesystem::exists(session_file, unknown)) {
+    return std::unexpected(there.error());
+  }
   if (there && *there == session.text) return false;
   const std::string before = session_file + ".bak";
   std::error_code error;
   if (there && !std::filesystem::exists(before, error)) {
-    if (const auto kept = ReplaceFile(before, *there); !kept) return std::unexpected(kept.error());
+    if (const auto kept = ReplaceFile(before, *there, session_file); !kept) {
+      return std::unexpected(kept.error());
+    }
   }
   const auto written = ReplaceFile(session_file, session.text);
   if (!written) return std::unexpected(written.error());

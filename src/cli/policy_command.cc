@@ -12,8 +12,9 @@ int CheckPolicyCommand(std::vector<std::string> args) {
   app->add_option("FILE", path, "A list of system calls in TOML")->required();
   app->add_flag("--json", json, "Print JSON");
   if (const auto code = Parse(*app, std::move(args))) return *code;
-  const auto policy = json ? LoadPolicyQuietly(path) : LoadPolicy(path);
+  const auto policy = LoadPolicyQuietly(path);
   if (!policy) return Report(policy.error());
+  if (!json) TellWarnings(policy->warnings);  // unknown names are what this prints
   const PolicyCheck check = CheckPolicy(*policy);
   fmt::print("{}", json ? PolicyCheckJson(check) : PolicyCheckText(check));
   return check.unknown() == 0 ? kExitOk : kExitNotWell;

@@ -117,6 +117,12 @@ Result<SandboxesAsked> WhomToAsk(const SandboxFlags& flags, const Config& config
   // Inherited from whoever ignores it, its children would be nobody's to wait for.
   std::signal(SIGCHLD, SIG_DFL);
   SandboxesAsked asked;
+  std::error_code error;
+  for (const std::string& root : flags.roots) {
+    if (std::filesystem::is_directory(root, error)) continue;
+    return Fail(Fault::kEnvironment,
+                root + ": no such folder; runsc's --root, as in its command line");
+  }
   asked.roots = RootsOf(flags, config);
   if (asked.roots.empty()) {
     return Fail(Fault::kUsage, "no root of runsc is known: name one, --root DIR");
@@ -197,7 +203,7 @@ void PrintList(const TracedSandboxes& found) {
   fmt::print("{:<{}}  {:<9}  {:>7}  {}\n", "SANDBOX", width, "TRACED BY", "DROPPED",
              "ENDPOINT, ROOT");
   for (const TracedSandbox& sandbox : found.sandboxes) {
-    fmt::print("{:<{}}  {:<9}  {:>7}  {} {}\n", sandbox.id, width, Name(sandbox.tracing),
+    fmt::print("{:<{}}  {:<9}  {:>7}  {} {}\n", Printable(sandbox.id), width, Name(sandbox.tracing),
                sandbox.dropped ? std::to_string(*sandbox.dropped) : "-", JoinedEndpoints(sandbox),
                sandbox.call.root);
   }
@@ -294,7 +300,7 @@ void PrintReportsJson(const std::vector<AttachReport>& reports, const std::vecto
       {"detached", tally.detached},      {"left_alone", tally.left_alone},
       {"failed", tally.failed},          {"dropped_before", loss.dropped_before},
       {"window_ms", Ms(loss.window_ns)}, {"window_longest_ms", Ms(loss.window_longest_ns)}};
-  fmt::print("{}\n", out.dump(2));
+  fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 int Tell(const SandboxFlags& flags, const std::vector<AttachReport>& reports,
@@ -401,7 +407,7 @@ int ListSandboxSessions(std::vector<std::string> args) {
     Json out;
     out["socket"] = asked->socket_path;
     out["sandboxes"] = ListJson(*found);
-    fmt::print("{}\n", out.dump(2));
+    fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     PrintList(*found);
   }

@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "alerts/alert_format.h"
 #include "base/text.h"
 #include "cli/file.h"
+#include "runsc/policy_check.h"
 
 namespace gyrfalcon {
 namespace {
 
 void Warn(std::string_view text) {
-  fmt::print(stderr, "warning: {}\n", text);
+  fmt::print(stderr, "warning: {}\n", PrintableLines(text));
 }
 
 void WarnOfRulesOfEveryEvent(const RuleSet& rules) {
@@ -61,6 +63,10 @@ Result<std::shared_ptr<const RuleSet>> LoadSessionRules(const Config& config) {
   return std::move(loaded->rules);
 }
 
+void TellWarnings(std::span<const std::string> warnings) {
+  for (const std::string& warning : warnings) Warn(warning);
+}
+
 Result<VisibilityPolicy> LoadPolicyQuietly(const std::string& path) {
   const auto text = ReadWholeFile(path, kPolicyBytesMax);
   if (!text) return std::unexpected(text.error());
@@ -69,9 +75,7 @@ Result<VisibilityPolicy> LoadPolicyQuietly(const std::string& path) {
 
 Result<VisibilityPolicy> LoadPolicy(const std::string& path) {
   auto policy = LoadPolicyQuietly(path);
-  if (policy) {
-    for (const std::string& warning : policy->warnings) Warn(warning);
-  }
+  if (policy) TellWarnings(Warnings(*policy));
   return policy;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,9 @@ Result<Config> ApplySessionFlags(const SessionFlags& flags);
 // event is asked for because of them.
 Result<std::shared_ptr<const RuleSet>> LoadSessionRules(const Config& config);
 
-// Reads and tells the warnings, on standard error.
+// On standard error.
+void TellWarnings(std::span<const std::string> warnings);
+// Reads and tells the warnings, unknown names among them, on standard error.
 Result<VisibilityPolicy> LoadPolicy(const std::string& path);
 // The same without telling.
 Result<VisibilityPolicy> LoadPolicyQuietly(const std::string& path);

@@ -103,6 +103,26 @@ size_t PolicyCheck::unknown() const {
   return Count(*this, [](const CheckedName& name) { return name.call == nullptr; });
 }
 
+std::vector<std::string> Warnings(const VisibilityPolicy& policy) {
+  std::vector<std::string> out = policy.warnings;
+  size_t told = 0;
+  const auto first_of = FirstOfEach(policy);
+  for (const PolicyName& entry : policy.allowlist) {
+    const std::string& name = entry.name;
+    if (FindSyscall(name) != nullptr || first_of.at(name) != &entry) continue;
+    if (++told > kPolicyProblemsMax) {
+      out.push_back(fmt::format("{}: more names are no system calls; `policy check` has them all",
+                                policy.path));
+      break;
+    }
+    const std::string_view meant = SyscallMeantBy(name);
+    out.push_back(fmt::format("{}:{}:{}: no system call `{}`, nothing is asked for by it{}",
+                              policy.path, entry.line, entry.column, name,
+                              meant.empty() ? "" : fmt::format("; did you mean `{}`?", meant)));
+  }
+  return out;
+}
+
 PolicyCheck CheckPolicy(const VisibilityPolicy& policy, Arch arch) {
   PolicyCheck out{.path = policy.path,
                   .intercept = policy.intercept,

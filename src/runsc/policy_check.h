@@ -33,6 +33,10 @@ struct PolicyCheck {
   size_t unknown() const;  // names, each counted once
 };
 
+// What somebody who uses the policy is warned of: its own warnings, and a line for each name that
+// is no system call, at most kPolicyProblemsMax.
+std::vector<std::string> Warnings(const VisibilityPolicy& policy);
+
 PolicyCheck CheckPolicy(const VisibilityPolicy& policy, Arch arch = kHostArch);
 
 // For people, ending with a newline: a line of numbers, then each kind with its lines, then the

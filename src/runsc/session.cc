@@ -29,7 +29,7 @@ std::string Finish(const SessionOptions& options, Json points) {
   session["ignore_missing"] = true;
   session["points"] = std::move(points);
   session["sinks"] = Json::array({std::move(sink)});
-  return out.dump(2) + "\n";
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -130,7 +130,7 @@ std::string ExplainSessionJson(SessionProfile profile, std::span<const AskedPoin
     }
     list.push_back(std::move(row));
   }
-  return out.dump(2) + "\n";
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 Result<SessionConfig> ParseSessionConfig(const std::string& path, const std::string& text) {

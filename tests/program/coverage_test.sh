@@ -72,6 +72,29 @@ expect 1 rules coverage -r "$scratch/connects.yaml" --policy "$scratch/policy.to
 says err 'policy.toml:1:'
 expect 2 rules coverage --policy "$scratch/policy.toml" --session "$scratch/session.json"
 
+# What old runscs do not tell of a thread.
+cat >"$scratch/exec.yaml" <<'EOF'
+- rule: Came by exec
+  desc: d
+  condition: evt.type = openat and proc.is_exec_session = true
+  output: o
+  priority: INFO
+EOF
+expect 0 rules coverage -r "$scratch/exec.yaml" --fail-on degraded
+expect 1 rules coverage -r "$scratch/exec.yaml" --runsc-metadata debian --fail-on blind
+says out '^blind     Came by exec$'
+
+# Sessions that send nothing; nothing that a file says reaches the terminal as it is.
+printf '{"trace_session":{"points":[],"sinks":[]}}' >"$scratch/sinkless.json"
+expect 1 rules coverage --session "$scratch/sinkless.json"
+says err 'sinkless.json:1:[0-9]+: no sink "remote"'
+printf '{"trace_session":{"name":"Other","points":[]}}' >"$scratch/named.json"
+expect 1 rules coverage --session "$scratch/named.json"
+says err 'named.json:1:[0-9]+: a session of another name'
+printf '{"trace_session":{"poi\\u001b[31mnts":[]}}' >"$scratch/escape.json"
+expect 1 rules coverage --session "$scratch/escape.json"
+grep -q "$(printf '\033')" "$scratch/err" && fail 'an escape sequence on the terminal'
+
 # A runsc that is asked, and what others say instead.
 cat >"$scratch/runsc" <<'EOF'
 #!/bin/sh
@@ -108,7 +131,7 @@ grep -q 'Removes &lt;b&gt;' "$scratch/page.html" || fail 'the name is not in the
 grep -q 'Removes <b>' "$scratch/page.html" && fail 'the name is markup in the page'
 grep -Eq '(src|href)="?(https?:)?//' "$scratch/page.html" && fail 'the page needs something from elsewhere'
 expect 3 rules coverage --html "$scratch/no/such/folder.html"
-says err 'cannot be written'
+says err 'cannot write'
 
 # Which of the known runscs has a point or a field first.
 expect 0 points

@@ -109,6 +109,11 @@ says out "^syscall/sysno/82/exit: policy $policy:10; rule \"Renamed\""
 generate --policy $policy --explain --json
 json_is '"policy tests/data/policy/shapes.toml:10" in [p for p in j["points"] if p["point"] == "syscall/sysno/82/exit"][0]["reasons"]'
 
+# Who uses a policy hears of names that ask for nothing, as of its keys; control characters are shown.
+printf 'syscall_allowlist = ["openat", "mkfifo"]\n' >"$scratch/names.toml"
+expect 0 session generate --policy "$scratch/names.toml"
+says err 'names.toml:1:32: no system call .mkfifo., nothing is asked for by it; did you mean .mknod.'
+
 # At its word: it says what that costs, and asks.
 expect 2 session generate --policy "$scratch/futex.toml" --literal
 silent out
