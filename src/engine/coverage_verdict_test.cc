@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/allocation_count.h"
 #include "engine/rule_deeds.h"
 #include "points/schema.h"
 #include "runsc/coverage.h"
@@ -176,6 +177,11 @@ TEST_P(CoverageVerdict, IsWhatHappens) {
   });
   for (const std::string runsc : {"old", "new"}) {
     variants[runsc] = VariantsOf(*rules_, runsc, recorded);
+    // A sanitizer looks at how it is found out, not at what: one in eight will do.
+    size_t count = 0;
+    if (!AllocationsAreCounted()) {
+      std::erase_if(variants[runsc], [&count](const auto&) { return count++ % 8 != 0; });
+    }
   }
   std::map<std::string, std::map<std::string, RuleCoverage>> verdicts;
   for (const auto& [runsc, of_runsc] : variants) {
