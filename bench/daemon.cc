@@ -34,13 +34,18 @@ UniqueFd TryConnect(const std::string& path) {
 }
 
 [[noreturn]] void Exec(const std::string& program, const std::string& socket_path,
-                       const std::vector<std::string>& rules, int output) {
+                       const std::vector<std::string>& rules,
+                       const std::vector<std::string>& assignments, int output) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<std::string> args = {
       program, "run", "-o", "gvisor.socket=" + socket_path, "-o", "log_level=error"};
   for (const std::string& file : rules) {
     args.emplace_back("-r");
     args.push_back(file);
+  }
+  for (const std::string& assignment : assignments) {
+    args.emplace_back("-o");
+    args.push_back(assignment);
   }
   std::vector<char*> pointers;
   pointers.reserve(args.size() + 1);
@@ -55,7 +60,8 @@ UniqueFd TryConnect(const std::string& path) {
 }  // namespace
 
 Result<Daemon> Daemon::Start(const std::string& program, const std::string& folder,
-                             const std::vector<std::string>& rules) {
+                             const std::vector<std::string>& rules,
+                             const std::vector<std::string>& assignments) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return Fail(Fault::kEnvironment, "no pipe: " + ErrnoText(errno));
@@ -66,7 +72,7 @@ Result<Daemon> Daemon::Start(const std::string& program, const std::string& fold
   const int64_t begin = SteadyNs();
   const pid_t child = ::fork();
   if (child < 0) return Fail(Fault::kEnvironment, "no child: " + ErrnoText(errno));
-  if (child == 0) Exec(program, socket_path, rules, input.get());
+  if (child == 0) Exec(program, socket_path, rules, assignments, input.get());
   Daemon daemon(child, std::move(output), socket_path);
   constexpr int64_t kPatienceNs = 20'000'000'000;
   while (SteadyNs() - begin < kPatienceNs) {

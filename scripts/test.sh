@@ -85,6 +85,11 @@ if [ -n "$reasons" ]; then
   printf '\n%s\n\n' "$reasons"
   sed -n '/ tests passed, /,$p' $summary
 fi
+if [ $all = yes ]; then
+  run_step "hostile senders" build/release/tests/hostile/hostile plays --program build/release/gyrfalcon \
+    --seconds "${GYRFALCON_HOSTILE_SECONDS:-20}" --rss-mb-max 700 --p99-ms-max 2000 \
+    tests/data/captures/new/docker-exec.trace
+fi
 if [ -n "$failed" ]; then
   warn "FAILED, before the release run above:${failed#;}"
   [ "$status" -ne 0 ] || status=1

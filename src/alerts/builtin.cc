@@ -65,6 +65,19 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "between and lose nothing; its own events may be lost (`gyrfalcon: events lost` says "
      "when), and its program is slowed down. Either it tries to push events out, or its session "
      "asks for more than the rules need: make one with `gyrfalcon session generate`."},
+    {"gyrfalcon: overloaded", Priority::kWarning, "gyrfalcon sensor_load",
+     "Messages of a sandbox are left out, because its worker can't keep up",
+     "The least urgent goes first: messages that no rule of the priority `gyrfalcon.skipped.below` "
+     "or above needs and that change no state, then rules below it are not asked. Sandboxes that "
+     "send the most go first. Told when it begins, when more is left out, and when it ends, then "
+     "with what was left out. Give it more processors (`workers`), ask for fewer points, or see "
+     "what floods (docs/overload.md)."},
+    {"gyrfalcon: alerts suppressed", Priority::kWarning, "gyrfalcon sensor_load",
+     "A rule raised more alerts about a sandbox than its budget has; the others were not raised",
+     "`gyrfalcon.suppressed` is their number, of the rule `gyrfalcon.rule`, between the two times. "
+     "The first ones were raised, look at them: either the rule fits too much and needs an "
+     "exception, or the sandbox does one thing very often. `alerts.per_rule_burst` and "
+     "`alerts.per_rule_per_minute` are the budget."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

@@ -25,6 +25,8 @@ enum class Builtin : uint8_t {
   kSessionTaken,
   kProcessFlood,
   kEventFlood,
+  kOverloaded,
+  kAlertsSuppressed,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

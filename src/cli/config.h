@@ -9,6 +9,9 @@
 #include "alerts/alert_format.h"
 #include "alerts/builtin.h"
 #include "base/result.h"
+#include "engine/alert_budget.h"
+#include "engine/limits.h"
+#include "engine/shedding.h"
 #include "rules/rule_loader.h"
 
 namespace gyrfalcon {
@@ -31,6 +34,9 @@ struct Config {
   uint64_t watch_interval_ms = 10'000;
   uint64_t watch_grace_ms = 30'000;
   uint64_t clock_skew_ms = 5'000;
+  AlertBudgetOptions alert_budget{.burst = 1'000, .per_minute = 600};
+  OverloadOptions overload{.sheds = true};
+  Limits limits;
   uint64_t workers = 0;         // 0: one per processor
   uint64_t queue_capacity = 0;  // alerts that may wait for the channels; 0: the default bound
   std::string log_level = "info";

@@ -61,6 +61,10 @@ void SetPriority(const YamlNode& node, Config& config) {
   if (const auto priority = ParsePriority(node.scalar)) config.rules.priority = *priority;
 }
 
+void SetNeverSkipPriority(const YamlNode& node, Config& config) {
+  if (const auto priority = ParsePriority(node.scalar)) config.overload.never_skip = *priority;
+}
+
 void SetMatching(const YamlNode& node, Config& config) {
   config.rules.matching = node.scalar == "all" ? RuleMatching::kAll : RuleMatching::kFirst;
 }

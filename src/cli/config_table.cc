@@ -1,6 +1,9 @@
 #include "cli/config_table.h"
 
 #include <algorithm>
+#include <array>
+#include <deque>
+#include <utility>
 
 #include "cli/config_setters.h"
 
@@ -31,6 +34,11 @@ void Text(const YamlNode& node, Config& config) {
 template <auto member>
 void Number(const YamlNode& node, Config& config) {
   config.*member = std::strtoull(node.scalar.c_str(), nullptr, 10);
+}
+
+template <auto member>
+void Budget(const YamlNode& node, Config& config) {
+  config.alert_budget.*member = std::strtoull(node.scalar.c_str(), nullptr, 10);
 }
 
 constexpr std::string_view kLogLevels =
@@ -198,6 +206,43 @@ constexpr ConfigKey kKeys[] = {
      .set = Number<&Config::workers>,
      .min = 0,
      .max = 256,
+     .origin = kOurs},
+
+    // What may be left out, and when.
+    {.path = "alerts.per_rule_burst",
+     .type = kInteger,
+     .default_value = "1000",
+     .effect = kYes,
+     .help = "Alerts that one rule may raise about one sandbox at once; more are not raised, and "
+             "told by their number (docs/overload.md); 0: as many as there are",
+     .set = Budget<&AlertBudgetOptions::burst>,
+     .min = 0,
+     .max = kMaxU32,
+     .origin = kOurs},
+    {.path = "alerts.per_rule_per_minute",
+     .type = kInteger,
+     .default_value = "600",
+     .effect = kYes,
+     .help = "How many more a minute",
+     .set = Budget<&AlertBudgetOptions::per_minute>,
+     .min = 0,
+     .max = kMaxU32,
+     .origin = kOurs},
+    {.path = "overload.shedding",
+     .type = kBool,
+     .default_value = "true",
+     .effect = kYes,
+     .help = "Leave out what is least urgent when a worker can't keep up, before queues are full",
+     .set = [](const YamlNode& node,
+               Config& config) { ParseYamlBool(node.scalar, config.overload.sheds); },
+     .origin = kOurs},
+    {.path = "overload.never_skip_priority",
+     .type = kText,
+     .default_value = "warning",
+     .effect = kYes,
+     .help = "Rules of this priority and above are asked about every event, also then",
+     .set = SetNeverSkipPriority,
+     .check = CheckPriority,
      .origin = kOurs},
 
     // Plugins.
@@ -500,26 +545,61 @@ bool IsBelow(std::string_view path, std::string_view above) {
          (path[above.size()] == '.' || path[above.size()] == '[');
 }
 
+template <size_t index>
+void SetLimit(const YamlNode& node, Config& config) {
+  LimitRows()[index].in(config.limits) = std::strtoull(node.scalar.c_str(), nullptr, 10);
+}
+
+template <size_t... index>
+constexpr auto LimitSetters(std::index_sequence<index...> /*all*/) {
+  return std::array{&SetLimit<index>...};
+}
+
+// The rows above, and one for each limit that can be changed.
+struct AllKeys {
+  std::vector<ConfigKey> keys{std::begin(kKeys), std::end(kKeys)};
+  std::deque<std::string> texts;  // that the keys of limits view
+
+  AllKeys() {
+    constexpr auto kSetters = LimitSetters(std::make_index_sequence<kConfigurableLimits>());
+    const auto before = std::ranges::find(keys, "load_plugins", &ConfigKey::path) - keys.begin();
+    for (size_t i = 0; i < kConfigurableLimits; ++i) {
+      const LimitRow& row = LimitRows()[i];
+      keys.insert(keys.begin() + before + static_cast<std::ptrdiff_t>(i),
+                  {.path = texts.emplace_back("limits." + std::string(row.name)),
+                   .type = kInteger,
+                   .default_value = texts.emplace_back(std::to_string(row.default_value())),
+                   .effect = kYes,
+                   .help = row.what,
+                   .set = kSetters[i],
+                   .min = static_cast<double>(row.min),
+                   .max = static_cast<double>(row.max),
+                   .origin = kOurs});
+    }
+  }
+};
+
 }  // namespace
 
 std::span<const ConfigKey> ConfigKeys() {
-  return kKeys;
+  static const AllKeys all;
+  return all.keys;
 }
 
 const ConfigKey* FindConfigKey(std::string_view path) {
-  const auto found = std::ranges::find(kKeys, path, &ConfigKey::path);
-  return found == std::end(kKeys) ? nullptr : found;
+  const auto found = std::ranges::find(ConfigKeys(), path, &ConfigKey::path);
+  return found == ConfigKeys().end() ? nullptr : &*found;
 }
 
 bool IsConfigMapping(std::string_view path) {
-  return FindConfigKey(path) == nullptr && std::ranges::any_of(kKeys, [path](const ConfigKey& key) {
-           return IsBelow(key.path, path);
-         });
+  return FindConfigKey(path) == nullptr &&
+         std::ranges::any_of(ConfigKeys(),
+                             [path](const ConfigKey& key) { return IsBelow(key.path, path); });
 }
 
 std::vector<std::string_view> ConfigNamesBelow(std::string_view path) {
   std::vector<std::string_view> names;
-  for (const ConfigKey& key : kKeys) {
+  for (const ConfigKey& key : ConfigKeys()) {
     if (!IsBelow(key.path, path)) continue;
     std::string_view name = key.path.substr(path.empty() ? 0 : path.size() + 1);
     name = name.substr(0, name.find_first_of(".["));
@@ -530,7 +610,7 @@ std::vector<std::string_view> ConfigNamesBelow(std::string_view path) {
 
 bool IsWithoutEffect(std::string_view path, ConfigEffect& effect) {
   bool first = true;
-  for (const ConfigKey& key : kKeys) {
+  for (const ConfigKey& key : ConfigKeys()) {
     if (key.path != path && !IsBelow(key.path, path)) continue;
     if (key.effect == ConfigEffect::kHonoured || (!first && key.effect != effect)) return false;
     effect = key.effect;

@@ -11,9 +11,11 @@
 #include <nlohmann/json.hpp>
 
 #include "alerts/builtin.h"
+#include "base/text.h"
 #include "cli/config_schema.h"
 #include "cli/falco_flags.h"
 #include "cli/file.h"
+#include "engine/limits.h"
 #include "fields/field.h"
 
 namespace gyrfalcon {
@@ -87,7 +89,28 @@ Result<std::string> BuiltinAlerts(const std::string& /*root*/) {
   return out;
 }
 
+Result<std::string> LimitsTable(const std::string& /*root*/) {
+  std::string out =
+      "| what is bounded | default | config key | at the limit | counters |\n"
+      "|---|---|---|---|---|\n";
+  for (const LimitRow& row : LimitRows()) {
+    const std::string key =
+        row.is_configurable() ? fmt::format("`limits.{}`", row.name) : std::string("–");
+    std::string counters;
+    for (const std::string_view name : Split(row.counters, ' ')) {
+      if (name.empty()) continue;
+      const bool has_more = name.ends_with(',');
+      counters += fmt::format("`{}`{}", name.substr(0, name.size() - (has_more ? 1 : 0)),
+                              has_more ? ", " : "");
+    }
+    out += fmt::format("| {} | {} | {} | {} | {} |\n", MarkdownCell(row.what), row.default_value(),
+                       key, MarkdownCell(row.at_limit), counters.empty() ? "–" : counters);
+  }
+  return out;
+}
+
 constexpr Part kParts[] = {
+    {"docs/overload.md", "limits", LimitsTable},
     {"docs/sensor.md", "built-in alerts", BuiltinAlerts},
     {"config/gyrfalcon.yaml", "",
      [](const std::string&) { return Result<std::string>(DefaultConfigYaml()); }},

@@ -97,6 +97,12 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
   return loaded;
 }
 
+bool SameLimits(Limits a, Limits b) {
+  return std::ranges::all_of(LimitRows(), [&](const LimitRow& row) {
+    return !row.is_configurable() || row.in(a) == row.in(b);
+  });
+}
+
 // What a reload does not take up, by its keys.
 constexpr struct {
   std::string_view keys;
@@ -123,6 +129,9 @@ constexpr struct {
               a.watch_interval_ms == b.watch_interval_ms && a.watch_grace_ms == b.watch_grace_ms &&
               a.clock_skew_ms == b.clock_skew_ms;
      }},
+    {"alerts.*", [](const Config& a, const Config& b) { return a.alert_budget == b.alert_budget; }},
+    {"overload.*", [](const Config& a, const Config& b) { return a.overload == b.overload; }},
+    {"limits.*", [](const Config& a, const Config& b) { return SameLimits(a.limits, b.limits); }},
     {"workers", [](const Config& a, const Config& b) { return a.workers == b.workers; }},
 };
 
@@ -247,6 +256,13 @@ class Daemon {
     EngineOptions options;
     options.socket_path = socket_path_;
     options.pipeline.builtins = config_.builtins;
+    options.pipeline.alert_budget = config_.alert_budget;
+    options.pipeline.overload = config_.overload;
+    options.pipeline.limits = config_.limits.sandbox;
+    options.source = config_.limits.source;
+    options.handshake.deadline_ms = static_cast<int64_t>(config_.limits.handshake_ms);
+    options.handshake.pending_max = config_.limits.handshakes_waiting_max;
+    options.total_bytes_max = config_.limits.total_bytes_max;
     options.workers =
         config_.workers != 0 ? config_.workers : std::max(1u, std::thread::hardware_concurrency());
     constexpr int64_t kNsPerMs = 1'000'000;

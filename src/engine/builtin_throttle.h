@@ -1,26 +1,17 @@
 // How often one sandbox may raise one built-in alert. A program that races a path can do so ten
 // thousand times a second; its alerts must not drown another sandbox's, nor fill a disk. What is
-// held back is counted, and told.
+// held back is counted, and told with the next one of its kind, or by itself after a while.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <utility>
 
 #include "alerts/builtin.h"
+#include "engine/alert_bucket.h"
 
 namespace gyrfalcon {
 
-// Alerts that were not raised one by one, since the last that was.
-struct HeldBack {
-  uint64_t count = 0;
-  int64_t since_ns = 0;  // the event of the first of them
-  int64_t until_ns = 0;  // and of the last
-};
-
-// A bucket of tokens for each built-in. `now_ns` is a SessionClock's; the events' own times are
-// only passed on. Belongs to one worker.
+// Belongs to one worker.
 class BuiltinThrottle {
  public:
   // More than the whole of any recorded case of honest bytes that are no UTF-8 (77), so that a
@@ -31,48 +22,36 @@ class BuiltinThrottle {
 
   // Whether an alert may be raised now. If not it is held back, and counted.
   bool Admit(Builtin builtin, int64_t now_ns, int64_t event_ns) {
-    Bucket& bucket = buckets_[static_cast<size_t>(builtin)];
-    const int64_t refilled = (now_ns - bucket.refilled_at_ns) / kRefillNs;
-    if (refilled > 0) {
-      bucket.tokens = std::min(kBurst, bucket.tokens + static_cast<uint64_t>(refilled));
-      bucket.refilled_at_ns += refilled * kRefillNs;
+    Row& row = rows_[static_cast<size_t>(builtin)];
+    const bool admitted = row.bucket.Admit({kBurst, kRefillNs}, now_ns, event_ns);
+    if (admitted) {
+      row.told_at_ns = now_ns;
+    } else {
+      holds_any_ = true;
     }
-    if (bucket.tokens != 0) {
-      --bucket.tokens;
-      bucket.told_at_ns = now_ns;
-      return true;
-    }
-    if (bucket.held.count == 0) bucket.held.since_ns = event_ns;
-    bucket.held.until_ns = event_ns;
-    ++bucket.held.count;
-    holds_any_ = true;
-    return false;
+    return admitted;
   }
   // What is to be told with an alert of the same kind, or instead of it.
   HeldBack Take(Builtin builtin, int64_t now_ns) {
-    Bucket& bucket = buckets_[static_cast<size_t>(builtin)];
-    bucket.told_at_ns = now_ns;
-    return std::exchange(bucket.held, {});
+    Row& row = rows_[static_cast<size_t>(builtin)];
+    row.told_at_ns = now_ns;
+    return row.bucket.Take();
   }
   // Whether something was held back and no alert of its kind has come for `kQuietNs`.
   bool IsDue(Builtin builtin, int64_t now_ns) const {
-    const Bucket& bucket = buckets_[static_cast<size_t>(builtin)];
-    return bucket.held.count != 0 && now_ns - bucket.told_at_ns >= kQuietNs;
+    const Row& row = rows_[static_cast<size_t>(builtin)];
+    return row.bucket.holds() && now_ns - row.told_at_ns >= kQuietNs;
   }
-  bool Holds(Builtin builtin) const {
-    return buckets_[static_cast<size_t>(builtin)].held.count != 0;
-  }
+  bool Holds(Builtin builtin) const { return rows_[static_cast<size_t>(builtin)].bucket.holds(); }
   // False: nothing was ever held back, so nothing can be due.
   bool holds_any() const { return holds_any_; }
 
  private:
-  struct Bucket {
-    uint64_t tokens = kBurst;
-    int64_t refilled_at_ns = 0;
+  struct Row {
+    AlertBucket bucket;
     int64_t told_at_ns = 0;
-    HeldBack held;
   };
-  std::array<Bucket, kBuiltinCount> buckets_;
+  std::array<Row, kBuiltinCount> rows_;
   bool holds_any_ = false;
 };
 

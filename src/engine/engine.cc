@@ -15,6 +15,7 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
                OnProblem on_watch_problem, OnProblem on_lookup_problem)
     : options_(std::move(options)),
       listener_(std::move(listener)),
+      memory_(options_.total_bytes_max),
       watch_(
           options_.watch,
           [this, &dispatcher](Alert alert) {
@@ -26,6 +27,7 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
       process_lookup_(options_.processes, std::move(on_lookup_problem)),
       crew_(std::max<size_t>(1, options_.workers)) {
   options_.pipeline.containers = &containers_;
+  options_.pipeline.memory = &memory_;
   options_.pipeline.observer = &watch_;
 }
 

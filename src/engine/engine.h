@@ -25,6 +25,7 @@ struct EngineOptions {
   std::string socket_path;
   size_t workers = 1;
   PipelineOptions pipeline;
+  size_t total_bytes_max = 0;  // of all sandboxes' states; 0: no bound
   HandshakeOptions handshake;
   SocketSourceOptions source;
   WatchOptions watch;
@@ -72,6 +73,7 @@ class Engine {
   std::vector<std::shared_ptr<const RuleSet>> older_rules_;  // that a worker may still have
   Listener listener_;
   ContainerRegistry containers_;
+  MemoryBudget memory_;
   std::atomic<uint64_t> watch_alerts_ = 0;
   std::atomic<uint64_t> watch_alerts_lost_ = 0;
   WatchThread watch_;

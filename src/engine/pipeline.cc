@@ -15,6 +15,7 @@ Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, PipelineOptions options
                    HostLookups* lookups)
     : matcher_(std::make_unique<Matcher>(std::move(rules))),
       options_(options),
+      shed_plan_(matcher_->plan(), options_.overload),
       alerts_(alerts),
       lookups_(lookups) {}
 
@@ -22,6 +23,7 @@ Pipeline::~Pipeline() = default;
 
 void Pipeline::SetRules(std::shared_ptr<const RuleSet> rules) {
   matcher_ = std::make_unique<Matcher>(std::move(rules));
+  shed_plan_ = ShedPlan(matcher_->plan(), options_.overload);
 }
 
 namespace {
@@ -56,6 +58,8 @@ void Pipeline::Open(const Record& record) {
   totals_.engine.Add(EngineCounter::kSandboxesOpened);
   Session& session = sessions_[record.connection.value];
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
+  if (options_.memory != nullptr) options_.memory->Join();
+  NoteMemory(session);
   session.name = "connection " + std::to_string(record.connection.value);
   if (record.peer) {
     session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
@@ -184,6 +188,10 @@ void Pipeline::Close(const Record& record) {
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
     connection_by_sandbox_.erase(named);
   }
+  if (options_.memory != nullptr) {
+    options_.memory->Note(session.memory_noted, 0);
+    options_.memory->Leave();
+  }
   if (options_.observer != nullptr) options_.observer->OnEnded(record.connection.value);
   if (options_.containers != nullptr) options_.containers->Leave(session.identity);
   sessions_.erase(found);
@@ -214,6 +222,8 @@ void Pipeline::MoveState(Session& from, Session& to) {
   to.limits_hit = from.limits_hit;
   // A fresh bucket is nothing that a sandbox should get by being attached anew.
   std::swap(to.throttle, from.throttle);
+  std::swap(to.budget, from.budget);
+  std::swap(to.memory_noted, from.memory_noted);
   std::swap(to.clock, from.clock);
   to.losses.SwapTimer(from.losses);
   totals_.engine.Add(EngineCounter::kSandboxesMoved);
@@ -241,6 +251,7 @@ void Pipeline::BeginAnew(Session& session) {
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
   session.limits_hit = {};
   session.counted = {};
+  NoteMemory(session);
 }
 
 void Pipeline::CountState(Session& session) {
@@ -286,6 +297,8 @@ void Pipeline::Adopt(Released released) {
       uint64_t& newest = successor_by_sandbox_[moved.session.sandbox_key];
       newest = std::max(newest, moved.connection);
     }
+    // What was pressed there need not be here: the next tick says.
+    pressed_ |= moved.session.rung != 0;
     if (moved.session.doubtful_claim) {
       doubtful_claims_due_ns_ =
           std::min(doubtful_claims_due_ns_, moved.session.doubtful_claim->due_ns);
@@ -323,8 +336,9 @@ uint64_t Sum(const StateCounters& counters, std::span<const StateCounter> which)
 
 // After these, rules miss events.
 constexpr StateCounter kEventLimits[] = {
-    StateCounter::kProcessesRefused, StateCounter::kThreadsRefused,
-    StateCounter::kContainersRefused, StateCounter::kMemoryRefused, StateCounter::kStateForgotten};
+    StateCounter::kProcessesRefused,  StateCounter::kThreadsRefused,
+    StateCounter::kContainersRefused, StateCounter::kMemoryRefused,
+    StateCounter::kThreadsForgotten,  StateCounter::kStateForgotten};
 // After these, events lack a detail: told once, for a server with many descriptors or a build that
 // writes many files goes on hitting them.
 constexpr StateCounter kDetailLimits[] = {StateCounter::kFdsRefused, StateCounter::kTextsCut,
@@ -386,6 +400,8 @@ void Pipeline::TellRest(Session& session) {
   session.losses.Note(LossKind::kDropped, untold_drops, session.losses.last_ns());
   if (const auto rest = session.losses.TakeRest()) RaiseLoss(session, *rest);
   TellHeldBack(session, true);
+  TellSuppressed(session, true);
+  TellShedEnd(session);
 }
 
 void Pipeline::TellRest() {
@@ -402,6 +418,14 @@ void Pipeline::TellRest() {
 void Pipeline::TellDue(Session& session) {
   if (const auto due = session.losses.TakeDue(session.clock.now_ns())) RaiseLoss(session, *due);
   TellHeldBack(session, false);
+  if (session.budget.is_due(session.clock.now_ns())) TellSuppressed(session, false);
+}
+
+void Pipeline::TellSuppressed(Session& session, bool at_end) {
+  while (const auto suppressed = session.budget.TakeDue(session.clock.now_ns(), at_end)) {
+    RaiseBuiltin(Builtin::kAlertsSuppressed, suppressed->held.until_ns,
+                 DescribeSuppressed(*suppressed, session.name));
+  }
 }
 
 void Pipeline::TellDue(int64_t receive_time_ns) {
@@ -413,6 +437,7 @@ void Pipeline::TellDue(int64_t receive_time_ns) {
     session.clock.Receive(receive_time_ns);
     speaking_ = &session;
     if (session.sandbox) session.sandbox->TellDue(receive_time_ns, *this);
+    NoteMemory(session);
     TellDue(session);
   }
 }
@@ -465,7 +490,7 @@ void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t no
   const std::string_view started = event_.text(Slot::kStartId);
   for (const std::string_view container : {event_.context().container_id, started}) {
     if (container.empty()) continue;
-    const bool may_name = !session.named && container.size() <= options_.limits.text_bytes_max &&
+    const bool may_name = !session.named && container.size() <= options_.limits.id_bytes_max &&
                           !IsKnownRefused(session, container);
     if (may_name) NameAnonymous(connection, session, container);
     if (options_.containers == nullptr || IsOwnContainer(session, container, now_ns)) continue;
@@ -490,7 +515,7 @@ bool Pipeline::IsOwnContainer(Session& session, std::string_view container, int6
   } else if (container == session.last_container) {
     return session.last_is_own;
   }
-  if (container.size() > options_.limits.text_bytes_max) return true;  // the state refuses it
+  if (container.size() > options_.limits.id_bytes_max) return true;  // the state refuses it
   const auto known = session.containers.find(container);
   session.last_is_own = known != session.containers.end()
                             ? known->second
@@ -628,6 +653,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
     AllowSnapshots(session);
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
+  if (session.rung != 0 && SkipsMessage(session, message->type, message->payload)) return;
   if (const auto decoded = Decode(message->type, message->payload, event_, &session.contexts);
       !decoded) {
     totals_.decode.Add(decoded.error());
@@ -643,6 +669,8 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   NoteDrops(session, now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);
+  constexpr size_t kMemoryStep = 4096;
+  if (session.sandbox->held_bytes() >= session.memory_noted + kMemoryStep) NoteMemory(session);
   constexpr uint64_t kLimitsEvery = 256;
   if (++session.messages % kLimitsEvery == 0) NoteLimits(session, now_ns);
   TellDue(session);
@@ -670,14 +698,108 @@ uint64_t IdOf(const Rule& rule) {
 
 void Pipeline::OnHappening(const Happening& happening) {
   totals_.engine.Add(EngineCounter::kHappenings);
-  for (const Rule* rule : matcher_->Match(happening)) {
+  Priority least = Priority::kDebug;
+  if (speaking_->rung != 0) {
+    least = ShedPlan::LeastAt(speaking_->rung);
+    if (matcher_->LeavesOut(happening.type, least)) NoteUnasked(happening);
+  }
+  for (const Rule* rule : matcher_->Match(happening, least)) {
     if (happening.raised != nullptr) {
       const uint64_t id = IdOf(*rule);
       if (happening.raised->Has(id)) continue;
       happening.raised->Note(id);
     }
+    if (!speaking_->budget.Admit(options_.alert_budget, *rule, speaking_->clock.now_ns(),
+                                 happening.time_ns)) {
+      totals_.engine.Add(EngineCounter::kAlertsSuppressed);
+      continue;
+    }
     Raise(MakeAlert(*rule, happening, matcher_->scratch()));
   }
+}
+
+// ---- what is left out when the worker can't keep up
+
+ShedLedger& Pipeline::ShedOf(Session& session) {
+  if (!session.shed) {
+    session.shed = std::make_unique<ShedLedger>();
+    totals_.engine.Add(EngineCounter::kOverloads);
+  }
+  return *session.shed;
+}
+
+// A message that tells of drops is taken up: the loss is to be told, and what comes next is held
+// against the state with it.
+bool Pipeline::SkipsMessage(Session& session, uint16_t type, std::span<const std::byte> payload) {
+  if (!shed_plan_.Skips(type, session.rung)) return false;
+  if (session.untold_drops != 0 || session.sandbox->has_raw_twin(type)) return false;
+  if (TellsPath(type, payload)) return false;
+  ShedOf(session).NoteSkipped(type, received_ns_);
+  totals_.engine.Add(EngineCounter::kMessagesSkipped);
+  if (session.shed->told < session.rung) TellShed(session);
+  return true;
+}
+
+void Pipeline::NoteUnasked(const Happening& happening) {
+  Session& session = *speaking_;
+  const auto type = happening.event == nullptr ? MessageType::kUnknown : happening.event->type();
+  ShedOf(session).NoteUnasked(static_cast<size_t>(type), received_ns_);
+  totals_.engine.Add(EngineCounter::kEventsUnasked);
+  if (session.shed->told < session.rung) TellShed(session);
+}
+
+void Pipeline::TellShed(Session& session) {
+  const bool begins = session.shed->told == 0;
+  session.shed->told = session.rung;
+  if (!AdmitProvoked(session, Builtin::kOverloaded, received_ns_)) return;
+  RaiseProvoked(session, Builtin::kOverloaded, received_ns_,
+                DescribeShedding(begins, session.rung, shed_plan_.SkippedTypes(session.rung),
+                                 session.floods, session.name));
+}
+
+void Pipeline::TellShedEnd(Session& session) {
+  const auto shed = std::exchange(session.shed, nullptr);
+  if (!shed || !AdmitProvoked(session, Builtin::kOverloaded, shed->until_ns)) return;
+  RaiseProvoked(session, Builtin::kOverloaded, shed->until_ns, DescribeShed(*shed, session.name));
+}
+
+void Pipeline::SetRung(Session& session, ShedRung rung) {
+  if (session.rung == rung) return;
+  session.rung = rung;
+  if (rung == 0) TellShedEnd(session);
+}
+
+void Pipeline::SetPressure(unsigned step) {
+  const auto rungs = static_cast<unsigned>(ShedPlan::Rungs(options_.overload));
+  uint64_t frames = 0;
+  size_t active = 0;
+  for (const auto& [connection, session] : sessions_) {
+    const uint64_t sent = session.frames - session.frames_of_tick;
+    frames += sent;
+    active += sent != 0 ? 1 : 0;
+  }
+  // Until a tick has passed nobody knows who sends how much.
+  const bool is_known = std::exchange(pressed_, step != 0);
+  for (auto& [connection, session] : sessions_) {
+    const uint64_t sent = session.frames - std::exchange(session.frames_of_tick, session.frames);
+    // A quarter less than the average is as much as the others.
+    session.floods = active != 0 && sent * 4 * active >= frames * 3;
+    const unsigned own = session.floods ? step : step - std::min(step, rungs);
+    if (step == 0 || is_known) SetRung(session, static_cast<ShedRung>(std::min(own, rungs)));
+  }
+}
+
+void Pipeline::NoteMemory(Session& session) {
+  if (options_.memory == nullptr || !session.sandbox) return;
+  const size_t share = options_.memory->ShareNow();
+  size_t bytes = session.sandbox->memory_bytes() + sizeof(Session);
+  if (bytes > share) {
+    speaking_ = &session;
+    session.sandbox->Shrink(share, *this);
+    bytes = session.sandbox->memory_bytes() + sizeof(Session);
+  }
+  options_.memory->Note(session.memory_noted, bytes);
+  session.memory_noted = bytes;
 }
 
 Totals Pipeline::totals() const {

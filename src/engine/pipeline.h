@@ -16,15 +16,18 @@
 #include "alerts/builtin.h"
 #include "base/hash.h"
 #include "channels/dispatcher.h"
+#include "engine/alert_budget.h"
 #include "engine/builtin_throttle.h"
 #include "engine/connection_observer.h"
 #include "engine/counters.h"
 #include "engine/event_flood.h"
 #include "engine/identity.h"
 #include "engine/loss_ledger.h"
+#include "engine/memory_budget.h"
 #include "engine/placement.h"
 #include "engine/process_lookup.h"
 #include "engine/session_clock.h"
+#include "engine/shedding.h"
 #include "engine/wanted_processes.h"
 #include "metadata/rootfs.h"
 #include "points/context_memory.h"
@@ -47,6 +50,12 @@ struct PipelineOptions {
   // How far a message's time may lie from the time at which it was received; it is moved to that
   // bound. Not in replay. 0: any time is believed.
   int64_t clock_skew_ns = 5'000'000'000;
+  // Of each rule and sandbox; none in replay.
+  AlertBudgetOptions alert_budget{};
+  OverloadOptions overload{};
+  // Of all sandboxes of all workers; must outlive the pipeline. nullptr: each has its own limit
+  // only.
+  MemoryBudget* memory = nullptr;
 };
 
 // Where alerts go. Called on the worker's thread, which must not wait for a channel.
@@ -114,6 +123,15 @@ class Pipeline : private HappeningSink {
   // How many messages each connection has sent since the last call.
   std::vector<ConnectionLoad> TakeLoads();
 
+  // How hard the worker is pressed, see OverloadControl: each tick while the step is not 0, and
+  // until none of its sandboxes sheds any more. Sandboxes that send the most are pressed first.
+  void SetPressure(unsigned step);
+  bool is_pressed() const { return pressed_; }
+  // Steps until every sandbox is on its last rung.
+  static unsigned PressureMax(const OverloadOptions& options) {
+    return options.sheds ? 2u * ShedPlan::Rungs(options) : 0;
+  }
+
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
   size_t sandbox_count() const { return sessions_.size(); }
@@ -167,6 +185,12 @@ class Pipeline : private HappeningSink {
     ContextMemory contexts;
     SessionClock clock;
     BuiltinThrottle throttle;
+    AlertBudget budget;
+    ShedRung rung = 0;
+    bool floods = false;                          // it sends more than its part of what is too much
+    uint64_t frames_of_tick = 0;                  // of `frames`, what the last SetPressure has seen
+    std::unique_ptr<ShedLedger> shed;             // nullptr: nothing was left out
+    size_t memory_noted = 0;                      // of its state's memory, what the budget knows
     std::optional<DoubtfulClaim> doubtful_claim;  // told if it stands for a while
     std::shared_ptr<SharedWanted> wanted;  // of the question on its way; nullptr: there is none
     uint64_t wanted_version = 0;           // of the state's awaited processes
@@ -227,6 +251,16 @@ class Pipeline : private HappeningSink {
   void RaiseProvoked(Session& session, Builtin builtin, int64_t event_ns,
                      std::vector<AlertField> fields);
   void TellFlood(Session& session, const FloodReport& report);
+  void TellSuppressed(Session& session, bool at_end);
+  // Whether the message is left out, which is counted then.
+  bool SkipsMessage(Session& session, uint16_t type, std::span<const std::byte> payload);
+  void NoteUnasked(const Happening& happening);
+  ShedLedger& ShedOf(Session& session);
+  void TellShed(Session& session);
+  void TellShedEnd(Session& session);
+  void SetRung(Session& session, ShedRung rung);
+  // Takes note of what its state holds; it gives some up where that is more than its share.
+  void NoteMemory(Session& session);
   void TellDue(Session& session);
   void TellRest(Session& session);
   void TellHeldBack(Session& session, bool at_end);
@@ -246,6 +280,8 @@ class Pipeline : private HappeningSink {
 
   std::unique_ptr<Matcher> matcher_;
   const PipelineOptions options_;
+  ShedPlan shed_plan_;
+  bool pressed_ = false;  // SetPressure is to be called again
   AlertSink& alerts_;
   HostLookups* const lookups_;
   Totals totals_;  // of ended sandboxes; the living have their own state counters

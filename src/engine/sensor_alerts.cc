@@ -77,6 +77,36 @@ std::vector<AlertField> DescribeFlood(const FloodReport& report, int64_t until_n
           {"gyrfalcon.messages.until", until_ns}};
 }
 
+std::vector<AlertField> DescribeSuppressed(const SuppressedAlerts& suppressed,
+                                           std::string_view sandbox) {
+  return {{"gyrfalcon.sandbox", std::string(sandbox)},
+          {"gyrfalcon.rule", suppressed.rule},
+          {"gyrfalcon.rule.priority", std::string(PriorityName(suppressed.priority))},
+          {"gyrfalcon.suppressed", suppressed.held.count},
+          {"gyrfalcon.suppressed.since", suppressed.held.since_ns},
+          {"gyrfalcon.suppressed.until", suppressed.held.until_ns}};
+}
+
+std::vector<AlertField> DescribeShedding(bool begins, ShedRung rung, std::string skipped_types,
+                                         bool floods, std::string_view sandbox) {
+  return {{"gyrfalcon.sandbox", std::string(sandbox)},
+          {"gyrfalcon.overload", std::string(begins ? "begins" : "rises")},
+          {"gyrfalcon.skipped.below", std::string(PriorityName(ShedPlan::LeastAt(rung)))},
+          {"gyrfalcon.skipped.types", std::move(skipped_types)},
+          {"gyrfalcon.floods", floods}};
+}
+
+std::vector<AlertField> DescribeShed(const ShedLedger& shed, std::string_view sandbox) {
+  return {{"gyrfalcon.sandbox", std::string(sandbox)},
+          {"gyrfalcon.overload", std::string("ended")},
+          {"gyrfalcon.skipped.messages", Sum(shed.skipped)},
+          {"gyrfalcon.skipped.by_type", ByType(shed.skipped)},
+          {"gyrfalcon.unasked.events", Sum(shed.unasked)},
+          {"gyrfalcon.unasked.by_type", ByType(shed.unasked)},
+          {"gyrfalcon.skipped.since", shed.since_ns},
+          {"gyrfalcon.skipped.until", shed.until_ns}};
+}
+
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox) {
   return {
       {"gyrfalcon.sandbox", std::string(sandbox)},

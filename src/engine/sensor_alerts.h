@@ -4,9 +4,11 @@
 #include <string_view>
 
 #include "alerts/builtin.h"
+#include "engine/alert_budget.h"
 #include "engine/builtin_throttle.h"
 #include "engine/event_flood.h"
 #include "engine/loss_ledger.h"
+#include "engine/shedding.h"
 #include "state/signal.h"
 
 namespace gyrfalcon {
@@ -21,6 +23,17 @@ std::vector<AlertField> DescribeClaim(std::string_view container, std::string_vi
                                       std::string_view owner);
 // Adds nothing where nothing was held back.
 void AppendHeldBack(const HeldBack& held, std::vector<AlertField>& fields);
+// The alerts of a rule that its budget did not let through.
+std::vector<AlertField> DescribeSuppressed(const SuppressedAlerts& suppressed,
+                                           std::string_view sandbox);
+
+// That something is left out, from now on or more of it: which types of messages, and which rules
+// are not asked.
+std::vector<AlertField> DescribeShedding(bool begins, ShedRung rung, std::string skipped_types,
+                                         bool floods, std::string_view sandbox);
+// What was left out, now that nothing is any more.
+std::vector<AlertField> DescribeShed(const ShedLedger& shed, std::string_view sandbox);
+
 std::vector<AlertField> DescribeFlood(const FloodReport& report, int64_t until_ns,
                                       std::string_view sandbox);
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox);

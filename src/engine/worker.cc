@@ -25,7 +25,8 @@ Worker::Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
       sink_(dispatcher),
       users_(user_lookup),
       processes_(process_lookup),
-      pipeline_(std::move(rules), options, sink_, this) {}
+      pipeline_(std::move(rules), options, sink_, this),
+      overload_(Pipeline::PressureMax(options.overload)) {}
 
 void Worker::Start() {
   thread_ = std::thread([this] { Run(); });
@@ -62,8 +63,9 @@ size_t Worker::sandbox_count() const {
 
 void Worker::Run() {
   source_->set_idle_timeout_ms(kPublishIntervalMs);
-  load_since_ns_ = SteadyNs();
+  load_since_ns_ = pressed_since_ns_ = SteadyNs();
   Record record;
+  int64_t looked_ns = 0;     // by the records' times, as the next
   int64_t published_ns = 0;  // by the records' times: no clock is asked for each
   for (;;) {
     const SourceStatus status = source_->Next(record);
@@ -77,6 +79,11 @@ void Worker::Run() {
     if (status == SourceStatus::kIdle || record.kind != RecordKind::kFrame || due) {
       published_ns = record.receive_time_ns;
       Publish();
+    }
+    const int64_t looked_since_ns = record.receive_time_ns - looked_ns;
+    if (looked_since_ns >= OverloadControl::kTickNs || looked_since_ns < 0) {
+      looked_ns = record.receive_time_ns;
+      LookAtLoad();
     }
     if (balance_due_ && source_->between_batches()) Balance();
   }
@@ -115,6 +122,18 @@ void Worker::Publish() {
   const std::scoped_lock lock(mutex_);
   published_ = totals;
   published_sandboxes_ = pipeline_.sandbox_count();
+}
+
+void Worker::LookAtLoad() {
+  const int64_t now_ns = SteadyNs();
+  const int64_t span_ns = now_ns - pressed_since_ns_;
+  if (span_ns < OverloadControl::kTickNs / 2) return;
+  pressed_since_ns_ = now_ns;
+  const int64_t waited_ns = source_->waited_ns();
+  const int64_t idle_ns = waited_ns - std::exchange(waited_when_pressed_ns_, waited_ns);
+  const double busy = 1 - static_cast<double>(idle_ns) / static_cast<double>(span_ns);
+  const unsigned step = overload_.Note({.busy = busy, .fill = source_->TakePeakFill()}, now_ns);
+  if (step != 0 || pipeline_.is_pressed()) pipeline_.SetPressure(step);
 }
 
 void Worker::Balance() {

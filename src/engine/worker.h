@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/overload.h"
 #include "engine/pipeline.h"
 #include "engine/placement.h"
 #include "engine/process_lookup.h"
@@ -81,6 +82,8 @@ class Worker final : private HostLookups {
   void Run();
   void TakeUpNews();
   void Publish();
+  // Leaves out more, or less, when there is more to do than this one can.
+  void LookAtLoad();
   // Gives a sandbox to another worker when there is more to do than this one can.
   void Balance();
   void HandOver(const PlacementMove& move);
@@ -100,6 +103,9 @@ class Worker final : private HostLookups {
   UserLookup& users_;
   ProcessLookup& processes_;
   Pipeline pipeline_;
+  OverloadControl overload_;
+  int64_t pressed_since_ns_ = 0;  // steady; when LookAtLoad was last called
+  int64_t waited_when_pressed_ns_ = 0;
   int64_t load_since_ns_ = 0;  // steady; when the load was last looked at
   int64_t waited_until_then_ns_ = 0;
   bool balance_due_ = false;

@@ -67,7 +67,7 @@ Result<std::string> RootFromBundle(const std::string& bundle) {
   const std::string path = bundle + "/config.json";
   const auto text = ReadTrusted(path);
   if (!text) return std::unexpected(text.error());
-  auto root = RootPath(nlohmann::json::parse(*text, nullptr, false), bundle);
+  auto root = RootPathOfSpec(*text, bundle);
   if (!root) return Fail(Fault::kInput, path + ": no root.path");
   return *std::move(root);
 }
@@ -78,17 +78,23 @@ Result<std::string> RootFromState(const SandboxPlace& place, std::string_view co
       fmt::format("{}/{}_sandbox:{}.state", place.state_root, container_id, place.sandbox_id);
   const auto text = ReadTrusted(path);
   if (!text) return std::unexpected(text.error());
-  const auto state = nlohmann::json::parse(*text, nullptr, false);
-  if (state.is_object() && state.contains("spec")) {
-    const auto bundle = state.find("bundleDir");
-    const bool has_bundle = bundle != state.end() && bundle->is_string();
-    auto root = RootPath(state["spec"], has_bundle ? bundle->get<std::string>() : "");
-    if (root) return *std::move(root);
-  }
+  if (auto root = RootPathOfState(*text)) return *std::move(root);
   return Fail(Fault::kInput, path + ": no spec with a root.path");
 }
 
 }  // namespace
+
+std::optional<std::string> RootPathOfSpec(std::string_view json, const std::string& bundle) {
+  return RootPath(nlohmann::json::parse(json, nullptr, false), bundle);
+}
+
+std::optional<std::string> RootPathOfState(std::string_view json) {
+  const auto state = nlohmann::json::parse(json, nullptr, false);
+  if (!state.is_object() || !state.contains("spec")) return std::nullopt;
+  const auto bundle = state.find("bundleDir");
+  const bool has_bundle = bundle != state.end() && bundle->is_string();
+  return RootPath(state["spec"], has_bundle ? bundle->get<std::string>() : "");
+}
 
 bool IsContainerId(std::string_view id) {
   constexpr size_t kLengthMax = 200;  // with the rest of a state file's name below 255

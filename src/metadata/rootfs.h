@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,10 @@ bool IsContainerId(std::string_view id);
 // config.json where the container is the sandbox's own, else from runsc's state file
 // STATE_ROOT/CONTAINER_sandbox:SANDBOX.state, which appears only when the container is made.
 Result<std::string> FindRootFolder(const SandboxPlace& place, std::string_view container_id);
+
+// The same of the text of a bundle's config.json, and of a state file; nullopt where it tells none.
+std::optional<std::string> RootPathOfSpec(std::string_view json, const std::string& bundle);
+std::optional<std::string> RootPathOfState(std::string_view json);
 
 // A regular file of the root file system, whole. `path` is relative to `root_folder`; symbolic
 // links are followed, but as the container would see them: never out of `root_folder`, nor to

@@ -38,17 +38,46 @@ Matcher::Matcher(std::shared_ptr<const RuleSet> rules, const Plan& plan)
   matches_.reserve(rules_->rules().size());
 }
 
-std::span<const Rule* const> Matcher::Match(const Happening& happening) noexcept {
+const Matcher::Urgent& Matcher::UrgentOf(const EventClass& of, Priority least) {
+  std::vector<Urgent>& by_class = urgent_[static_cast<size_t>(least)];
+  if (by_class.empty()) {
+    by_class.resize(plan_.classes().size());
+    for (const EventClass& one : plan_.classes()) {
+      Urgent& urgent = by_class[one.number];
+      urgent.rules.resize(one.words());
+      for (size_t i = 0; i < one.rules.size(); ++i) {
+        const bool is_urgent = one.rules[i].rule->priority <= least;
+        SetBit(urgent.rules, i, is_urgent);
+        urgent.any |= is_urgent;
+        urgent.all &= is_urgent;
+      }
+    }
+  }
+  return by_class[of.number];
+}
+
+bool Matcher::LeavesOut(EventType type, Priority least) {
+  const EventClass& of = plan_.ClassOf(type);
+  return least != Priority::kDebug && !of.rules.empty() && !UrgentOf(of, least).all;
+}
+
+std::span<const Rule* const> Matcher::Match(const Happening& happening, Priority least) noexcept {
   scratch_.Reset();
   matches_.clear();
   const EventClass& of = plan_.ClassOf(happening.type);
   if (of.rules.empty()) return matches_;
+  const bool leaves_out = least != Priority::kDebug && !UrgentOf(of, least).all;
+  if (leaves_out && !UrgentOf(of, least).any) return matches_;
   is_sampled_ = ++happening_number_ % Plan::kSampledEvery == 0;
   const uint64_t* passed = PassedByProcess(of, happening);
   const size_t words = of.words();
   if (std::all_of(passed, passed + words, [](uint64_t word) { return word == 0; })) return matches_;
   FindWorthAsking(of.by_event, happening, candidates_.data());
   for (size_t w = 0; w < words; ++w) candidates_[w] &= passed[w];
+  if (leaves_out) {
+    const RuleBits& urgent = UrgentOf(of, least).rules;
+    for (size_t w = 0; w < words; ++w) candidates_[w] &= urgent[w];
+  }
   CloseGates(of, happening);
   for (size_t w = 0; w < words; ++w) {
     for (uint64_t left = candidates_[w]; left != 0; left &= left - 1) {

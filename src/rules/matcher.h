@@ -2,6 +2,7 @@
 // plan needs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -25,7 +26,12 @@ class Matcher {
 
   // The enabled rules that hold, in order of loading; only the first with RuleMatching::kFirst.
   // They stay until the next call. Nothing is allocated once every kind of happening has been met.
-  std::span<const Rule* const> Match(const Happening& happening) noexcept;
+  // Rules less urgent than `least` are not asked.
+  std::span<const Rule* const> Match(const Happening& happening,
+                                     Priority least = Priority::kDebug) noexcept;
+  // Whether `least` keeps a rule from being asked about events of the type.
+  bool LeavesOut(EventType type, Priority least);
+  const Plan& plan() const { return plan_; }
   // What the last Match gave.
   std::span<const Rule* const> matches() const { return matches_; }
 
@@ -43,6 +49,13 @@ class Matcher {
     Value value;
   };
 
+  // The rules of one class that are urgent enough.
+  struct Urgent {
+    RuleBits rules;
+    bool any = false;
+    bool all = true;
+  };
+  const Urgent& UrgentOf(const EventClass& of, Priority least);
   void FindWorthAsking(const GuardTable& table, const Happening& happening, uint64_t* bits);
   const uint64_t* PassedByProcess(const EventClass& of, const Happening& happening);
   void CloseGates(const EventClass& of, const Happening& happening);
@@ -66,6 +79,8 @@ class Matcher {
   std::vector<uint64_t> of_process_candidates_;
   std::vector<uint64_t> passed_;    // where the process has no room to remember them
   std::span<uint64_t> remembered_;  // of the process at hand
+  // By priority and class; made when a priority is first asked for.
+  std::array<std::vector<Urgent>, static_cast<size_t>(Priority::kDebug)> urgent_;
 };
 
 // The same answers by walking each rule's condition.

@@ -18,6 +18,7 @@ class ForkFlood {
  public:
   static constexpr size_t kProcesses = 250;
   static constexpr int64_t kWindowNs = 5'000'000'000;
+  static constexpr size_t kRemembered = 4096;  // forks, whatever became of them
 
   // A process was forked. True where it makes a flood; not again before fewer than half are left.
   bool Note(int32_t tgid, int64_t now_ns) {
@@ -38,8 +39,6 @@ class ForkFlood {
   int64_t since_ns() const { return first_ == order_.size() ? 0 : order_[first_].first; }
 
  private:
-  static constexpr size_t kRemembered = 4096;  // forks, whatever became of them
-
   void DropOld(int64_t now_ns) {
     while (first_ < order_.size()) {
       const auto [time_ns, tgid] = order_[first_];

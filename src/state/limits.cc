@@ -15,6 +15,9 @@ const std::array<CounterRow, static_cast<size_t>(StateCounter::kCount)> kStateCo
     {"texts_cut", Severity::kDataLoss, "Paths, arguments or environments cut to their limit."},
     {"memory_refused", Severity::kDataLoss,
      "Things not remembered: the sandbox's state has reached its share of memory."},
+    {"threads_forgotten", Severity::kDataLoss,
+     "Threads, with their processes, that were forgotten because the sandbox's state had reached "
+     "its share of memory: those that had been silent for longest."},
     {"state_forgotten", Severity::kDataLoss,
      "Times a sandbox's whole state was forgotten because it had outgrown its share of memory."},
     {"written_files_forgotten", Severity::kDataLoss,

@@ -16,7 +16,8 @@ struct SandboxLimits {
   size_t containers_max = 1024;
   size_t fds_per_process_max = 4096;
   size_t ancestors_max = 128;                // length of a line of ancestors that is kept
-  size_t text_bytes_max = 4096;              // a path, a cwd, an id
+  size_t text_bytes_max = 4096;              // a path, a cwd
+  size_t id_bytes_max = 256;                 // a container's id
   size_t argv_bytes_max = 256 * 1024;        // gVisor can't send more than about 213 kB
   size_t unjudged_raws_max = 32;             // raw messages of which it is not known what they mean
   size_t written_files_max = 16 * 1024;      // paths remembered as opened for writing
@@ -24,8 +25,9 @@ struct SandboxLimits {
   size_t processes_seeded_max = 2048;        // learnt from a snapshot
   size_t changes_since_question_max = 4096;  // noted while a snapshot is on its way
   // All of a sandbox's state but its tables of ids, which the numbers above bound. From three
-  // quarters on, arguments, environments and fds are not kept; at the whole, the state is forgotten
-  // and begins anew.
+  // quarters on, threads that have been silent for longest are forgotten, with their processes;
+  // where that does not help, arguments, environments and fds are not kept. At the whole, the state
+  // is forgotten and begins anew.
   size_t sandbox_bytes_max = 64u << 20;
 };
 
@@ -37,6 +39,7 @@ enum class StateCounter : uint8_t {
   kAncestorsCut,
   kTextsCut,
   kMemoryRefused,
+  kThreadsForgotten,
   kStateForgotten,
   kWrittenFilesForgotten,
   kRawsRefused,

@@ -73,11 +73,9 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   received_ns_ = receive_time_ns;
   acting_tid_ = event.context().thread_id;
   TellOverdue(receive_time_ns);
+  if (arena_.used_bytes() >= limits_.sandbox_bytes_max / 4 * 3) MakeRoom();
   // The pool keeps what objects of other sizes have left: it, too, may not grow without end.
-  if (arena_.used_bytes() >= limits_.sandbox_bytes_max ||
-      arena_.held_bytes() >= 2 * limits_.sandbox_bytes_max) {
-    ForgetEverything();
-  }
+  if (arena_.held_bytes() >= 2 * limits_.sandbox_bytes_max) ForgetEverything();
   const Context& context = event.context();
   Moment moment{.event = event,
                 .point = ResolvePoint(event.type(), event.sysno(), arch_),
@@ -106,6 +104,7 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
   const bool unknown_exit =
       event.type() == MessageType::kSentryTaskExit && !HasSpoken(context.thread_id);
   FindActor(moment);
+  moment.thread->heard_at = messages_;
   if (unknown_exit) {
     counters_.Add(StateCounter::kUnknownThreadExits);
     moment.process->owes_synthetic_exec = false;  // it ends: nothing begins
@@ -408,12 +407,13 @@ Ref<Container> Sandbox::FindContainer(std::string_view id) {
   if (id.empty()) return {};
   const auto found = containers_.find(id);
   if (found != containers_.end()) return found->second;
-  if (id.size() > limits_.text_bytes_max || containers_.size() >= limits_.containers_max) {
+  if (id.size() > limits_.id_bytes_max || containers_.size() >= limits_.containers_max) {
     counters_.Add(StateCounter::kContainersRefused);
     return {};
   }
   Ref<Container> container(arena_.New<Container>(id));
   containers_.emplace(id, container);
+  id_bytes_ += id.size();
   if (const auto users = users_.find(id); users != users_.end()) {
     container->users = users->second;
   } else if (new_containers_.size() < limits_.containers_max) {
@@ -441,19 +441,65 @@ bool Sandbox::MemoryLeft() {
   return false;
 }
 
+size_t Sandbox::memory_bytes() const {
+  const auto table = [](const auto& map, size_t slot) { return map.capacity() * (slot + 1); };
+  return sizeof(*this) + arena_.held_bytes() + id_bytes_ + table(processes_, sizeof(int32_t) * 4) +
+         table(containers_, sizeof(std::string) + sizeof(void*)) +
+         table(written_files_, sizeof(uint64_t)) + written_order_.size() * sizeof(uint64_t) +
+         awaited_.capacity() * sizeof(Awaited) + unjudged_raws_.capacity() * sizeof(UnjudgedRaw);
+}
+
+// Forgets the threads that have been silent for longest until no more than that is in use. False:
+// nobody is left to forget. Only between two messages.
+bool Sandbox::ForgetSilent(size_t used_bytes_max) {
+  while (arena_.used_bytes() > used_bytes_max) {
+    std::vector<std::pair<uint64_t, int32_t>> silent;
+    silent.reserve(threads_.size());
+    for (const auto& [tid, thread] : threads_) {
+      if (tid != acting_tid_) silent.emplace_back(thread.heard_at, tid);
+    }
+    if (silent.empty()) return false;
+    // A part of them at once: finding them is what costs.
+    const size_t count = silent.size() / 8 + 1;
+    const auto end = silent.begin() + static_cast<std::ptrdiff_t>(count) - 1;
+    std::ranges::nth_element(silent, end);
+    for (size_t i = 0; i < count; ++i) {
+      counters_.Add(StateCounter::kThreadsForgotten);
+      ForgetThread(silent[i].second);
+    }
+  }
+  return true;
+}
+
+void Sandbox::MakeRoom() {
+  if (messages_ >= no_room_until_) {
+    constexpr uint64_t kNotSoon = 256;
+    if (!ForgetSilent(limits_.sandbox_bytes_max / 8 * 5)) no_room_until_ = messages_ + kNotSoon;
+  }
+  if (arena_.used_bytes() >= limits_.sandbox_bytes_max) ForgetEverything();
+}
+
+void Sandbox::Shrink(size_t bytes_max, HappeningSink& sink) {
+  sink_ = &sink;
+  acting_tid_ = 0;
+  ForgetSilent(bytes_max / 2);
+  if (memory_bytes() > bytes_max) ForgetEverything();
+}
+
 // Only between two messages: nothing of the state may be referred to.
 void Sandbox::ForgetEverything() {
   counters_.Add(StateCounter::kStateForgotten);
   TellAllHeld();
   last_actor_ = {};
   threads_ = Threads(arena_.resource());  // clear() would keep memory of the arena's
-  processes_.clear();
+  processes_ = {};
   containers_.clear();
+  id_bytes_ = 0;
   unjudged_raws_.clear();
   awaited_.clear();
   ++awaited_version_;
-  written_files_.clear();
-  written_order_.clear();
+  written_files_ = {};
+  written_order_ = {};
   fork_flood_.Clear();
   arena_.Release();
 }

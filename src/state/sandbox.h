@@ -90,8 +90,20 @@ class Sandbox {
   size_t TakeSnapshot(const SnapshotAnswer& answer, HappeningSink& sink);
   static constexpr int64_t kHoldNs = 500'000'000;
 
+  // That all sandboxes together have too little memory: this one may hold no more than so much from
+  // now on. Forgets what has been silent for longest; where its memory can't be given back in
+  // parts, everything. Not during Apply.
+  void Shrink(size_t bytes_max, HappeningSink& sink);
+
+  // Whether a raw message has come that has messages of this type for its twins: none of the two
+  // may be left out.
+  bool has_raw_twin(uint16_t type) const { return type < raw_twins_.size() && raw_twins_[type]; }
+
   const StateCounters& counters() const { return counters_; }
+  // What the state has taken from the heap; without what stands beside the arena.
   size_t held_bytes() const { return arena_.held_bytes(); }
+  // With it.
+  size_t memory_bytes() const;
   size_t process_count() const { return processes_.size(); }
 
   const Process* FindProcess(int32_t tgid) const;
@@ -171,6 +183,7 @@ class Sandbox {
     PointRef last_enter;            // the last enter message of the thread; no point: none
     std::pmr::string entered_with;  // the path or address that it had
     uint32_t entered_losses = 0;    // what losses_ was then
+    uint64_t heard_at = 0;          // the message that it has told last
     bool from_snapshot = false;     // it has not spoken yet
     bool heard = false;             // this connection has had a message of it
     uint32_t heard_losses = 0;      // what losses_ was at the last one
@@ -219,6 +232,8 @@ class Sandbox {
   // A thread of that id that is no other's any more; makes room for it where there are too many.
   Thread& PutThread(int32_t tid, Ref<Process> process, int64_t start_time_ns);
   bool MemoryLeft();
+  void MakeRoom();
+  bool ForgetSilent(size_t used_bytes_max);
   void ForgetEverything();
   std::string_view Cut(std::string_view text);
   static void Assign(std::pmr::string& target, std::string_view text) {
@@ -377,6 +392,9 @@ class Sandbox {
   int64_t now_ns_ = 0;             // its time
   int64_t received_ns_ = 0;        // when it was received; 0 in replay
   uint64_t messages_ = 0;
+  uint64_t no_room_until_ = 0;  // there was nobody to forget: not tried again before this message
+  size_t id_bytes_ = 0;         // of ids in containers_
+  std::bitset<kMessageTypeCount> raw_twins_;
   int64_t first_time_ns_ = 0;
   bool has_sentry_exec_ = false;  // this connection's session has the point
   bool has_sentry_clone_ = false;

@@ -74,11 +74,13 @@ void Sandbox::OnRaw(Moment& moment) {
   const Event& event = moment.event;
   const uint64_t sysno = event.sysno();
   Thread& thread = *moment.thread;
-  if (SchematisedPoint(sysno, arch_) == nullptr) {
+  const PointDef* twin = SchematisedPoint(sysno, arch_);
+  if (twin == nullptr) {
     const bool told = event.error_number() == 0 && IsToldBySentry(moment.point, has_sentry_clone_);
     if (event.is_exit() && !told) TellRaw(moment);
     return;
   }
+  raw_twins_.set(static_cast<size_t>(twin->message));
   const auto& seen = schematised_[event.is_exit() ? 1 : 0];
   PendingRaw raw{.sysno = sysno,
                  .is_exit = event.is_exit(),

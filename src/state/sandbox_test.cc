@@ -792,7 +792,7 @@ TEST(SandboxLimits, TheThreadThatActsIsNeverEvicted) {
   EXPECT_GT(sandbox.counters()[StateCounter::kThreadsRefused], 0u);
 }
 
-TEST(SandboxLimits, AMemoryLimitStopsTheGrowthOfState) {
+TEST(SandboxLimits, AtItsShareOfMemoryASandboxLosesWhatHasBeenSilentForLongest) {
   IgnoreHappenings sink;
   SandboxLimits limits;
   limits.sandbox_bytes_max = 1 << 20;
@@ -809,8 +809,36 @@ TEST(SandboxLimits, AMemoryLimitStopsTheGrowthOfState) {
         Decode(static_cast<uint16_t>(MessageType::kSentryExec), AsBytes(message.bytes()), event));
     sandbox.Apply(event, 0, sink);
   }
-  EXPECT_GT(sandbox.counters()[StateCounter::kMemoryRefused], 0u);
+  EXPECT_GT(sandbox.counters()[StateCounter::kThreadsForgotten], 0u);
+  EXPECT_EQ(sandbox.counters()[StateCounter::kStateForgotten], 0u);
+  EXPECT_EQ(sandbox.FindProcess(1), nullptr);
+  ASSERT_NE(sandbox.FindProcess(200), nullptr);
+  EXPECT_EQ(sandbox.FindProcess(200)->image->args.size(), 1u) << "the newest is remembered whole";
   EXPECT_LT(sandbox.held_bytes(), 3 * limits.sandbox_bytes_max);
+}
+
+TEST(SandboxLimits, WhoSpeaksIsNotForgottenForOthersThatAreSilent) {
+  IgnoreHappenings sink;
+  SandboxLimits limits;
+  limits.sandbox_bytes_max = 1 << 20;
+  Sandbox sandbox(limits, Arch::kX86_64);
+  const auto apply = [&](MessageType type, const Message& message) {
+    Event event;
+    ASSERT_TRUE(Decode(static_cast<uint16_t>(type), AsBytes(message.bytes()), event));
+    sandbox.Apply(event, 0, sink);
+  };
+  const std::string big(20'000, 'x');
+  for (int32_t tid = 1; tid <= 1'000; ++tid) {
+    apply(MessageType::kSentryExec, Message()
+                                        .Nested(1, Message().Number(2, tid).Number(4, tid))
+                                        .Text(2, "/bin/x")
+                                        .Text(3, "x")
+                                        .Text(3, big));
+    apply(MessageType::kChdir, Message().Nested(1, Message().Number(2, 1).Number(4, 1)));
+  }
+  EXPECT_GT(sandbox.counters()[StateCounter::kThreadsForgotten], 500u);
+  ASSERT_NE(sandbox.FindProcess(1), nullptr);
+  EXPECT_EQ(sandbox.FindProcess(1)->image->args.size(), 1u);
 }
 
 TEST(SandboxLimits, NoMessageMakesTheStateOutgrowItsShare) {
@@ -832,7 +860,7 @@ TEST(SandboxLimits, NoMessageMakesTheStateOutgrowItsShare) {
     sandbox.Apply(event, 0, sink);
     most = std::max(most, sandbox.held_bytes());
   }
-  EXPECT_GT(sandbox.counters()[StateCounter::kStateForgotten], 0u);
+  EXPECT_GT(sandbox.counters()[StateCounter::kThreadsForgotten], 0u);
   EXPECT_LT(most, 2 * limits.sandbox_bytes_max);
 }
 
@@ -856,7 +884,7 @@ TEST_F(SandboxTest, WhatWaitsToBeJudgedCountsAsTheSandboxsMemory) {
     raw_exit(small, tid);
     ASSERT_LE(small.held_bytes(), 3 * kLimit);
   }
-  EXPECT_GT(small.counters()[StateCounter::kMemoryRefused], 0u);
+  EXPECT_GT(small.counters()[StateCounter::kThreadsForgotten], 0u);
 }
 
 TEST(Sockaddr, UnixPathsEndAtTheirNulAndAbstractNamesBeginWithOne) {

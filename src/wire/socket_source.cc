@@ -24,9 +24,6 @@ namespace {
 
 constexpr uint64_t kWakeKey = std::numeric_limits<uint64_t>::max();  // no connection's id
 constexpr int kEventsPerWait = 64;
-// More than a default send buffer can hold (277): a sender that keeps sending can't keep a stop
-// from ending.
-constexpr size_t kStopMessagesMax = 4'096;
 
 SocketSourceOptions Sane(SocketSourceOptions options) {
   options.message_bytes_max =
@@ -273,9 +270,15 @@ void SocketSource::CountBatch() {
     current_->queued_bytes += QueueCharge(size);
     if (batch_.truncated(i)) ++truncated;
   }
+  peak_queued_bytes_ = std::max(peak_queued_bytes_, current_->queued_bytes);
   counters_.Add(WireCounter::kFrames, received_);
   counters_.Add(WireCounter::kFrameBytes, bytes);
   if (truncated > 0) counters_.Add(WireCounter::kFramesTruncated, truncated);
+}
+
+double SocketSource::TakePeakFill() noexcept {
+  const size_t bytes = std::min(std::exchange(peak_queued_bytes_, 0), full_queue_bytes_);
+  return static_cast<double>(bytes) / static_cast<double>(full_queue_bytes_);
 }
 
 // A turn that takes up what a full queue holds, in many messages or in a few large ones, belongs to

@@ -35,6 +35,10 @@ struct SocketSourceOptions {
 
 class SocketSource : public Source {
  public:
+  // What is read of each at a stop: more than a default send buffer can hold (277), but a sender
+  // that keeps sending can't keep a stop from ending.
+  static constexpr size_t kStopMessagesMax = 4'096;
+
   // Fails (Fault::kEnvironment) when the process is out of file descriptors.
   static Result<std::unique_ptr<SocketSource>> Create(SocketSourceOptions options);
   ~SocketSource() override;
@@ -66,6 +70,9 @@ class SocketSource : public Source {
 
   // How long Next has waited in all. Worker's thread only.
   int64_t waited_ns() const noexcept { return waited_ns_; }
+  // How full the fullest queue was that a turn has found since the last call: 0 to 1. Worker's
+  // thread only.
+  double TakePeakFill() noexcept;
   const WireCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -114,6 +121,7 @@ class SocketSource : public Source {
   int64_t received_time_ns_ = 0;
   StreamPause pause_;
   int64_t waited_ns_ = 0;
+  size_t peak_queued_bytes_ = 0;  // of any turn's queued_bytes
   int idle_timeout_ms_ = -1;
   bool stopping_ = false;
   bool drain_listed_ = false;
