@@ -780,12 +780,20 @@ void Pipeline::SetPressure(unsigned step) {
   }
   // Until a tick has passed nobody knows who sends how much.
   const bool is_known = std::exchange(pressed_, step != 0);
+  uint64_t of_others = 0;
   for (auto& [connection, session] : sessions_) {
     const uint64_t sent = session.frames - std::exchange(session.frames_of_tick, session.frames);
     // A quarter less than the average is as much as the others.
     session.floods = active != 0 && sent * 4 * active >= frames * 3;
-    const unsigned own = session.floods ? step : step - std::min(step, rungs);
-    if (step == 0 || is_known) SetRung(session, static_cast<ShedRung>(std::min(own, rungs)));
+    if (!session.floods) of_others += sent;
+  }
+  if (step != 0 && !is_known) return;
+  // Where the others send next to nothing, leaving that out would help nobody.
+  const bool others_matter = of_others * 8 >= frames;
+  const unsigned step_of_others = others_matter ? step - std::min(step, rungs) : 0;
+  for (auto& [connection, session] : sessions_) {
+    const unsigned own = session.floods ? step : step_of_others;
+    SetRung(session, static_cast<ShedRung>(std::min(own, rungs)));
   }
 }
 

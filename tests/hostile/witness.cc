@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "base/clock.h"
+#include "runsc_peer.h"
 #include "sandbox_messages.h"
 
 namespace gyrfalcon {
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view kProbePath = "/hostile-witness/";
 constexpr std::string_view kProbeMark = "witness-probe ";
 constexpr std::string_view kRecordedMark = "witness-recorded ";
+constexpr std::string_view kClaimedMark = "gyrfalcon: identity of another sandbox claimed";
 constexpr auto kPatience = 10s;  // for alerts that are still on their way
 
 }  // namespace
@@ -33,7 +35,8 @@ std::string Witness::Rules(const Traffic& traffic) {
   return fmt::format(
       "- rule: witness probe\n  desc: d\n  condition: evt.type in (open, openat) and fd.name "
       "startswith {0}\n  output: \"{1}%fd.name$\"\n  priority: WARNING\n"
-      "- rule: witness recorded\n  desc: d\n  condition: evt.type = execve and container.id = {2}\n"
+      "- rule: witness recorded\n  desc: d\n  condition: evt.type = execve and container.id = {2} "
+      "and gyrfalcon.proc.synthetic = false\n"
       "  output: \"{3}%proc.name\"\n  priority: WARNING\n",
       kProbePath, kProbeMark, id, kRecordedMark);
 }
@@ -51,7 +54,7 @@ Witness::~Witness() {
 }
 
 Result<void> Witness::Connect() {
-  auto fd = ConnectSandbox(daemon_.socket_path());
+  auto fd = ConnectAsRunsc(daemon_.socket_path(), ids_.front());
   if (!fd) return std::unexpected(fd.error());
   fd_ = std::move(*fd);
   return {};
@@ -63,6 +66,7 @@ void Witness::ReadAlerts() {
     if (!line) continue;
     const int64_t now_ns = SteadyNs();
     const std::scoped_lock lock(mutex_);
+    if (line->find(kClaimedMark) != std::string::npos) ++claims_;
     if (line->find(kRecordedMark) != std::string::npos) ++recorded_alerts_;
     const size_t at = line->find(kProbeMark);
     if (at == std::string::npos) continue;
@@ -114,6 +118,7 @@ Testimony Witness::Watch(std::chrono::nanoseconds duration) {
     const std::scoped_lock lock(mutex_);
     latencies_us_.clear();
     recorded_alerts_ = 0;
+    claims_ = 0;
   }
   const uint64_t first = next_probe_;
   uint64_t loops = 0;
@@ -132,6 +137,7 @@ Testimony Witness::Watch(std::chrono::nanoseconds duration) {
                       .unanswered = sent_ns_.size(),
                       .recorded_alerts = recorded_alerts_,
                       .recorded_wanted = loops * alerts_per_loop_,
+                      .claims = claims_,
                       .latencies_us = latencies_us_};
   sent_ns_.clear();
   std::ranges::sort(testimony.latencies_us);

@@ -24,6 +24,7 @@ struct Testimony {
   uint64_t unanswered = 0;       // probes whose alert did not come
   uint64_t recorded_alerts = 0;  // of the recording's own
   uint64_t recorded_wanted = 0;
+  uint64_t claims = 0;               // alerts that somebody speaks in its name
   std::vector<double> latencies_us;  // sorted
 };
 
@@ -34,7 +35,7 @@ class Witness {
   // The rules whose alerts it waits for.
   static std::string Rules(const Traffic& traffic);
 
-  // Both outlive it. `capture_alerts`: what one loop of the recording raises, once it is known.
+  // Both outlive it.
   Witness(Daemon& daemon, const Traffic& traffic);
   ~Witness();
   Result<void> Connect();
@@ -61,6 +62,7 @@ class Witness {
   std::unordered_map<uint64_t, int64_t> sent_ns_;  // probes on their way
   std::vector<double> latencies_us_;
   uint64_t recorded_alerts_ = 0;
+  uint64_t claims_ = 0;
   std::atomic<bool> stop_ = false;
   std::thread reader_;
 };
