@@ -1,7 +1,8 @@
 // A stream of messages of two connections, against a rule that reads every field: no crash, nothing
-// that a message says makes state or alerts grow beyond their limits, and no built-in alert that is
-// held back stays untold. The input is a row of [connection and flags][length, 2 bytes][message
-// with its header]; what is left at the end is one message. `Flags` says what they are.
+// that a message says makes state or alerts grow beyond their limits, and no alert that is held
+// back or suppressed stays untold, whatever is left out for want of time. The input is a row of
+// [connection and flags][length, 2 bytes][message with its header]; what is left at the end is one
+// message. `Flags` says what they are.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -48,6 +49,8 @@ enum Flags : uint8_t {
   kLater = 2,       // a second after the one before
   kCut = 4,         // it was larger than the receive buffer
   kAnew = 8,        // `trace create --force` came before it
+  kPressed = 16,    // the worker is pressed a step more
+  kRelieved = 32,   // not any more
 };
 
 class CountHeldBack final : public AlertSink {
@@ -55,13 +58,16 @@ class CountHeldBack final : public AlertSink {
   bool OnAlert(Alert alert) override {
     for (const AlertField& field : alert.fields) {
       if (field.name == "gyrfalcon.held_back") told_ += std::get<uint64_t>(field.value);
+      if (field.name == "gyrfalcon.suppressed") suppressed_ += std::get<uint64_t>(field.value);
     }
     return true;
   }
   uint64_t told() const { return told_; }
+  uint64_t suppressed() const { return suppressed_; }
 
  private:
   uint64_t told_ = 0;
+  uint64_t suppressed_ = 0;
 };
 
 // Small, so that short inputs reach them.
@@ -78,7 +84,7 @@ constexpr SandboxLimits kLimits = {.processes_max = 8,
 // Two connections of two sandboxes that runsc tells of, live.
 class Live {
  public:
-  explicit Live(AlertSink& alerts) : pipeline_(Rules(), Options(containers_), alerts) {
+  explicit Live(AlertSink& alerts) : pipeline_(Rules(), Options(containers_, memory_), alerts) {
     Open(0);
     Open(1);
   }
@@ -94,6 +100,9 @@ class Live {
   void Send(uint8_t flags, std::span<const std::byte> message) {
     const size_t which = (flags & kConnection) != 0 ? 1 : 0;
     if ((flags & kLater) != 0) now_ns_ += 1'000'000'000;
+    if ((flags & kPressed) != 0) ++pressure_;
+    if ((flags & kRelieved) != 0) pressure_ = 0;
+    if ((flags & (kPressed | kRelieved)) != 0) pipeline_.SetPressure(pressure_);
     if ((flags & kAnew) != 0 && next_ < 64) Open(which);
     Record record = Make(RecordKind::kFrame, current_[which]);
     record.truncated = (flags & kCut) != 0;
@@ -107,12 +116,16 @@ class Live {
     }
   }
   Pipeline& pipeline() { return pipeline_; }
+  const MemoryBudget& memory() const { return memory_; }
 
  private:
-  static PipelineOptions Options(ContainerRegistry& containers) {
+  static PipelineOptions Options(ContainerRegistry& containers, MemoryBudget& memory) {
     PipelineOptions options;
     options.limits = kLimits;
     options.containers = &containers;
+    options.memory = &memory;
+    options.alert_budget = {.burst = 3, .per_minute = 60};
+    options.overload.sheds = true;
     return options;
   }
   Record Make(RecordKind kind, uint64_t connection) const {
@@ -124,7 +137,9 @@ class Live {
   }
 
   ContainerRegistry containers_;
+  MemoryBudget memory_{64 * 1024};
   Pipeline pipeline_;
+  unsigned pressure_ = 0;
   uint64_t next_ = 0;
   uint64_t current_[2] = {};
   int64_t now_ns_ = 1'795'335'717'000'000'000;
@@ -146,5 +161,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Pipeline& pipeline = live.pipeline();
   if (pipeline.sandbox_count() != 0) std::abort();
   if (pipeline.totals().engine[EngineCounter::kAlertsHeldBack] != alerts.told()) std::abort();
+  const uint64_t suppressed = pipeline.totals().engine[EngineCounter::kAlertsSuppressed];
+  if (suppressed != alerts.suppressed() || live.memory().held_bytes() != 0) std::abort();
   return 0;
 }
