@@ -64,6 +64,11 @@ run_step "unit tests under the address and undefined-behaviour sanitizers" asan
 
 # Last, so that the closing lines are ctest's summary of the run that has every test.
 sh scripts/build.sh release
+if [ $all = yes ]; then
+  run_step "hostile senders" build/release/tests/hostile/hostile plays --program build/release/gyrfalcon \
+    --seconds "${GYRFALCON_HOSTILE_SECONDS:-20}" --rss-mb-max 700 --p99-ms-max 2000 \
+    tests/data/captures/new/docker-exec.trace
+fi
 [ -z "$failed" ] || warn "failed so far:${failed#;}"
 say "all tests, release"
 summary=build/ctest.log
@@ -84,11 +89,6 @@ reasons=$(awk '
 if [ -n "$reasons" ]; then
   printf '\n%s\n\n' "$reasons"
   sed -n '/ tests passed, /,$p' $summary
-fi
-if [ $all = yes ]; then
-  run_step "hostile senders" build/release/tests/hostile/hostile plays --program build/release/gyrfalcon \
-    --seconds "${GYRFALCON_HOSTILE_SECONDS:-20}" --rss-mb-max 700 --p99-ms-max 2000 \
-    tests/data/captures/new/docker-exec.trace
 fi
 if [ -n "$failed" ]; then
   warn "FAILED, before the release run above:${failed#;}"

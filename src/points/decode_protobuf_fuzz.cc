@@ -227,17 +227,21 @@ void CompareList(const TextList& ours, const pb::Message& theirs, const FieldSpe
   });
 }
 
-// Ours keeps the last one's bytes, and libprotobuf joins them: alike where there is one.
+// Ours keeps the last one's bytes, and libprotobuf joins them: alike where there is one, else the
+// joined one does not change by the last, but for fields that nobody knows, which it has twice.
 void CompareNested(std::string_view ours, const pb::Message& theirs, const FieldSpec& row) {
+  const pb::Message& joined = Nested(theirs, row.number);
   auto last = TheSchema().New(*row.nested);
   Require(last->ParseFromArray(ours.data(), static_cast<int>(ours.size())), "nested", &row);
-  auto joined = TheSchema().New(*row.nested);
-  joined->CopyFrom(Nested(theirs, row.number));
-  joined->MergeFrom(*last);
-  const bool same = joined->SerializeAsString() == Nested(theirs, row.number).SerializeAsString();
-  // Unknown fields are repeated by the merge.
-  const bool has_unknown = joined->GetReflection()->GetUnknownFields(*joined).field_count() != 0;
-  Require(same || has_unknown, "nested", &row);
+  if (last->SerializeAsString() == joined.SerializeAsString()) return;
+  auto again = TheSchema().New(*row.nested);
+  again->CopyFrom(joined);
+  again->MergeFrom(*last);
+  again->DiscardUnknownFields();
+  auto known = TheSchema().New(*row.nested);
+  known->CopyFrom(joined);
+  known->DiscardUnknownFields();
+  Require(again->SerializeAsString() == known->SerializeAsString(), "nested", &row);
 }
 
 void CompareField(const Event& ours, const pb::Message& theirs, const FieldSpec& row) {
