@@ -52,7 +52,8 @@ void AppendPaths(const Happening& happening, Alert& alert) {
 }  // namespace
 
 size_t SizeBytes(const Alert& alert) {
-  size_t size = sizeof(Alert) + alert.rule.size() + alert.source.size() + alert.message.size();
+  size_t size = sizeof(Alert) + alert.rule.size() + alert.source.size() + alert.message.size() +
+                alert.sandbox.size();
   for (const std::string& tag : alert.tags) size += sizeof(tag) + tag.size();
   for (const AlertField& field : alert.fields) {
     size += sizeof(field) + field.name.size();

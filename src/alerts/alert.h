@@ -28,6 +28,9 @@ struct Alert {
   int64_t time_ns;
   std::string message;  // the output, rendered; may hold any bytes
   std::vector<AlertField> fields;
+  // The one it is about, as people know it (the id below its runsc root, or "connection N"); empty:
+  // none.
+  std::string sandbox = {};
 };
 
 // About how much memory an alert takes, for those who keep many.

@@ -110,13 +110,17 @@ std::string FormatText(const Alert& alert, const AlertFormatOptions& options) {
   return Printable(TextLine(alert, options));
 }
 
-std::string FormatJson(const Alert& alert, const AlertFormatOptions& options) {
+std::string FormatJson(const Alert& alert, const AlertFormatOptions& options, AlertStamp stamp) {
   nlohmann::json out;
   out["hostname"] = options.hostname;
   out["priority"] = PriorityName(alert.priority);
   out["rule"] = alert.rule;
   out["source"] = alert.source;
   out["time"] = FormatTime(alert.time_ns, TimeStyle::kIso8601Z);
+  if (options.json_include_sequence_property && stamp.sequence != 0) {
+    out["boot_id"] = stamp.boot_id;
+    out["sequence"] = stamp.sequence;
+  }
   if (options.json_include_output_property) out["output"] = TextLine(alert, options);
   if (options.json_include_message_property) out["message"] = alert.message;
   if (options.json_include_tags_property) out["tags"] = alert.tags;

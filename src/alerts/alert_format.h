@@ -15,10 +15,18 @@ struct AlertFormatOptions {
   bool json_include_output_fields_property = true;
   bool json_include_tags_property = true;
   bool json_include_message_property = false;
+  bool json_include_sequence_property = true;  // ours: boot_id and sequence, of those that have one
   bool time_format_iso_8601 = false;
   std::string hostname;
 
   friend bool operator==(const AlertFormatOptions&, const AlertFormatOptions&) = default;
+};
+
+// Which alert it is, for a receiver that looks for gaps and repeats: the random name of the
+// daemon's start, and the number of the alert in it, from 1. 0: it has none.
+struct AlertStamp {
+  std::string_view boot_id = {};
+  uint64_t sequence = 0;
 };
 
 // For a line on a terminal: control characters escaped as in JSON strings, with those beyond ASCII
@@ -32,10 +40,12 @@ std::string PrintableLines(std::string_view text);
 std::string FormatText(const Alert& alert, const AlertFormatOptions& options);
 
 // {"hostname",…,"time"}, keys in alphabetical order; without a newline.
-std::string FormatJson(const Alert& alert, const AlertFormatOptions& options);
+std::string FormatJson(const Alert& alert, const AlertFormatOptions& options,
+                       AlertStamp stamp = {});
 
-inline std::string FormatAlert(const Alert& alert, const AlertFormatOptions& options) {
-  return options.json_output ? FormatJson(alert, options) : FormatText(alert, options);
+inline std::string FormatAlert(const Alert& alert, const AlertFormatOptions& options,
+                               AlertStamp stamp = {}) {
+  return options.json_output ? FormatJson(alert, options, stamp) : FormatText(alert, options);
 }
 
 }  // namespace gyrfalcon

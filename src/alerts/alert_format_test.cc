@@ -43,6 +43,19 @@ TEST_F(AlertFormat, TheJsonIsFalcos) {
             R"("time":"2026-11-22T08:21:57.026572338Z"})");
 }
 
+TEST_F(AlertFormat, AStampIsInTheJsonUnlessSwitchedOff) {
+  options_.json_include_output_property = false;
+  options_.json_include_output_fields_property = false;
+  const AlertStamp stamp{.boot_id = "0a1b", .sequence = 7};
+  EXPECT_EQ(FormatJson(alert_, options_, stamp),
+            R"({"boot_id":"0a1b","hostname":"vm","priority":"Warning","rule":"R","sequence":7,)"
+            R"("source":"syscall","tags":["a","b"],"time":"2026-11-22T08:21:57.026572338Z"})");
+  const std::string without = FormatJson(alert_, options_);
+  EXPECT_EQ(FormatJson(alert_, options_, {.boot_id = "0a1b", .sequence = 0}), without);
+  options_.json_include_sequence_property = false;
+  EXPECT_EQ(FormatJson(alert_, options_, stamp), without);
+}
+
 TEST_F(AlertFormat, EachJsonSwitchTakesItsPropertyAway) {
   options_.json_include_output_property = false;
   options_.json_include_output_fields_property = false;

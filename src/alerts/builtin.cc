@@ -139,6 +139,8 @@ Alert MakeBuiltinAlert(Builtin builtin, Priority priority, int64_t time_ns,
     alert.message += key;
     alert.message += '=';
     AppendText(field, alert.message);
+    const auto* text = std::get_if<std::string>(&field.value);
+    if (field.name == "gyrfalcon.sandbox" && text != nullptr) alert.sandbox = *text;
   }
   alert.fields.push_back({"evt.time", time_ns});
   std::ranges::move(fields, std::back_inserter(alert.fields));

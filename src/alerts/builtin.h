@@ -66,7 +66,7 @@ class BuiltinSettings {
 };
 
 // The output is the rule's name, the headline and the fields, "name=value" each; a missing value is
-// "<NA>".
+// "<NA>". `gyrfalcon.sandbox` among them names the sandbox that it is about.
 Alert MakeBuiltinAlert(Builtin builtin, Priority priority, int64_t time_ns,
                        std::vector<AlertField> fields);
 

@@ -20,6 +20,10 @@ TEST(Builtin, OutputAndFieldsSayTheSame) {
   const Alert alert = MakeBuiltinAlert(
       Builtin::kEventsLost, Priority::kError, 42,
       {{"proc.name", std::string("sh")}, {"gyrfalcon.lost", uint64_t{3}}, {"container.id", {}}});
+  EXPECT_EQ(alert.sandbox, "");
+  const Alert other = MakeBuiltinAlert(Builtin::kEventsLost, Priority::kError, 42,
+                                       {{"gyrfalcon.sandbox", std::string("box")}});
+  EXPECT_EQ(other.sandbox, "box");
   EXPECT_EQ(alert.rule, "gyrfalcon: events lost");
   EXPECT_EQ(alert.message,
             "gyrfalcon: events lost: Events of a sandbox were lost | proc_name=sh gyrfalcon_lost=3 "

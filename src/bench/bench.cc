@@ -28,14 +28,22 @@ constexpr std::chrono::nanoseconds kWarmUpMax = std::chrono::seconds(20);
 // Lines are formatted, and go nowhere.
 class NoChannel final : public Channel {
  public:
+  explicit NoChannel(AlertFormatOptions format) : format_(std::move(format)) {}
   std::string_view name() const override { return "nowhere"; }
-  Result<void> Write(std::string_view) override { return {}; }
-  Result<void> Flush() override { return {}; }
+  Delivery Deliver(std::span<const OutgoingAlert> batch) override {
+    for (const OutgoingAlert& outgoing : batch)
+      bytes_ += FormatAlert(*outgoing.alert, format_).size();
+    return {.done = batch.size(), .refused = 0, .problem = {}};
+  }
+
+ private:
+  const AlertFormatOptions format_;
+  size_t bytes_ = 0;
 };
 
-std::vector<std::unique_ptr<Channel>> Nowhere() {
+std::vector<std::unique_ptr<Channel>> Nowhere(const BenchOptions& options) {
   std::vector<std::unique_ptr<Channel>> channels;
-  channels.push_back(std::make_unique<NoChannel>());
+  channels.push_back(std::make_unique<NoChannel>(options.format));
   return channels;
 }
 
@@ -141,12 +149,6 @@ Result<void> CountQuietAllocations(const BenchOptions& options,
   return {};
 }
 
-DispatcherOptions DispatchBy(const BenchOptions& options) {
-  DispatcherOptions out;
-  out.format = options.format;
-  return out;
-}
-
 }  // namespace
 
 Result<BenchSockets> BenchSockets::Start(const BenchOptions& options) {
@@ -187,7 +189,7 @@ Result<BenchResult> RunSocketBench(const BenchOptions& options, BenchSockets& so
   Workers workers;
 
   const ThreadSet before_alerts = ThreadSet::Running();
-  Dispatcher dispatcher(DispatchBy(options), Nowhere(), [](const Error&) {});
+  Dispatcher dispatcher(DispatcherOptions{}, Nowhere(options), [](const Error&) {});
   const ThreadSet before_engine = ThreadSet::Running();
   workers.alerts = before_engine.Without(before_alerts);
   EngineOptions engine_options;
@@ -243,7 +245,7 @@ Result<BenchResult> RunMemoryBench(const BenchOptions& options,
   if (!traffic) return std::unexpected(traffic.error());
   BenchResult result;
   result.allocations_counted = AllocationsAreCounted();
-  Dispatcher dispatcher(DispatchBy(options), Nowhere(), [](const Error&) {});
+  Dispatcher dispatcher(DispatcherOptions{}, Nowhere(options), [](const Error&) {});
   DispatcherSink sink(dispatcher);
   MemoryLoop loop(*traffic, rules, options.builtins, sink);
   while (loop.loops() == 0) loop.Next();

@@ -55,6 +55,7 @@ uint64_t Dispatcher::failed_writes() const {
 
 void Dispatcher::Run() {
   std::deque<Alert> batch;
+  std::vector<OutgoingAlert> outgoing;
   for (;;) {
     {
       std::unique_lock lock(mutex_);
@@ -62,16 +63,20 @@ void Dispatcher::Run() {
       if (waiting_.empty()) break;
       batch.swap(waiting_);
     }
+    size_t bytes = 0;
+    outgoing.clear();
     for (const Alert& alert : batch) {
-      Deliver(alert);
-      const std::scoped_lock lock(mutex_);
-      waiting_bytes_ -= SizeBytes(alert);
+      outgoing.push_back({.boot_id = {}, .sequence = 0, .alert = &alert});
+      bytes += SizeBytes(alert);
     }
+    for (size_t i = 0; i < channels_.size(); ++i) DeliverTo(i, outgoing);
     batch.clear();
+    {
+      const std::scoped_lock lock(mutex_);
+      waiting_bytes_ -= bytes;
+    }
     room_.notify_all();
-    FlushAll();
   }
-  FlushAll();
   {
     const std::scoped_lock lock(mutex_);
     done_ = true;
@@ -79,27 +84,26 @@ void Dispatcher::Run() {
   end_.notify_all();
 }
 
-void Dispatcher::Deliver(const Alert& alert) {
-  const std::string line = FormatAlert(alert, options_.format);
-  for (size_t i = 0; i < channels_.size(); ++i) NoteResult(i, channels_[i]->Write(line));
-}
-
-void Dispatcher::FlushAll() {
-  for (size_t i = 0; i < channels_.size(); ++i) {
-    if (const Result<void> result = channels_[i]->Flush(); !result) NoteResult(i, result);
+// What it does not take is lost to it.
+void Dispatcher::DeliverTo(size_t channel, std::span<const OutgoingAlert> batch) {
+  while (!batch.empty()) {
+    const Delivery delivery = channels_[channel]->Deliver(batch);
+    batch = batch.subspan(delivery.done);
+    if (!delivery.problem) {
+      failing_[channel] = false;
+      continue;
+    }
+    NoteProblem(channel, *delivery.problem);
+    if (!batch.empty()) batch = batch.subspan(1);
   }
 }
 
-void Dispatcher::NoteResult(size_t channel, const Result<void>& result) {
-  if (result) {
-    failing_[channel] = false;
-    return;
-  }
+void Dispatcher::NoteProblem(size_t channel, const Error& problem) {
   {
     const std::scoped_lock lock(mutex_);
     ++failed_writes_;
   }
-  if (!failing_[channel] && on_error_) on_error_(result.error());
+  if (!failing_[channel] && on_error_) on_error_(problem);
   failing_[channel] = true;
 }
 

@@ -8,12 +8,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "alerts/alert.h"
-#include "alerts/alert_format.h"
 #include "channels/channel.h"
 
 namespace gyrfalcon {
@@ -24,7 +24,6 @@ enum class WhenFull : uint8_t {
 };
 
 struct DispatcherOptions {
-  AlertFormatOptions format;
   // Alerts that wait for the channels. A sandbox decides how large an alert is (an argv of 190 kB),
   // so their bytes are bounded, not only their number.
   size_t waiting_max = 64 * 1024;
@@ -46,15 +45,14 @@ class Dispatcher {
   void Stop(int patience_ms = kForever);
   static constexpr int kForever = -1;
 
-  // Lines that a channel refused, and so lost to it.
+  // Alerts that a channel did not take, and so lost to it.
   uint64_t failed_writes() const;
 
  private:
   bool HasRoom() const;
   void Run();
-  void Deliver(const Alert& alert);
-  void FlushAll();
-  void NoteResult(size_t channel, const Result<void>& result);
+  void DeliverTo(size_t channel, std::span<const OutgoingAlert> batch);
+  void NoteProblem(size_t channel, const Error& problem);
 
   const DispatcherOptions options_;
   const std::vector<std::unique_ptr<Channel>> channels_;

@@ -27,12 +27,11 @@ class BlockedChannel final : public Channel {
  public:
   explicit BlockedChannel(std::shared_future<void> go) : go_(std::move(go)) {}
   std::string_view name() const override { return "blocked"; }
-  Result<void> Write(std::string_view) override {
+  Delivery Deliver(std::span<const OutgoingAlert> batch) override {
     go_.wait();
-    ++written;
-    return {};
+    written += static_cast<int>(batch.size());
+    return {.done = batch.size(), .refused = 0, .problem = {}};
   }
-  Result<void> Flush() override { return {}; }
   static inline std::atomic<int> written = 0;
 
  private:
@@ -50,7 +49,7 @@ TEST(Dispatcher, ABlockedChannelHoldsUpNobodyAndTheLimitIsTold) {
   BlockedChannel::written = 0;
   int accepted = 0;
   {
-    Dispatcher dispatcher({.format = {}, .waiting_max = 10},
+    Dispatcher dispatcher({.waiting_max = 10},
                           One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
     for (int i = 0; i < 100; ++i) accepted += dispatcher.Put(MakeTestAlert("x")) ? 1 : 0;
     EXPECT_LT(accepted, 100) << "live, what does not fit is refused at once";
@@ -64,7 +63,7 @@ TEST(Dispatcher, InReplayNothingIsRefused) {
   std::promise<void> go;
   go.set_value();
   BlockedChannel::written = 0;
-  Dispatcher dispatcher({.format = {}, .waiting_max = 3, .when_full = WhenFull::kWait},
+  Dispatcher dispatcher({.waiting_max = 3, .when_full = WhenFull::kWait},
                         One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(dispatcher.Put(MakeTestAlert("x")));
   dispatcher.Stop();
@@ -76,7 +75,7 @@ TEST(Dispatcher, BytesAreBoundedNotOnlyNumbers) {
   std::promise<void> go;
   BlockedChannel::written = 0;
   int accepted = 0;
-  Dispatcher dispatcher({.format = {}, .waiting_bytes_max = 1 << 20},
+  Dispatcher dispatcher({.waiting_bytes_max = 1 << 20},
                         One(std::make_unique<BlockedChannel>(go.get_future().share())), nullptr);
   for (int i = 0; i < 100; ++i) {
     accepted += dispatcher.Put(MakeTestAlert(std::string(200'000, 'x'))) ? 1 : 0;
@@ -89,7 +88,7 @@ TEST(Dispatcher, AReaderThatStoppedReadingDoesNotHoldUpTheEnd) {
   int pipe_fds[2];
   ASSERT_EQ(pipe2(pipe_fds, O_CLOEXEC), 0);
   {
-    Dispatcher dispatcher({}, One(MakeFdChannel("full pipe", pipe_fds[1], false)), nullptr);
+    Dispatcher dispatcher({}, One(MakeFdChannel("full pipe", pipe_fds[1], {}, false)), nullptr);
     for (int i = 0; i < 100; ++i) dispatcher.Put(MakeTestAlert(std::string(10'000, 'x')));
     dispatcher.Stop(200);
     EXPECT_GT(dispatcher.failed_writes(), 0u);
@@ -101,14 +100,16 @@ TEST(Dispatcher, AReaderThatStoppedReadingDoesNotHoldUpTheEnd) {
 TEST(Channels, AFileIsAppendedToAndPrivate) {
   const std::string path = ::testing::TempDir() + "gyrfalcon-alerts-" + std::to_string(getpid());
   for (const char* line : {"one", "two"}) {
-    auto channel = MakeFileChannel(path, true, true);
+    auto channel = MakeFileChannel(path, {}, true, true);
     ASSERT_TRUE(channel);
-    ASSERT_TRUE((*channel)->Write(line));
-    ASSERT_TRUE((*channel)->Flush());
+    const Alert alert = MakeTestAlert(line);
+    const OutgoingAlert outgoing{.boot_id = {}, .sequence = 0, .alert = &alert};
+    EXPECT_EQ((*channel)->Deliver({&outgoing, 1}).done, 1u);
   }
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(text, "one\ntwo\n");
+  EXPECT_EQ(text, FormatText(MakeTestAlert("one"), {}) + "\n" +
+                      FormatText(MakeTestAlert("two"), {}) + "\n");
   struct stat status{};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
@@ -116,7 +117,7 @@ TEST(Channels, AFileIsAppendedToAndPrivate) {
 }
 
 TEST(Channels, AFileThatCantBeMadeSaysWhy) {
-  const auto channel = MakeFileChannel("/nowhere/at/all", true, true);
+  const auto channel = MakeFileChannel("/nowhere/at/all", {}, true, true);
   ASSERT_FALSE(channel);
   EXPECT_EQ(channel.error().fault, Fault::kEnvironment);
   EXPECT_NE(channel.error().message.find("/nowhere/at/all"), std::string::npos);
@@ -126,7 +127,8 @@ TEST(Channels, AFailingChannelIsToldOnceAndItsLossCounted) {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   ASSERT_GE(full, 0);
   std::atomic<int> told = 0;
-  Dispatcher dispatcher({}, One(MakeFdChannel("full", full, false)), [&](const Error&) { ++told; });
+  Dispatcher dispatcher({}, One(MakeFdChannel("full", full, {}, false)),
+                        [&](const Error&) { ++told; });
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(dispatcher.Put(MakeTestAlert("x")));
   dispatcher.Stop();
   EXPECT_EQ(told, 1);

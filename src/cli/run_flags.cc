@@ -148,14 +148,18 @@ Result<std::string> SocketPathOf(const Config& config) {
 
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config) {
   std::vector<std::unique_ptr<Channel>> channels;
+  AlertFormatOptions format = config.format;
+  format.hostname = HostName();
   if (config.stdout_enabled) {
-    channels.push_back(MakeFdChannel("standard output", STDOUT_FILENO, config.buffered_outputs));
+    channels.push_back(
+        MakeFdChannel("standard output", STDOUT_FILENO, format, config.buffered_outputs));
   }
   if (config.file_enabled) {
     if (config.file_name.empty()) {
       return Fail(Fault::kInput, "file_output is enabled without a file_output.filename");
     }
-    auto file = MakeFileChannel(config.file_name, config.buffered_outputs, config.file_keep_alive);
+    auto file =
+        MakeFileChannel(config.file_name, format, config.buffered_outputs, config.file_keep_alive);
     if (!file) return std::unexpected(file.error());
     channels.push_back(std::move(*file));
   }
@@ -163,8 +167,7 @@ Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config)
 }
 
 DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full) {
-  DispatcherOptions options{.format = config.format, .when_full = when_full};
-  options.format.hostname = HostName();
+  DispatcherOptions options{.when_full = when_full};
   if (config.queue_capacity != 0) options.waiting_max = config.queue_capacity;
   return options;
 }

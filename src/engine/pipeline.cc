@@ -714,7 +714,9 @@ void Pipeline::OnHappening(const Happening& happening) {
       totals_.engine.Add(EngineCounter::kAlertsSuppressed);
       continue;
     }
-    Raise(MakeAlert(*rule, happening, matcher_->scratch()));
+    Alert alert = MakeAlert(*rule, happening, matcher_->scratch());
+    alert.sandbox = speaking_->name;
+    Raise(std::move(alert));
   }
 }
 
