@@ -8,10 +8,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/spawn.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 
@@ -22,36 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 std::unexpected<Error> FailOf(const std::string& program, const std::string& what) {
   return Fail(Fault::kEnvironment, fmt::format("{}: {}", program, what));
-}
-
-// The daemon's own blocked signals are no inheritance for the child.
-Result<pid_t> Spawn(const std::vector<std::string>& words, int output, int complaints) {
-  std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, complaints, STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  pid_t pid = 0;
-  const int failed =
-      posix_spawnp(&pid, arguments.front(), &actions, &attributes, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (failed != 0) return FailOf(words.front(), ErrnoText(failed));
-  return pid;
 }
 
 // The end of what a child wrote to standard error. Whoever wrote it may be the sandbox: what it
@@ -179,7 +149,7 @@ Result<void> RunChild(const std::vector<std::string>& words, const ChildLimits& 
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return FailOf(words.front(), ErrnoText(errno));
   UniqueFd complaints(ends[0]);
   UniqueFd complaining(ends[1]);
-  const auto pid = Spawn(words, writing.get(), complaining.get());
+  const auto pid = Spawn(words, {.output = writing.get(), .complaints = complaining.get()});
   writing.reset();
   complaining.reset();
   if (!pid) return std::unexpected(pid.error());
