@@ -2,6 +2,7 @@
 # was chosen stands in docs/architecture.md.
 find_package(absl REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(CURL REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -12,6 +13,7 @@ endif()
 find_package(spdlog REQUIRED)
 find_package(Threads REQUIRED)
 find_package(yaml-cpp REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 # Headers only: linking what its .pc file names would need exceptions, which runsc/policy_reader.cc does without.

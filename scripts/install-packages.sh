@@ -11,7 +11,8 @@ packages_of() {
       echo g++ cmake ninja-build ccache pkg-config git ca-certificates \
         libprotozero-dev libabsl-dev libre2-dev libyaml-cpp-dev nlohmann-json3-dev libfmt-dev \
         libspdlog-dev libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libtomlplusplus-dev \
-        libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev liburing-dev libprotobuf-dev protobuf-compiler
+        libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev liburing-dev libprotobuf-dev \
+        protobuf-compiler libcurl4-openssl-dev zlib1g-dev openssl
       ;;
     minimal-root) echo debootstrap ;;
     demo) echo runsc busybox-static perl-base ;;

@@ -1,21 +1,48 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <climits>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/unique_fd.h"
 #include "channels/channel.h"
+#include "channels/give_up.h"
 
 namespace gyrfalcon {
 namespace {
 
+// With a reader that takes nothing, where the alert can be tried again later.
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::hours kForever{24 * 365};
+
 UniqueFd OpenForAppend(const std::string& path, int more_flags = 0) {
   return UniqueFd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | more_flags, 0600));
 }
+
+// Lines that are written together.
+struct Lines {
+  std::string text;
+  std::vector<size_t> ends;  // of each line, behind its newline
+};
+
+// The line that a full disk, or a reader that stopped, has cut.
+struct TornLine {
+  std::string boot_id;
+  uint64_t sequence = 0;
+  size_t written = 0;  // bytes of it
+
+  bool IsOf(const OutgoingAlert& alert) const {
+    return sequence != 0 && sequence == alert.sequence && boot_id == alert.boot_id;
+  }
+};
 
 class FdChannel : public Channel {
  public:
@@ -25,62 +52,86 @@ class FdChannel : public Channel {
   std::string_view name() const override { return name_; }
 
   Delivery Deliver(std::span<const OutgoingAlert> batch) override {
-    constexpr size_t kTogetherBytes = 64 * 1024;
     Delivery delivery;
-    std::string lines;
-    size_t in_lines = 0;
-    for (const OutgoingAlert& outgoing : batch) {
-      lines += FormatAlert(*outgoing.alert, format_, outgoing.stamp());
-      lines += '\n';
-      ++in_lines;
-      const bool is_last = delivery.done + in_lines == batch.size();
-      if (buffered_ && !is_last && lines.size() < kTogetherBytes) continue;
-      if (const auto written = WriteAll(lines); !written) {
-        delivery.problem = written.error();
-        return delivery;
+    while (delivery.done < batch.size()) {
+      const auto rest = batch.subspan(delivery.done);
+      patience_ = rest.front().sequence == 0 ? kForever : kPatience;
+      if (const auto mended = MendTornLine(rest.front()); !mended) {
+        delivery.problem = mended.error();
+        break;
       }
-      delivery.done += in_lines;
-      in_lines = 0;
-      lines.clear();
+      const Lines lines = Gather(rest);
+      size_t written = torn_ ? std::exchange(torn_, std::nullopt)->written : 0;
+      const auto all = WriteAll(lines.text, written);
+      const auto cut = std::ranges::upper_bound(lines.ends, written);
+      delivery.done += static_cast<size_t>(cut - lines.ends.begin());
+      if (all) continue;
+      NoteTornLine(batch, delivery.done, written - (cut == lines.ends.begin() ? 0 : *(cut - 1)));
+      delivery.problem = all.error();
+      break;
     }
     return delivery;
   }
 
-  void GiveUp() override { given_up_ = true; }
+  void GiveUp() override { give_up_.Raise(); }
 
  protected:
   void set_fd(int fd) { fd_ = fd; }
+  bool is_torn() const { return torn_.has_value(); }
+  void ForgetTornLine() { torn_.reset(); }
   std::unexpected<Error> Problem(int error_number) const {
     return Fail(Fault::kEnvironment, name_ + ": " + ErrnoText(error_number));
   }
 
  private:
-  Result<void> WriteAll(std::string_view rest) const {
-    while (!rest.empty()) {
-      if (!WaitForRoom()) return Problem(ETIMEDOUT);
+  Lines Gather(std::span<const OutgoingAlert> alerts) const {
+    constexpr size_t kTogetherBytes = 64 * 1024;
+    Lines lines;
+    for (const OutgoingAlert& alert : alerts) {
+      lines.text += FormatAlert(*alert.alert, format_, alert.stamp());
+      lines.text += '\n';
+      lines.ends.push_back(lines.text.size());
+      if (!buffered_ || lines.text.size() >= kTogetherBytes) break;
+    }
+    return lines;
+  }
+
+  // Its alert comes again as a rule, and the line goes on where it was cut. Where another one
+  // comes, the cut line is ended.
+  Result<void> MendTornLine(const OutgoingAlert& next) {
+    if (!torn_ || torn_->IsOf(next)) return {};
+    size_t written = 0;
+    const auto ended = WriteAll("\n", written);
+    if (ended) torn_.reset();
+    return ended;
+  }
+
+  void NoteTornLine(std::span<const OutgoingAlert> batch, size_t at, size_t bytes) {
+    if (bytes == 0 || at == batch.size()) return;
+    torn_ = TornLine{std::string(batch[at].boot_id), batch[at].sequence, bytes};
+  }
+
+  // From `written` on, which goes on as far as it comes.
+  Result<void> WriteAll(std::string_view text, size_t& written) const {
+    while (written < text.size()) {
+      if (give_up_.WaitFor(fd_, POLLOUT, patience_) != Waited::kReady) return Problem(ETIMEDOUT);
       // As much as a pipe that poll calls writable takes without blocking.
-      const ssize_t written = write(fd_, rest.data(), std::min<size_t>(rest.size(), PIPE_BUF));
-      if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (written < 0) return Problem(errno);
-      rest.remove_prefix(static_cast<size_t>(written));
+      const std::string_view piece = text.substr(written, PIPE_BUF);
+      const ssize_t taken = write(fd_, piece.data(), piece.size());
+      if (taken < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (taken < 0) return Problem(errno);
+      written += static_cast<size_t>(taken);
     }
     return {};
   }
 
-  bool WaitForRoom() const {
-    constexpr int kLookAgainMs = 100;
-    pollfd waiting{fd_, POLLOUT, 0};
-    while (!given_up_) {
-      if (poll(&waiting, 1, kLookAgainMs) == 1) return true;
-    }
-    return false;
-  }
-
-  std::atomic<bool> given_up_ = false;
   const std::string name_;
   const AlertFormatOptions format_;
+  GiveUpSignal give_up_;
+  std::chrono::nanoseconds patience_ = kForever;
   int fd_;
   const bool buffered_;
+  std::optional<TornLine> torn_;
 };
 
 class FileChannel final : public FdChannel {
@@ -93,17 +144,39 @@ class FileChannel final : public FdChannel {
         keep_open_(keep_open) {}
 
   Delivery Deliver(std::span<const OutgoingAlert> batch) override {
-    if (keep_open_) return FdChannel::Deliver(batch);
-    file_ = OpenForAppend(path_, O_NONBLOCK);  // a pipe that nobody reads is an error, not a wait
-    if (file_.get() < 0) return {.done = 0, .refused = 0, .problem = Problem(errno).error()};
-    set_fd(file_.get());
-    return FdChannel::Deliver(batch);
+    if (!keep_open_ || reopen_.exchange(false)) {
+      if (const auto opened = OpenAnew(); !opened) return {0, 0, opened.error()};
+    }
+    const Delivery delivery = FdChannel::Deliver(batch);
+    if (is_torn()) fstat(file_.get(), &as_left_);
+    return delivery;
   }
 
+  void Reopen() override { reopen_ = true; }
+
  private:
+  Result<void> OpenAnew() {
+    UniqueFd file =
+        OpenForAppend(path_, O_NONBLOCK);  // a pipe that nobody reads: an error, no wait
+    if (!file) {
+      reopen_ = true;
+      return Problem(errno);
+    }
+    struct stat found{};
+    fstat(file.get(), &found);
+    const bool is_as_left = found.st_dev == as_left_.st_dev && found.st_ino == as_left_.st_ino &&
+                            found.st_size == as_left_.st_size;
+    if (is_torn() && !is_as_left) ForgetTornLine();
+    file_ = std::move(file);
+    set_fd(file_.get());
+    return {};
+  }
+
   const std::string path_;
   UniqueFd file_;
   const bool keep_open_;
+  std::atomic<bool> reopen_ = false;
+  struct stat as_left_{};  // with a torn line at its end
 };
 
 }  // namespace

@@ -1,0 +1,195 @@
+#include "channels/http_transfer.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <strings.h>
+#include <sys/socket.h>
+#include <zlib.h>
+
+#include "alerts/alert_format.h"
+
+namespace gyrfalcon {
+namespace {
+
+constexpr size_t kAnswerBytesMax = 64 * 1024;  // headers and body; the rest is not read
+constexpr size_t kAnswerKeptMax = 1024;
+
+// Programs that the daemon starts must not inherit the receiver's connection.
+curl_socket_t OpenSocket(void*, curlsocktype, curl_sockaddr* address) {
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+CurlList Append(CurlList list, const std::string& line) {
+  curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
+  if (longer != nullptr) {
+    static_cast<void>(list.release());
+    list.reset(longer);
+  }
+  return list;
+}
+
+long Milliseconds(uint64_t value) {
+  return static_cast<long>(std::min<uint64_t>(value, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+HttpTransfer::HttpTransfer(const HttpOptions& options)
+    : options_(options), easy_(curl_easy_init()) {
+  if (easy_ == nullptr) return;  // no memory: Begin says so
+  SetFixed();
+  SetTrust();
+}
+
+HttpTransfer::~HttpTransfer() {
+  Abort();
+  curl_easy_cleanup(easy_);
+}
+
+void HttpTransfer::SetFixed() {
+  curl_easy_setopt(easy_, CURLOPT_URL, options_.url.c_str());
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy_, CURLOPT_USERAGENT, options_.user_agent.c_str());
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);  // a name server that hangs holds up no end
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(options_.connect_timeout_ms));
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, Milliseconds(options_.timeout_ms));
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, options_.keep_alive ? 1L : 0L);
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_);
+  curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, TakeBody);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, TakeHeader);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+}
+
+void HttpTransfer::SetTrust() {
+  curl_easy_setopt(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (options_.mtls) {
+    curl_easy_setopt(easy_, CURLOPT_SSLCERT, options_.client_cert.c_str());
+    curl_easy_setopt(easy_, CURLOPT_SSLKEY, options_.client_key.c_str());
+  }
+  if (options_.insecure) {
+    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
+    return;
+  }
+  const std::string& file = options_.ca_cert.empty() ? options_.ca_bundle : options_.ca_cert;
+  if (!file.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_CAINFO, file.c_str());
+    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);  // no one else is believed
+  } else if (options_.ca_path != HttpOptions().ca_path) {
+    curl_easy_setopt(easy_, CURLOPT_CAINFO, nullptr);
+    curl_easy_setopt(easy_, CURLOPT_CAPATH, options_.ca_path.c_str());
+  }
+}
+
+// A header of the config goes before ours of the same name.
+void HttpTransfer::SetHeaders() {
+  CurlList list;
+  const auto add = [this, &list](const std::string& name, const std::string& value) {
+    const bool is_given = std::ranges::any_of(options_.headers, [&name](const auto& header) {
+      return strcasecmp(header.first.c_str(), name.c_str()) == 0;
+    });
+    if (!is_given) list = Append(std::move(list), name + ": " + value);
+  };
+  for (const auto& [name, value] : options_.headers) {
+    // curl's form of a header without a value.
+    list = Append(std::move(list), value.empty() ? name + ";" : name + ": " + value);
+  }
+  add("Content-Type", "application/json");
+  if (body_.is_gzip) add("Content-Encoding", "gzip");
+  if (!body_.boot_id.empty()) {
+    add("X-Gyrfalcon-Boot-Id", body_.boot_id);
+    add("X-Gyrfalcon-Sequence", body_.sequence);
+  }
+  list = Append(std::move(list), "Expect:");  // a large body is not asked for first
+  headers_ = std::move(list);
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_.get());
+}
+
+bool HttpTransfer::Begin(CURLM* multi, HttpBody body) {
+  if (easy_ == nullptr) return false;
+  body_ = std::move(body);
+  answer_.clear();
+  answer_bytes_ = 0;
+  error_[0] = '\0';
+  SetHeaders();
+  curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body_.bytes.data());
+  curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.bytes.size()));
+  if (curl_multi_add_handle(multi, easy_) != CURLM_OK) return false;
+  multi_ = multi;
+  return true;
+}
+
+HttpAnswer HttpTransfer::End(CURLcode result) {
+  HttpAnswer answer;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &answer.status);
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &retry_after);
+  answer.retry_after_s = retry_after;
+  // A status is an answer, whatever became of what follows it.
+  constexpr long kFirstFinalStatus = 200;
+  if (answer.status < kFirstFinalStatus) {
+    answer.status = 0;
+    answer.timed_out = result == CURLE_OPERATION_TIMEDOUT;
+    answer.problem = Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(result));
+  }
+  answer.body = std::move(answer_);
+  Leave();
+  return answer;
+}
+
+void HttpTransfer::Abort() {
+  if (is_busy()) Leave();
+}
+
+void HttpTransfer::Leave() {
+  curl_multi_remove_handle(multi_, easy_);
+  multi_ = nullptr;
+}
+
+HttpTransfer* HttpTransfer::Of(CURL* easy) {
+  char* self = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
+  return static_cast<HttpTransfer*>(static_cast<void*>(self));
+}
+
+size_t HttpTransfer::TakeBody(char* data, size_t size, size_t count, void* self) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
+  const size_t bytes = size * count;
+  transfer.answer_bytes_ += bytes;
+  const size_t room = kAnswerKeptMax - std::min(kAnswerKeptMax, transfer.answer_.size());
+  transfer.answer_.append(data, std::min(bytes, room));
+  return transfer.answer_bytes_ > kAnswerBytesMax ? 0 : bytes;  // 0 ends the transfer
+}
+
+size_t HttpTransfer::TakeHeader(char*, size_t size, size_t count, void* self) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
+  transfer.answer_bytes_ += size * count;
+  return transfer.answer_bytes_ > kAnswerBytesMax ? 0 : size * count;
+}
+
+std::optional<std::string> Gzip(std::string_view text) {
+  z_stream stream{};
+  constexpr int kGzipWindow = 15 + 16;
+  constexpr int kMemory = 8;
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, kMemory,
+                   Z_DEFAULT_STRATEGY) != Z_OK) {
+    return std::nullopt;
+  }
+  std::string out(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const bool is_whole = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return is_whole ? std::optional(std::move(out)) : std::nullopt;
+}
+
+}  // namespace gyrfalcon
