@@ -30,6 +30,10 @@ bool Dispatcher::HasRoom() const {
   return waiting_.size() < options_.waiting_max && waiting_bytes_ < options_.waiting_bytes_max;
 }
 
+void Dispatcher::Reopen() {
+  for (const auto& channel : channels_) channel->Reopen();
+}
+
 void Dispatcher::Stop(int patience_ms) {
   {
     const std::scoped_lock lock(mutex_);

@@ -40,6 +40,8 @@ class Dispatcher {
 
   // Any thread. False: refused, because too many wait.
   bool Put(Alert alert);
+  // Any thread: each channel opens its files anew before its next alert.
+  void Reopen();
   // Delivers what waits, flushes the channels and joins the thread. A channel that takes nothing
   // for `patience_ms` is given up, and what it did not take is lost to it; negative waits for ever.
   void Stop(int patience_ms = kForever);

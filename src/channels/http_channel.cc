@@ -362,12 +362,21 @@ Delivery HttpChannel::Conclude(const Round& round) {
   return delivery;
 }
 
+// As in Falco, the URL may have quotes of its own.
+void Unquote(std::string& url) {
+  if (url.size() < 2 || url.front() != url.back()) return;
+  if (url.front() != '"' && url.front() != '\'') return;
+  url.pop_back();
+  url.erase(0, 1);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Channel>> MakeHttpChannel(HttpOptions options, AlertFormatOptions format,
                                                  std::function<void(const std::string&)> tell) {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (started != CURLE_OK) return Fail(Fault::kEnvironment, "http_output: libcurl does not start");
+  Unquote(options.url);
   auto place = CheckHttpOptions(options);
   if (!place) return std::unexpected(place.error());
   options.batch_max = std::max<uint64_t>(options.batch_max, 1);

@@ -413,6 +413,7 @@ TEST(HttpChannel, OptionsThatCantBeMeantAreErrorsWithoutSecrets) {
     EXPECT_THAT(wrong({.url = url}), Not(HasSubstr("sesame")));
   }
   EXPECT_EQ(wrong({.url = "localhost:2801"}), "") << "http: is what is meant";
+  EXPECT_EQ(wrong({.url = "'https://localhost:2801/'"}), "");
   EXPECT_THAT(wrong({.url = "http://h", .headers = {{"A B", "x"}}}), HasSubstr("`A B`"));
   EXPECT_THAT(wrong({.url = "http://h", .headers = {{"A", "x\r\nB: sesame"}}}),
               testing::AllOf(HasSubstr("headers.A"), Not(HasSubstr("sesame"))));

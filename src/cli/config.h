@@ -12,6 +12,9 @@
 #include "engine/alert_budget.h"
 #include "engine/limits.h"
 #include "engine/shedding.h"
+#include "channels/http_options.h"
+#include "channels/program_channel.h"
+#include "channels/syslog_channel.h"
 #include "rules/rule_loader.h"
 
 namespace gyrfalcon {
@@ -26,6 +29,12 @@ struct Config {
   bool file_enabled = false;
   bool file_keep_alive = false;  // else the file is opened anew for each write
   std::string file_name;
+  bool syslog_enabled = false;
+  SyslogOptions syslog;
+  bool program_enabled = false;
+  ProgramOptions program;
+  bool http_enabled = false;
+  HttpOptions http;
   std::string session_file;       // engine.gvisor.config
   std::string visibility_policy;  // empty: none; else session_file is ours to write
   std::string socket_path;  // gvisor.socket; empty: the session file's endpoint, or the default

@@ -85,6 +85,11 @@ void SetAppendOutput(const YamlNode& node, Config& config) {
   }
 }
 
+void SetHttpHeaders(const YamlNode& node, Config& config) {
+  config.http.headers.clear();
+  for (const YamlPair& pair : node.pairs) config.http.headers[pair.key] = pair.value.scalar;
+}
+
 void SetBuiltinAlerts(const YamlNode& node, Config& config) {
   config.builtins = BuiltinSettings();
   for (const YamlNode& item : node.items) {

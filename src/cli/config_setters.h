@@ -13,6 +13,7 @@ void SetMatching(const YamlNode& node, Config& config);
 void SetSelection(const YamlNode& node, Config& config);
 void SetBuiltinAlerts(const YamlNode& node, Config& config);
 void SetAppendOutput(const YamlNode& node, Config& config);
+void SetHttpHeaders(const YamlNode& node, Config& config);
 
 // What the type alone does not tell; each gives what is wrong, or "".
 std::string CheckPriority(const YamlNode& node);

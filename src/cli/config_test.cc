@@ -67,6 +67,9 @@ TEST(ConfigTable, EachDefaultIsAValueOfItsKeyAndWhatAConfigHasWithoutIt) {
   EXPECT_EQ(from_table.stdout_enabled, plain.stdout_enabled);
   EXPECT_EQ(from_table.watch_files, plain.watch_files);
   EXPECT_EQ(from_table.file_keep_alive, plain.file_keep_alive);
+  EXPECT_EQ(from_table.syslog, plain.syslog);
+  EXPECT_EQ(from_table.program, plain.program);
+  EXPECT_EQ(from_table.http, plain.http);
 }
 
 TEST(Config, AnUnknownKeyIsAnErrorWithPlaceAndNearestKeyAtEachDepth) {
@@ -161,16 +164,41 @@ TEST(Config, KeysWithoutEffectAreNamedInOneWarning) {
   const auto loaded =
       ReadConfig("c.yaml",
                  "engine: {kind: kmod, kmod: {buf_size_preset: 4}, gvisor: {config: x, root: y}}\n"
-                 "grpc: {enabled: false}\nhttp_output: {url: x}\nlibs_logger: {enabled: true}\n",
+                 "grpc: {enabled: false}\nmetrics: {interval: 1m}\nlibs_logger: {enabled: true}\n",
                  {"base_syscalls.all=true"});
   ASSERT_TRUE(loaded);
   EXPECT_THAT(loaded->warnings,
               ElementsAre("c.yaml: keys without a meaning here, ignored: engine.kind, engine.kmod, "
                           "libs_logger, base_syscalls; not there yet in this "
-                          "release, ignored: grpc, http_output"));
+                          "release, ignored: grpc, metrics"));
   EXPECT_EQ(loaded->config.session_file, "x");
   const auto quiet = ReadConfig("c.yaml", "engine: {kind: gvisor}\nlog_syslog: false");
   EXPECT_THAT(quiet->warnings, IsEmpty());
+}
+
+TEST(Config, OutputsHaveTheirOptions) {
+  const auto loaded =
+      ReadConfig("c.yaml",
+                 "syslog_output: {enabled: true, facility: local0, ident: falco, socket: /s}\n"
+                 "program_output: {enabled: true, keep_alive: true, program: cat -u}\n"
+                 "http_output: {enabled: true, url: 'https://h/', mtls: true, batch_max: 20,\n"
+                 "  headers: {X-Token: t, X-Other: u}, max_consecutive_timeouts: 0}\n",
+                 {"http_output.timeout_ms=5", "program_output.timeout_ms=7"});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_THAT(loaded->warnings, IsEmpty());
+  const Config& config = loaded->config;
+  EXPECT_TRUE(config.syslog_enabled && config.program_enabled && config.http_enabled);
+  EXPECT_EQ(config.syslog, (SyslogOptions{.socket = "/s", .ident = "falco", .facility = "local0"}));
+  EXPECT_EQ(config.program,
+            (ProgramOptions{.program = "cat -u", .keep_alive = true, .timeout_ms = 7}));
+  EXPECT_EQ(config.http, (HttpOptions{.url = "https://h/",
+                                      .headers = {{"X-Token", "t"}, {"X-Other", "u"}},
+                                      .mtls = true,
+                                      .timeout_ms = 5,
+                                      .max_consecutive_timeouts = 0,
+                                      .batch_max = 20}));
+  EXPECT_THAT(Wrong("http_output: {batch_max: 0}"), HasSubstr("batch_max"));
+  EXPECT_THAT(Wrong("syslog_output: {facility: kern}"), HasSubstr("facility"));
 }
 
 TEST(Config, WholeFalcoConfigIsAccepted) {

@@ -78,6 +78,7 @@ int Replay(std::vector<std::string> args) {
     PrintWarning(config, warning);
   }
 
+  SetUpLog(config);  // for what an output tells
   auto channels = MakeChannels(config);
   if (!channels) return Report(channels.error());
   if (channels->empty()) PrintWarning(config, "no output is enabled: alerts go nowhere");

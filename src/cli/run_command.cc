@@ -55,12 +55,12 @@ struct DaemonFlags {
   bool config_schema = false;
 };
 
-// The signals that end or reload the daemon come through a descriptor, so that no thread is
-// interrupted.
+// The signals that end the daemon, or tell it something, come through a descriptor, so that no
+// thread is interrupted.
 UniqueFd BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC));
 }
@@ -114,7 +114,10 @@ constexpr struct {
      [](const Config& a, const Config& b) {
        return a.buffered_outputs == b.buffered_outputs && a.stdout_enabled == b.stdout_enabled &&
               a.file_enabled == b.file_enabled && a.file_keep_alive == b.file_keep_alive &&
-              a.file_name == b.file_name && a.queue_capacity == b.queue_capacity;
+              a.file_name == b.file_name && a.queue_capacity == b.queue_capacity &&
+              a.syslog_enabled == b.syslog_enabled && a.syslog == b.syslog &&
+              a.program_enabled == b.program_enabled && a.program == b.program &&
+              a.http_enabled == b.http_enabled && a.http == b.http;
      }},
     {"builtin_alerts", [](const Config& a, const Config& b) { return a.builtins == b.builtins; }},
     {"engine.gvisor.config",
@@ -227,7 +230,7 @@ class Daemon {
     if (const auto kept = KeepSession(*session, **engine); !kept) return Report(kept.error());
     LogStart();
     AskCoverage(config_);
-    WaitForEnd(signals, **engine);
+    WaitForEnd(signals, **engine, dispatcher);
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     (*engine)->Stop();
     constexpr int kChannelPatienceMs = 5'000;
@@ -374,7 +377,7 @@ class Daemon {
     watch_ = std::move(next);
   }
 
-  void WaitForEnd(const UniqueFd& signals, Engine& engine) {
+  void WaitForEnd(const UniqueFd& signals, Engine& engine, Dispatcher& dispatcher) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(flags_.seconds));
@@ -396,6 +399,11 @@ class Daemon {
       if (waiting[0].revents == 0) continue;
       signalfd_siginfo info{};
       if (read(signals.get(), &info, sizeof info) != sizeof info) continue;
+      if (info.ssi_signo == SIGUSR1) {
+        spdlog::info("SIGUSR1 received: outputs open their files anew");
+        dispatcher.Reopen();
+        continue;
+      }
       if (info.ssi_signo != SIGHUP) return;
       spdlog::info("SIGHUP received, restarting...");  // Falco's words; here nothing stops
       Reload(engine);

@@ -1,12 +1,17 @@
 #include "cli/run_flags.h"
 
+#include <csignal>
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "base/host_name.h"
 #include "base/text.h"
+#include "channels/http_channel.h"
+#include "channels/program_channel.h"
+#include "channels/syslog_channel.h"
 #include "cli/falco_flags.h"
 #include "cli/file.h"
 #include "runsc/session.h"
@@ -146,22 +151,57 @@ Result<std::string> SocketPathOf(const Config& config) {
   return path.empty() ? DefaultSocketPath() : path;
 }
 
+namespace {
+
+using MadeChannel = Result<std::unique_ptr<Channel>>;
+
+MadeChannel MakeStdout(const Config& config, const AlertFormatOptions& format) {
+  return MakeFdChannel("standard output", STDOUT_FILENO, format, config.buffered_outputs);
+}
+
+MadeChannel MakeFile(const Config& config, const AlertFormatOptions& format) {
+  if (config.file_name.empty()) {
+    return Fail(Fault::kInput, "file_output is enabled without a file_output.filename");
+  }
+  return MakeFileChannel(config.file_name, format, config.buffered_outputs, config.file_keep_alive);
+}
+
+MadeChannel MakeSyslog(const Config& config, const AlertFormatOptions& format) {
+  return MakeSyslogChannel(config.syslog, format);
+}
+
+// A program or a receiver that ends is an error of a write, not our end.
+MadeChannel MakeProgram(const Config& config, const AlertFormatOptions& format) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return MakeProgramChannel(config.program, format);
+}
+
+MadeChannel MakeHttp(const Config& config, const AlertFormatOptions& format) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return MakeHttpChannel(config.http, format,
+                         [](const std::string& line) { spdlog::info("{}", line); });
+}
+
+constexpr struct {
+  bool Config::* enabled;
+  MadeChannel (*make)(const Config&, const AlertFormatOptions&);
+} kOutputs[] = {
+    {&Config::stdout_enabled, MakeStdout}, {&Config::file_enabled, MakeFile},
+    {&Config::syslog_enabled, MakeSyslog}, {&Config::program_enabled, MakeProgram},
+    {&Config::http_enabled, MakeHttp},
+};
+
+}  // namespace
+
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config) {
   std::vector<std::unique_ptr<Channel>> channels;
   AlertFormatOptions format = config.format;
   format.hostname = HostName();
-  if (config.stdout_enabled) {
-    channels.push_back(
-        MakeFdChannel("standard output", STDOUT_FILENO, format, config.buffered_outputs));
-  }
-  if (config.file_enabled) {
-    if (config.file_name.empty()) {
-      return Fail(Fault::kInput, "file_output is enabled without a file_output.filename");
-    }
-    auto file =
-        MakeFileChannel(config.file_name, format, config.buffered_outputs, config.file_keep_alive);
-    if (!file) return std::unexpected(file.error());
-    channels.push_back(std::move(*file));
+  for (const auto& output : kOutputs) {
+    if (!(config.*output.enabled)) continue;
+    auto channel = output.make(config, format);
+    if (!channel) return std::unexpected(channel.error());
+    channels.push_back(std::move(*channel));
   }
   return channels;
 }

@@ -1,0 +1,185 @@
+// The daemon itself with every output: a recorded sandbox is played to it, and each output has its
+// alerts. The receivers are real: a web server, a datagram socket, a program, a file that is
+// rotated.
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/unique_fd.h"
+#include "channels/test_http_server.h"
+#include "wire/capture_file.h"
+
+namespace gyrfalcon {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+sockaddr_un AddressOf(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  return address;
+}
+
+bool WaitUntil(const std::function<bool()>& is_so) {
+  for (int i = 0; i < 200; ++i) {
+    if (is_so()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
+class DaemonOutputs : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/tmp/gyrfalcon-outputs-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    Write("rules.yaml",
+          "- rule: A start\n  desc: d\n  condition: evt.type = execve\n"
+          "  output: start of %proc.name\n  priority: NOTICE\n  tags: [a]\n");
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  void TearDown() override {
+    if (daemon_ > 0) {
+      kill(daemon_, SIGKILL);
+      waitpid(daemon_, nullptr, 0);
+    }
+    if (HasFailure()) std::fprintf(stderr, "--- the log\n%s", Text("log").c_str());
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string File(const std::string& name) const { return folder_ + "/" + name; }
+  void Write(const std::string& name, const std::string& text) const {
+    std::ofstream(File(name)) << text;
+  }
+  std::string Text(const std::string& name) const {
+    std::ifstream file(File(name));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  size_t CountIn(const std::string& name, std::string_view wanted) const {
+    const std::string text = Text(name);
+    size_t count = 0;
+    for (size_t at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
+      ++count;
+    }
+    return count;
+  }
+
+  void Start(const std::string& config) {
+    Write("gyrfalcon.yaml",
+          config + "gvisor:\n  socket: " + File("g.sock") + "\n  runsc: ''\n  clock_skew_ms: 0\n");
+    daemon_ = fork();
+    if (daemon_ == 0) {
+      const auto send_to = [this](const char* name, int fd) {
+        dup2(open(File(name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), fd);
+      };
+      send_to("out", STDOUT_FILENO);
+      send_to("log", STDERR_FILENO);
+      setenv("XDG_STATE_HOME", folder_.c_str(), 1);
+      const char* program = std::getenv("GYRFALCON");
+      execl(program, program, "-c", File("gyrfalcon.yaml").c_str(), "-r",
+            File("rules.yaml").c_str(), nullptr);
+      _exit(127);
+    }
+    ASSERT_TRUE(WaitUntil([this] { return Text("log").contains("event collection"); }));
+  }
+  void Stop() {
+    kill(daemon_, SIGTERM);
+    int status = 0;
+    waitpid(std::exchange(daemon_, 0), &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+
+  // What runsc and its Sentry do: the handshake, then the messages, then the end.
+  void PlaySandbox() const {
+    const UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const sockaddr_un address = AddressOf(File("g.sock"));
+    ASSERT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    constexpr std::string_view kVersion1 = "\x08\x01";
+    ASSERT_EQ(send(fd.get(), kVersion1.data(), kVersion1.size(), 0), 2);
+    char answer[64];
+    ASSERT_GT(recv(fd.get(), answer, sizeof answer, 0), 0);
+    auto capture = CaptureReader::Open(GYRFALCON_TEST_DATA "/captures/new/docker-hello.trace");
+    ASSERT_TRUE(capture);
+    for (auto next = capture->Next(); next && *next; next = capture->Next()) {
+      ASSERT_GT(send(fd.get(), (*next)->data(), (*next)->size(), MSG_NOSIGNAL), 0);
+    }
+  }
+
+  std::string folder_;
+  pid_t daemon_ = 0;
+};
+
+TEST_F(DaemonOutputs, EachHasEachAlert) {
+  TestHttpServer webhook([](const TestRequest&) { return TestHttpServer::Answer(200, "", ""); });
+  const UniqueFd log(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const sockaddr_un address = AddressOf(File("dev-log"));
+  ASSERT_EQ(bind(log.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  Start("syslog_output: {enabled: true, socket: " + File("dev-log") + "}\n" +
+        "program_output: {enabled: true, program: \"sh -c 'cat >> \\\"$0\\\"; echo done' " +
+        File("program") + "\"}\n" +  //
+        "file_output: {enabled: true, keep_alive: true, filename: " + File("file") + "}\n" +
+        "http_output:\n  enabled: true\n  url: " + webhook.url() +
+        "\n  headers: {X-Token: '${TOKEN}swordfish'}\n");
+  PlaySandbox();
+  ASSERT_TRUE(WaitUntil([&] { return webhook.requests().size() == 1; }));
+  const Json body = Json::parse(webhook.requests().front().body);
+  EXPECT_EQ(body["rule"], "A start");
+  EXPECT_EQ(body["priority"], "Notice");
+  EXPECT_EQ(webhook.requests().front().Header("X-Token"), "swordfish");
+  ASSERT_TRUE(WaitUntil([&] {
+    return CountIn("out", "start of") == 1 && CountIn("file", "start of") == 1 &&
+           CountIn("program", "start of") == 1;
+  }));
+  std::string packet(10'000, '\0');
+  const ssize_t got = recv(log.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+  packet.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  EXPECT_THAT(packet, testing::StartsWith("<13>"));  // user, notice
+  EXPECT_THAT(packet, HasSubstr("Notice start of echo"));
+
+  std::filesystem::rename(File("file"), File("file.1"));
+  kill(daemon_, SIGUSR1);
+  ASSERT_TRUE(WaitUntil([this] { return Text("log").contains("SIGUSR1"); }));
+  PlaySandbox();
+  ASSERT_TRUE(WaitUntil([this] { return CountIn("file", "start of") == 1; }));
+  EXPECT_EQ(CountIn("file.1", "start of"), 1);
+  ASSERT_TRUE(WaitUntil([&] { return webhook.requests().size() == 2; }));
+  Stop();
+  EXPECT_EQ(CountIn("out", "\n"), 2) << "alerts only: what the program says is not among them";
+  EXPECT_EQ(CountIn("log", "done\n"), 2);
+  EXPECT_FALSE(Text("log").contains("swordfish"));
+}
+
+TEST_F(DaemonOutputs, AReceiverThatHangsHoldsUpNeitherTheOthersNorTheEnd) {
+  TestHttpServer webhook([](const TestRequest&) {
+    TestHttpServer::Reply reply;
+    reply.hangs = true;
+    return reply;
+  });
+  Start("http_output: {enabled: true, timeout_ms: 600000, url: '" + webhook.url() + "'}\n");
+  PlaySandbox();
+  ASSERT_TRUE(WaitUntil([&] { return webhook.requests().size() == 1; }));
+  EXPECT_TRUE(WaitUntil([this] { return CountIn("out", "start of") == 1; }));
+  const auto begin = std::chrono::steady_clock::now();
+  Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
+}
+
+}  // namespace
+}  // namespace gyrfalcon
