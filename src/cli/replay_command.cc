@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <memory>
+#include <utility>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "channels/dispatcher.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
@@ -37,18 +40,38 @@ std::optional<Arch> ParseArch(const std::string& name) {
   return std::nullopt;
 }
 
+// What a recording tells is news to nobody: it leaves the machine, or starts programs, only where
+// that is wished.
+void KeepLocalOutputs(Config& config) {
+  constexpr std::pair<std::string_view, bool Config::*> kOutputs[] = {
+      {"syslog_output", &Config::syslog_enabled},
+      {"program_output", &Config::program_enabled},
+      {"http_output", &Config::http_enabled},
+  };
+  std::vector<std::string> left_out;
+  for (const auto& [name, enabled] : kOutputs) {
+    if (std::exchange(config.*enabled, false)) left_out.emplace_back(name);
+  }
+  if (left_out.empty()) return;
+  PrintWarning(config, fmt::format("replay has left out: {}; --outputs uses them too",
+                                   Join(left_out, ", ")));
+}
+
 }  // namespace
 
 int Replay(std::vector<std::string> args) {
   const auto app = MakeApp("replay");
   std::vector<std::string> captures;
   bool summary = false;
+  bool all_outputs = false;
   std::string arch_name;
   RunFlags flags;
   app->add_option("CAPTURE", captures, "Files in gVisor's tracereplay format, replayed in order")
       ->required();
   AddRulesFlags(*app, flags);
   app->add_flag("--summary", summary, "End stderr with one JSON object of counts");
+  app->add_flag("--outputs", all_outputs,
+                "Alerts go to syslog, program and HTTP too, where the config says so");
   app->add_option("--arch", arch_name,
                   "The machine that the capture is from: x86-64 or aarch64 (default: this one's)");
   if (const auto code = Parse(*app, std::move(args))) return *code;
@@ -64,8 +87,9 @@ int Replay(std::vector<std::string> args) {
   }
   Config base;
   base.buffered_outputs = true;
-  const auto applied = ApplyFlags(flags, base);
+  auto applied = ApplyFlags(flags, base);
   if (!applied) return Report(applied.error());
+  if (!all_outputs) KeepLocalOutputs(applied->config);
   if (const auto required = RequireRules(flags, *applied); !required) {
     return Report(required.error());
   }

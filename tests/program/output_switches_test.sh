@@ -164,28 +164,32 @@ says out 'Notice first echo'
 replay -o buffered_outputs=false -o rule_matching=all -o outputs_queue.capacity=1
 alerts first second third
 
-replay -o program_output.enabled=true -o "program_output.program=sh -c 'cat >>\"\$0\"' $scratch/from-program"
-replay -o program_output.enabled=true -o program_output.keep_alive=true -o json_output=true \
+# A recording leaves the machine only where that is wished.
+replay -o program_output.enabled=true -o "program_output.program=touch $scratch/started" -o http_output.enabled=true -o syslog_output.enabled=true
+[ ! -e "$scratch/started" ] || fail 'replay has started a program'
+says err 'replay has left out: syslog_output, program_output, http_output; --outputs uses them too'
+replay --outputs -o program_output.enabled=true -o "program_output.program=sh -c 'cat >>\"\$0\"' $scratch/from-program"
+replay --outputs -o program_output.enabled=true -o program_output.keep_alive=true -o json_output=true \
   -o "program_output.program=sh -c 'cat >>\"\$0\"' $scratch/from-program"
 [ "$(grep -c 'Notice first echo' "$scratch/from-program")" -eq 2 ] || fail 'the program has not both alerts'
 
 # Outputs that can't work say so at once, and no secret.
-expect 1 replay "$capture" -r "$scratch/rules.yaml" -o program_output.enabled=true -o 'program_output.program=cat >/dev/null'
+expect 1 replay "$capture" --outputs -r "$scratch/rules.yaml" -o program_output.enabled=true -o 'program_output.program=cat >/dev/null'
 says err 'the `>` at character 5 needs a shell'
-expect 3 replay "$capture" -r "$scratch/rules.yaml" -o program_output.enabled=true -o program_output.program=/no/such/program
+expect 3 replay "$capture" --outputs -r "$scratch/rules.yaml" -o program_output.enabled=true -o program_output.program=/no/such/program
 says err 'there is no program /no/such/program'
-expect 1 replay "$capture" -r "$scratch/rules.yaml" -o http_output.enabled=true
+expect 1 replay "$capture" --outputs -r "$scratch/rules.yaml" -o http_output.enabled=true
 says err 'without an http_output\.url'
-expect 1 replay "$capture" -r "$scratch/rules.yaml" -o http_output.enabled=true -o http_output.url=ftp://user:sesame@host/
+expect 1 replay "$capture" --outputs -r "$scratch/rules.yaml" -o http_output.enabled=true -o http_output.url=ftp://user:sesame@host/
 says err 'http_output\.url is no URL of http: or https:'
 ! grep -q sesame "$scratch/err" || fail 'the error has the password'
-expect 3 replay "$capture" -r "$scratch/rules.yaml" -o http_output.enabled=true -o http_output.url=https://host/ \
+expect 3 replay "$capture" --outputs -r "$scratch/rules.yaml" -o http_output.enabled=true -o http_output.url=https://host/ \
   -o http_output.ca_cert=/no/such/ca.pem
 says err 'http_output\.ca_cert: cannot read /no/such/ca\.pem'
-expect 3 replay "$capture" -r "$scratch/rules.yaml" -o http_output.enabled=true -o http_output.url=http://user:sesame@127.0.0.1:1/T0KEN
+expect 3 replay "$capture" --outputs -r "$scratch/rules.yaml" -o http_output.enabled=true -o http_output.url=http://user:sesame@127.0.0.1:1/T0KEN
 says err 'http_output to http://127\.0\.0\.1:1: '
 ! grep -Eq 'sesame|T0KEN' "$scratch/err" || fail 'the error has a secret'
-expect 3 replay "$capture" -r "$scratch/rules.yaml" -o syslog_output.enabled=true -o "syslog_output.socket=$scratch/none"
+expect 3 replay "$capture" --outputs -r "$scratch/rules.yaml" -o syslog_output.enabled=true -o "syslog_output.socket=$scratch/none"
 says err 'does a syslog daemon run here\?'
 
 # Outputs of a later release are named.
