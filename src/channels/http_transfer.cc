@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include <fmt/format.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <zlib.h>
@@ -20,13 +21,10 @@ curl_socket_t OpenSocket(void*, curlsocktype, curl_sockaddr* address) {
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-CurlList Append(CurlList list, const std::string& line) {
-  curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
-  if (longer != nullptr) {
-    static_cast<void>(list.release());
-    list.reset(longer);
-  }
-  return list;
+void Append(CurlList& list, const std::string& line) {
+  curl_slist* const first = list.release();
+  curl_slist* const longer = curl_slist_append(first, line.c_str());
+  list.reset(longer != nullptr ? longer : first);
 }
 
 long Milliseconds(uint64_t value) {
@@ -90,15 +88,15 @@ void HttpTransfer::SetTrust() {
 // A header of the config goes before ours of the same name.
 void HttpTransfer::SetHeaders() {
   CurlList list;
-  const auto add = [this, &list](const std::string& name, const std::string& value) {
+  const auto add = [this, &list](const std::string& name, std::string_view value) {
     const bool is_given = std::ranges::any_of(options_.headers, [&name](const auto& header) {
       return strcasecmp(header.first.c_str(), name.c_str()) == 0;
     });
-    if (!is_given) list = Append(std::move(list), name + ": " + value);
+    if (!is_given) Append(list, fmt::format("{}: {}", name, value));
   };
   for (const auto& [name, value] : options_.headers) {
     // curl's form of a header without a value.
-    list = Append(std::move(list), value.empty() ? name + ";" : name + ": " + value);
+    Append(list, value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value));
   }
   add("Content-Type", "application/json");
   if (body_.is_gzip) add("Content-Encoding", "gzip");
@@ -106,7 +104,7 @@ void HttpTransfer::SetHeaders() {
     add("X-Gyrfalcon-Boot-Id", body_.boot_id);
     add("X-Gyrfalcon-Sequence", body_.sequence);
   }
-  list = Append(std::move(list), "Expect:");  // a large body is not asked for first
+  Append(list, "Expect:");  // a large body is not asked for first
   headers_ = std::move(list);
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_.get());
 }
@@ -153,9 +151,9 @@ void HttpTransfer::Leave() {
 }
 
 HttpTransfer* HttpTransfer::Of(CURL* easy) {
-  char* self = nullptr;
+  void* self = nullptr;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
-  return static_cast<HttpTransfer*>(static_cast<void*>(self));
+  return static_cast<HttpTransfer*>(self);
 }
 
 size_t HttpTransfer::TakeBody(char* data, size_t size, size_t count, void* self) {

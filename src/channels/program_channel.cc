@@ -211,7 +211,7 @@ bool IsThere(const std::string& program) {
 
 }  // namespace
 
-Result<std::unique_ptr<Channel>> MakeProgramChannel(ProgramOptions options,
+Result<std::unique_ptr<Channel>> MakeProgramChannel(const ProgramOptions& options,
                                                     AlertFormatOptions format) {
   auto words = SplitProgramLine(options.program);
   if (!words) return std::unexpected(words.error());

@@ -34,7 +34,7 @@ struct ProgramOptions {
 };
 
 // kInput for a line that can't be meant, kEnvironment for a program that is not there.
-Result<std::unique_ptr<Channel>> MakeProgramChannel(ProgramOptions options,
+Result<std::unique_ptr<Channel>> MakeProgramChannel(const ProgramOptions& options,
                                                     AlertFormatOptions format);
 
 }  // namespace gyrfalcon
