@@ -28,6 +28,7 @@
 #include "engine/process_lookup.h"
 #include "engine/session_clock.h"
 #include "engine/shedding.h"
+#include "engine/session_snapshot.h"
 #include "engine/wanted_processes.h"
 #include "metadata/rootfs.h"
 #include "points/context_memory.h"
@@ -120,6 +121,15 @@ class Pipeline : private HappeningSink {
   struct Released;
   Released Release(std::span<const uint64_t> connections);
   void Adopt(Released released);
+
+  // A connection's session, for another process to go on with (engine/session_snapshot.h); between
+  // two records. "": there is no such connection, or its session is too large.
+  std::string SaveSession(uint64_t connection);
+  // Instead of the record of its opening. On error the connection is open all the same, as one that
+  // was attached late: who it is comes from the peer, or from what of the bytes can be read, and
+  // runsc is asked for its processes.
+  Result<void> RestoreSession(const RestoredConnection& connection, std::string_view bytes);
+
   // How many messages each connection has sent since the last call.
   std::vector<ConnectionLoad> TakeLoads();
 
