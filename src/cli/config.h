@@ -46,6 +46,7 @@ struct Config {
   AlertBudgetOptions alert_budget{.burst = 1'000, .per_minute = 600};
   OverloadOptions overload{.sheds = true};
   Limits limits;
+  uint64_t state_grace_ms = 30'000;
   uint64_t workers = 0;         // 0: one per processor
   uint64_t queue_capacity = 0;  // alerts that may wait for the channels; 0: the default bound
   std::string log_level = "info";

@@ -126,11 +126,12 @@ constexpr struct {
      [](const Config& a, const Config& b) { return a.visibility_policy == b.visibility_policy; }},
     {"gvisor.socket",
      [](const Config& a, const Config& b) { return a.socket_path == b.socket_path; }},
-    {"gvisor.runsc, gvisor.root, gvisor.watch_*, gvisor.clock_skew_ms",
+    {"gvisor.runsc, gvisor.root, gvisor.watch_*, gvisor.clock_skew_ms, "
+     "gvisor.state_grace_ms",
      [](const Config& a, const Config& b) {
        return a.runsc_path == b.runsc_path && a.runsc_root == b.runsc_root &&
               a.watch_interval_ms == b.watch_interval_ms && a.watch_grace_ms == b.watch_grace_ms &&
-              a.clock_skew_ms == b.clock_skew_ms;
+              a.clock_skew_ms == b.clock_skew_ms && a.state_grace_ms == b.state_grace_ms;
      }},
     {"alerts.*", [](const Config& a, const Config& b) { return a.alert_budget == b.alert_budget; }},
     {"overload.*", [](const Config& a, const Config& b) { return a.overload == b.overload; }},
@@ -270,6 +271,7 @@ class Daemon {
         config_.workers != 0 ? config_.workers : std::max(1u, std::thread::hardware_concurrency());
     constexpr int64_t kNsPerMs = 1'000'000;
     options.pipeline.clock_skew_ns = static_cast<int64_t>(config_.clock_skew_ms) * kNsPerMs;
+    options.pipeline.grace_ns = static_cast<int64_t>(config_.state_grace_ms) * kNsPerMs;
     options.watch = {.runsc = config_.runsc_path,
                      .root = config_.runsc_root,
                      .session_file = AbsolutePath(config_.session_file),

@@ -45,6 +45,20 @@ class BuiltinThrottle {
   bool Holds(Builtin builtin) const { return rows_[static_cast<size_t>(builtin)].bucket.holds(); }
   // False: nothing was ever held back, so nothing can be due.
   bool holds_any() const { return holds_any_; }
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, BuiltinThrottle& throttle) {
+    for (Bucket& bucket : throttle.buckets_) {
+      visit("tokens", bucket.tokens);
+      visit("refilled_at_ns", bucket.refilled_at_ns);
+      visit("told_at_ns", bucket.told_at_ns);
+      visit("held", bucket.held.count);
+      visit("held_since_ns", bucket.held.since_ns);
+      visit("held_until_ns", bucket.held.until_ns);
+      bucket.tokens = std::min(bucket.tokens, kBurst);
+    }
+    visit("holds_any", throttle.holds_any_);
+  }
 
  private:
   struct Row {

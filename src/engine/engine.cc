@@ -25,7 +25,7 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
           std::move(on_watch_problem)),
       session_updater_(options_.sessions, [this] { return watch_.Connected(); }),
       process_lookup_(options_.processes, std::move(on_lookup_problem)),
-      crew_(std::max<size_t>(1, options_.workers)) {
+      crew_(std::max<size_t>(1, options_.workers), options_.pipeline.grace_ns) {
   options_.pipeline.containers = &containers_;
   options_.pipeline.memory = &memory_;
   options_.pipeline.observer = &watch_;

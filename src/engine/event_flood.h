@@ -46,6 +46,17 @@ class EventFlood {
     return FloodReport{.messages = messages - messages_at_since_, .since_ns = since_ns_};
   }
 
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, EventFlood& flood) {
+    visit("messages_at_since", flood.messages_at_since_);
+    visit("since_ns", flood.since_ns_);
+    visit("last_cut_ns", flood.last_cut_ns_);
+    visit("told_ns", flood.told_ns_);
+    visit("turns", flood.turns_);
+    visit("told", flood.told_);
+  }
+
  private:
   uint64_t messages_at_since_ = 0;
   int64_t since_ns_ = 0;

@@ -14,6 +14,7 @@ enum class LossKind : uint8_t {
   kUndecodable,  // arrived, and makes no sense
   kLimit,        // a limit of the state was hit
   kUnasked,      // runsc could not tell of processes whose start no message told
+  kUnsaved,      // read by a process of ours that died, and in no state that it left
   kCount,
 };
 
@@ -77,6 +78,22 @@ class LossLedger {
     awaits_cause_ = false;
     awaits_since_ns_.reset();
     return report_;
+  }
+
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, LossLedger& ledger) {
+    for (uint64_t& count : ledger.report_.counts) visit("count", count);
+    visit("since_ns", ledger.report_.since_ns);
+    visit("until_ns", ledger.report_.until_ns);
+    visit("exec_too_large", ledger.report_.exec_too_large);
+    visit("open", ledger.open_);
+    visit("told", ledger.told_);
+    visit("fresh", ledger.fresh_);
+    visit("awaits_cause", ledger.awaits_cause_);
+    visit("awaits_since_ns", ledger.awaits_since_ns_);
+    visit("told_at_ns", ledger.told_at_ns_);
+    visit("last_good_ns", ledger.last_good_ns_);
   }
 
  private:

@@ -54,22 +54,30 @@ void Pipeline::Process(const Record& record) {
   }
 }
 
-void Pipeline::Open(const Record& record) {
+SnapshotIdentity Pipeline::IdentityFromPeer(const Peer* peer) {
+  SnapshotIdentity identity;
+  if (peer == nullptr) return identity;
+  identity.sandbox_key = SandboxKeyFromCommandLine(peer->command_line);
+  identity.place = SandboxPlaceFromCommandLine(peer->command_line);
+  identity.place.runsc = peer->runsc;
+  identity.restored = RestoresSandbox(peer->command_line);
+  identity.from_start = BeginsSandbox(peer->command_line);
+  identity.may_follow = !identity.sandbox_key.empty() && !identity.from_start && !identity.restored;
+  return identity;
+}
+
+Pipeline::Session& Pipeline::OpenSession(uint64_t connection, const SnapshotIdentity& identity) {
   totals_.engine.Add(EngineCounter::kSandboxesOpened);
-  Session& session = sessions_[record.connection.value];
+  Session& session = sessions_[connection];
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
   if (options_.memory != nullptr) options_.memory->Join();
   NoteMemory(session);
-  session.name = "connection " + std::to_string(record.connection.value);
-  if (record.peer) {
-    session.sandbox_key = SandboxKeyFromCommandLine(record.peer->command_line);
-    session.place = SandboxPlaceFromCommandLine(record.peer->command_line);
-    session.place.runsc = record.peer->runsc;
-    session.restored = RestoresSandbox(record.peer->command_line);
-    session.from_start = BeginsSandbox(record.peer->command_line);
-    session.may_follow = !session.sandbox_key.empty() && !session.from_start && !session.restored;
-  }
-  if (session.may_follow) successor_by_sandbox_[session.sandbox_key] = record.connection.value;
+  session.name = "connection " + std::to_string(connection);
+  session.sandbox_key = identity.sandbox_key;
+  session.place = identity.place;
+  session.restored = identity.restored;
+  session.from_start = identity.from_start;
+  session.may_follow = identity.may_follow;
   const std::string id = session.sandbox_key.substr(0, session.sandbox_key.find('@'));
   session.named = !id.empty();
   if (session.named) session.name = id;
@@ -80,11 +88,20 @@ void Pipeline::Open(const Record& record) {
     if (session.named) options_.containers->Assign(session.identity, id);
   }
   if (options_.observer != nullptr) {
-    options_.observer->OnOpened(record.connection.value, session.place, session.from_start);
+    options_.observer->OnOpened(connection, session.place, session.from_start);
   }
+  if (options_.snapshots != nullptr) session.read_mark = options_.snapshots->MarkOf(connection);
+  return session;
+}
+
+void Pipeline::Open(const Record& record) {
+  const uint64_t connection = record.connection.value;
+  Session& session = OpenSession(connection, IdentityFromPeer(record.peer.get()));
+  if (session.may_follow) successor_by_sandbox_[session.sandbox_key] = connection;
+  if (session.from_start) ForgetKept(session.sandbox_key);
   if (!record.peer) return;
   // Before the sandbox's own container has said a word, so that its first event has names already.
-  AskForUsers(record.connection.value, session, session.place.sandbox_id);
+  AskForUsers(connection, session, session.place.sandbox_id);
 }
 
 void Pipeline::AskForUsers(uint64_t connection, const Session& session,
@@ -154,6 +171,7 @@ void Pipeline::SetProcesses(uint64_t connection, uint64_t question, const Proces
 }
 
 void Pipeline::TakeAnswer(Session& session, const SnapshotAnswer& answer) {
+  ++session.changes;
   const size_t missed = session.sandbox->TakeSnapshot(answer, *this);
   if (missed == 0) return;
   totals_.engine.Add(EngineCounter::kProcessesUnasked, missed);
@@ -184,6 +202,7 @@ void Pipeline::Close(const Record& record) {
     TellDoubtfulClaim(record.connection.value, session);
   }
   TellRest(session);
+  const bool keep = IsWorthKeeping(record.connection.value, session);
   const auto named = connection_by_sandbox_.find(session.sandbox_key);
   if (named != connection_by_sandbox_.end() && named->second == record.connection.value) {
     connection_by_sandbox_.erase(named);
@@ -194,6 +213,10 @@ void Pipeline::Close(const Record& record) {
   }
   if (options_.observer != nullptr) options_.observer->OnEnded(record.connection.value);
   if (options_.containers != nullptr) options_.containers->Leave(session.identity);
+  if (options_.snapshots != nullptr) {
+    options_.snapshots->Remove(SnapshotKind::kSession, record.connection.value);
+  }
+  if (keep) Keep(std::move(session));
   sessions_.erase(found);
 }
 
@@ -206,6 +229,7 @@ void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   ForgetSuccessor(connection, session);
   if (begins && session.follows) BeginAnew(session);
   const auto [entry, is_new] = connection_by_sandbox_.try_emplace(session.sandbox_key, connection);
+  if (is_new) TakeUpKept(session, begins);
   if (is_new || entry->second == connection) return;
   const auto older = sessions_.find(std::exchange(entry->second, connection));
   if (begins || older == sessions_.end() || !older->second.sandbox) return;
@@ -226,6 +250,8 @@ void Pipeline::MoveState(Session& from, Session& to) {
   std::swap(to.memory_noted, from.memory_noted);
   std::swap(to.clock, from.clock);
   to.losses.SwapTimer(from.losses);
+  ++from.changes;
+  ++to.changes;
   totals_.engine.Add(EngineCounter::kSandboxesMoved);
 }
 
@@ -433,6 +459,7 @@ void Pipeline::TellDue(int64_t receive_time_ns) {
   clock_.Receive(receive_time_ns);
   told_due_ns_ = clock_.now_ns();
   if (clock_.now_ns() >= doubtful_claims_due_ns_) TellDoubtfulClaims();
+  if (!kept_.empty()) DropOverdueKept();
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
     speaking_ = &session;
@@ -602,6 +629,9 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
   speaking_ = &session;
   totals_.engine.Add(EngineCounter::kMessages);
   ++session.frames;
+  if (session.read_mark != nullptr) {
+    session.read_mark->store(session.frames + record.more_received, std::memory_order_relaxed);
+  }
   if (!std::exchange(session.spoke, true) && options_.observer != nullptr) {
     options_.observer->OnSpoke(record.connection.value);
   }

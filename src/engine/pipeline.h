@@ -1,6 +1,7 @@
 // One worker's share of the work: records in, alerts out. Everything here belongs to one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -29,6 +30,7 @@
 #include "engine/session_clock.h"
 #include "engine/shedding.h"
 #include "engine/session_snapshot.h"
+#include "engine/snapshot_file.h"
 #include "engine/wanted_processes.h"
 #include "metadata/rootfs.h"
 #include "points/context_memory.h"
@@ -57,6 +59,15 @@ struct PipelineOptions {
   // Of all sandboxes of all workers; must outlive the pipeline. nullptr: each has its own limit
   // only.
   MemoryBudget* memory = nullptr;
+  // How long the state of a sandbox is kept after its last connection has ended, where the sandbox
+  // has not been seen to end: for one that is attached again. Live only. 0: not at all.
+  int64_t grace_ns = 30'000'000'000;
+  // Of one pipeline; the oldest makes room.
+  size_t kept_states_max = 1'024;
+  size_t kept_bytes_max = 256u << 20;
+  // Where sessions are written as they change (SaveDue); must outlive the pipeline. nullptr:
+  // nowhere.
+  SnapshotFile* snapshots = nullptr;
 };
 
 // Where alerts go. Called on the worker's thread, which must not wait for a channel.
@@ -129,6 +140,15 @@ class Pipeline : private HappeningSink {
   // was attached late: who it is comes from the peer, or from what of the bytes can be read, and
   // runsc is asked for its processes.
   Result<void> RestoreSession(const RestoredConnection& connection, std::string_view bytes);
+  // Writes sessions that have changed to PipelineOptions::snapshots, each soon enough to be there a
+  // second after it changed; for `kSaveBudgetNs` at most, the longest waiting first. To be called
+  // every `kSaveEveryNs`, or when something has changed. Steady clock; returns when it should be
+  // called again where nothing changes.
+  int64_t SaveDue(int64_t now_ns);
+  static constexpr int64_t kSaveEveryNs = 50'000'000;
+  static constexpr int64_t kSaveBudgetNs = 2'500'000;
+  // All that have changed, whatever it takes: before this process hands over.
+  void SaveAll();
 
   // How many messages each connection has sent since the last call.
   std::vector<ConnectionLoad> TakeLoads();
@@ -168,6 +188,13 @@ class Pipeline : private HappeningSink {
     int64_t received_ns = 0;
     int64_t due_ns = 0;   // by the pipeline's clock: what a Sentry tells would put the alert off
     bool had_it = false;  // somebody else came later: this one may be about to end
+  };
+
+  // What of a session has been written, and what is to be.
+  struct Saving {
+    uint64_t version = 0;  // SessionVersion, as written
+    int64_t since_ns = 0;  // steady; when it was seen to differ. 0: it does not
+    int64_t cost_ns = 0;   // of the last time
   };
 
   // One connection and the sandbox behind it.
@@ -215,6 +242,16 @@ class Pipeline : private HappeningSink {
     LimitsHit limits_hit;
     uint32_t dropped_count = 0;  // as the last header said
     bool has_dropped_count = false;
+    uint64_t changes = 1;  // to what is saved, other than by its messages
+    Saving saving;
+    std::atomic<uint64_t>* read_mark = nullptr;  // where `frames` is noted for the next process
+  };
+
+  // Of a sandbox whose connection has ended.
+  struct KeptState {
+    Session session;
+    int64_t until_ns = 0;  // by `clock_`
+    size_t bytes = 0;
   };
 
   struct ReleasedSession {
@@ -224,6 +261,8 @@ class Pipeline : private HappeningSink {
   };
 
   void Open(const Record& record);
+  Session& OpenSession(uint64_t connection, const SnapshotIdentity& identity);
+  static SnapshotIdentity IdentityFromPeer(const Peer* peer);
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
   void TakeUpMessage(Session& session, const Record& record);
@@ -286,6 +325,25 @@ class Pipeline : private HappeningSink {
   // `trace create --force` replaced the session of a sandbox that idles. nullptr: there is none.
   Session* FindSuccessor(uint64_t connection, const Session& ended);
   void ForgetSuccessor(uint64_t connection, const Session& session);
+  // pipeline_kept.cc: the state of a sandbox that may come back.
+  bool IsWorthKeeping(uint64_t connection, const Session& session) const;
+  void Keep(Session session);
+  void TakeUpKept(Session& session, bool begins);
+  void ForgetKept(const std::string& sandbox_key);
+  void DropOverdueKept();
+  // pipeline_snapshot.cc
+  struct SavedParts;
+  template <class Visit>
+  static void VisitSession(Visit& visit, Session& session, SavedParts& parts);
+  static SnapshotIdentity IdentityOf(const Session& session);
+  bool Save(uint64_t connection, Session& session, std::string& out);
+  void WriteSnapshot(uint64_t connection, Session& session, int64_t now_ns);
+  static uint64_t SessionVersion(const Session& session) {
+    return session.frames + session.changes;
+  }
+  void RejoinContainers(Session& session, const SavedParts& parts);
+  void NoteUnsaved(Session& session, uint64_t frames_read);
+  friend uint64_t SessionSnapshotVersion();
   void OnSignal(const Signal& signal) override;
 
   std::unique_ptr<Matcher> matcher_;
@@ -299,10 +357,13 @@ class Pipeline : private HappeningSink {
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
   // The newest of those that may follow and have said nothing, by sandbox.
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> successor_by_sandbox_;
-  uint64_t questions_ = 0;   // asked about processes
-  int64_t received_ns_ = 0;  // the record at hand
-  SessionClock clock_;       // of all connections together
-  int64_t told_due_ns_ = 0;  // when TellDue last ran, by `clock_`
+  absl::flat_hash_map<std::string, KeptState, TextHash, TextEqual> kept_;  // by sandbox
+  size_t kept_bytes_ = 0;
+  std::string saved_, saved_part_;  // scratch of Save
+  uint64_t questions_ = 0;          // asked about processes
+  int64_t received_ns_ = 0;         // the record at hand
+  SessionClock clock_;              // of all connections together
+  int64_t told_due_ns_ = 0;         // when TellDue last ran, by `clock_`
   int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by `clock_`
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;

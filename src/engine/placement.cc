@@ -1,6 +1,9 @@
 #include "engine/placement.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
 
 namespace gyrfalcon {
 
@@ -13,6 +16,10 @@ size_t Placement::Place(uint64_t connection, std::string_view sandbox_key) {
   if (is_new) {
     const auto idlest = std::ranges::min_element(workers_, {}, &Worker::connections);
     group.worker = static_cast<size_t>(idlest - workers_.begin());
+    if (const auto left = left_.find(key); left != left_.end()) {
+      if (left->second.until_ns > SteadyNs()) group.worker = left->second.worker;
+      left_.erase(left);
+    }
   }
   group.connections.push_back(connection);
   ++workers_[group.worker].connections;
@@ -27,8 +34,21 @@ void Placement::Leave(uint64_t connection) {
   const auto group = groups_.find(key->second);
   std::erase(group->second.connections, connection);
   --workers_[group->second.worker].connections;
-  if (group->second.connections.empty()) groups_.erase(group);
+  if (group->second.connections.empty()) {
+    RememberLeft(key->second, group->second.worker);
+    groups_.erase(group);
+  }
   group_of_.erase(key);
+}
+
+void Placement::RememberLeft(std::string key, size_t worker) {
+  if (remember_ns_ == 0) return;
+  const int64_t now_ns = SteadyNs();
+  if (left_.size() >= kLeftMax) {
+    absl::erase_if(left_, [&](const auto& entry) { return entry.second.until_ns <= now_ns; });
+  }
+  if (left_.size() >= kLeftMax) return;
+  left_.insert_or_assign(std::move(key), Left{worker, now_ns + remember_ns_});
 }
 
 Placement::Group* Placement::GroupOf(uint64_t connection) {

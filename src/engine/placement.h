@@ -39,7 +39,10 @@ class Placement {
   // A sandbox that has moved stays for so long, lest one is passed round.
   static constexpr int64_t kRestNs = 10'000'000'000;
 
-  explicit Placement(size_t workers) : workers_(workers) {}
+  // A sandbox whose last connection has ended comes back to the same worker for `remember_ns`,
+  // where its state is kept.
+  explicit Placement(size_t workers, int64_t remember_ns = 0)
+      : remember_ns_(remember_ns), workers_(workers) {}
 
   // The worker of a new connection: that of the same sandbox's others, or the one with the fewest.
   // `sandbox_key` "": nobody knows whose it is.
@@ -74,14 +77,23 @@ class Placement {
     size_t known = 0;  // how many of its connections could go
   };
 
+  struct Left {
+    size_t worker = 0;
+    int64_t until_ns = 0;
+  };
+  static constexpr size_t kLeftMax = 65'536;
+
+  void RememberLeft(std::string key, size_t worker);
   Group* GroupOf(uint64_t connection);
   std::vector<Candidate> Candidates(double share, std::span<const ConnectionLoad> loads,
                                     int64_t now_ns);
 
+  const int64_t remember_ns_;
   mutable std::mutex mutex_;  // guards what follows
   std::vector<Worker> workers_;
   absl::flat_hash_map<std::string, Group, TextHash, TextEqual> groups_;
   absl::flat_hash_map<uint64_t, std::string> group_of_;  // by connection
+  absl::flat_hash_map<std::string, Left, TextHash, TextEqual> left_;
   bool frozen_ = false;
 };
 

@@ -108,5 +108,13 @@ TEST_F(PlacementTest, NothingMovesAtAStop) {
   EXPECT_EQ(Relieve(0, 1.0, {{1, 50}, {3, 50}}), Connections{});
 }
 
+TEST(PlacementThatRemembers, BringsASandboxBackToWhereItsStateIsKept) {
+  Placement placement(2, int64_t{1} << 60);
+  const size_t first = placement.Place(1, "sandbox");
+  placement.Leave(1);
+  EXPECT_NE(placement.Place(2, "another"), 1 - first);
+  EXPECT_EQ(placement.Place(3, "sandbox"), first);
+}
+
 }  // namespace
 }  // namespace gyrfalcon

@@ -8,6 +8,7 @@ std::string_view CauseOf(const LossReport& report) {
   if (report.count(LossKind::kDropped) != 0) return "queue full";
   if (report.count(LossKind::kTruncated) != 0) return "larger than the receive buffer";
   if (report.count(LossKind::kUndecodable) != 0) return "undecodable";
+  if (report.count(LossKind::kUnsaved) != 0) return "gyrfalcon ended at once";
   if (report.count(LossKind::kUnasked) != 0) {
     return "could not be asked about processes that began untold";
   }
@@ -116,6 +117,7 @@ std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view 
       {"gyrfalcon.lost.undecodable", report.count(LossKind::kUndecodable)},
       {"gyrfalcon.lost.limits", report.count(LossKind::kLimit)},
       {"gyrfalcon.lost.unasked", report.count(LossKind::kUnasked)},
+      {"gyrfalcon.lost.unsaved", report.count(LossKind::kUnsaved)},
       {"gyrfalcon.lost.since", report.since_ns},
       {"gyrfalcon.lost.until", report.until_ns},
   };

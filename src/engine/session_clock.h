@@ -26,6 +26,12 @@ class SessionClock {
     last_ns_ = event_time_ns;
   }
   int64_t now_ns() const { return now_ns_; }
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, SessionClock& clock) {
+    visit("now_ns", clock.now_ns_);
+    visit("last_ns", clock.last_ns_);
+  }
 
  private:
   int64_t now_ns_ = 0;

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -75,8 +76,8 @@ class SnapshotFile {
  private:
   struct Extent {
     uint64_t offset = 0;
-    uint64_t pages_bytes = 0;
-    uint64_t length = 0;
+    uint64_t bytes = 0;  // whole pages
+    uint64_t sequence = 0;
   };
   struct Mark {
     std::atomic<uint64_t> key;  // connection + 1; 0: free
@@ -87,23 +88,28 @@ class SnapshotFile {
 
   SnapshotFile(UniqueFd fd, SnapshotFileOptions options);
   Result<void> MapMarks();
-  Result<void> Scan();
-  Result<uint64_t> ScanRecord(uint64_t offset);
-  void FindMarks();
+  void Scan();
+  // What it takes there; whole pages.
+  uint64_t ScanRecord(uint64_t offset);
+  std::optional<std::string> ReadRecord(const Extent& extent, const Key& key) const;
   uint64_t FindRoom(uint64_t size) const;
+  void Remember(const Key& key, const Extent& extent);
+  void Forget(std::map<Key, Extent>::iterator record);
   void GiveBack(const Extent& extent);
 
   const UniqueFd fd_;
   const SnapshotFileOptions options_;
   uint64_t number_ = 0;
+  uint64_t end_ = 0;  // the file's size
   Mark* marks_ = nullptr;
   size_t refused_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows
   uint64_t sequence_ = 0;
-  std::map<Key, std::pair<uint64_t, Extent>> records_;  // with its sequence
-  std::map<uint64_t, uint64_t> used_;                   // offset, size
+  std::map<Key, Extent> records_;
+  std::map<uint64_t, uint64_t> used_;  // offset, bytes
   uint64_t bytes_ = 0;
+  uint64_t cursor_ = 0;                            // behind the last record that was written
   absl::flat_hash_map<uint64_t, size_t> mark_of_;  // by connection
   std::vector<size_t> free_marks_;
 };

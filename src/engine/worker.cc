@@ -13,6 +13,7 @@ constexpr int kPublishIntervalMs = 500;
 constexpr int64_t kPublishIntervalNs = int64_t{kPublishIntervalMs} * 1'000'000;
 // Long enough to see what is usual, short enough that nothing is lost meanwhile.
 constexpr int64_t kLoadIntervalNs = 500'000'000;
+constexpr int kSaveIntervalMs = static_cast<int>(Pipeline::kSaveEveryNs / 1'000'000);
 
 }  // namespace
 
@@ -26,7 +27,8 @@ Worker::Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
       users_(user_lookup),
       processes_(process_lookup),
       pipeline_(std::move(rules), options, sink_, this),
-      overload_(Pipeline::PressureMax(options.overload)) {}
+      overload_(Pipeline::PressureMax(options.overload)),
+      saves_(options.snapshots != nullptr) {}
 
 void Worker::Start() {
   thread_ = std::thread([this] { Run(); });
@@ -85,6 +87,14 @@ void Worker::Run() {
       looked_ns = record.receive_time_ns;
       LookAtLoad();
     }
+    if (saves_) {
+      if (!std::exchange(unsaved_, true)) source_->set_idle_timeout_ms(kSaveIntervalMs);
+      const int64_t unsaved_ns = record.receive_time_ns - saved_ns_;
+      if (status == SourceStatus::kIdle || unsaved_ns >= Pipeline::kSaveEveryNs || unsaved_ns < 0) {
+        saved_ns_ = record.receive_time_ns;
+        SaveSessions();
+      }
+    }
     if (balance_due_ && source_->between_batches()) Balance();
   }
   pipeline_.TellRest();
@@ -134,6 +144,16 @@ void Worker::LookAtLoad() {
   const double busy = 1 - static_cast<double>(idle_ns) / static_cast<double>(span_ns);
   const unsigned step = overload_.Note({.busy = busy, .fill = source_->TakePeakFill()}, now_ns);
   if (step != 0 || pipeline_.is_pressed()) pipeline_.SetPressure(step);
+}
+
+// Nobody is woken where nothing changes.
+void Worker::SaveSessions() {
+  const int64_t now_ns = SteadyNs();
+  const int64_t next_ns = pipeline_.SaveDue(now_ns);
+  const int64_t wait_ms = (next_ns - now_ns) / 1'000'000 + 1;
+  source_->set_idle_timeout_ms(
+      static_cast<int>(std::clamp<int64_t>(wait_ms, kSaveIntervalMs, kPublishIntervalMs)));
+  unsaved_ = false;
 }
 
 void Worker::Balance() {

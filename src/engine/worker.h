@@ -26,7 +26,8 @@ class Worker;
 // All workers, and who has which sandbox. Complete before the first one starts, and until the last
 // one has ended.
 struct Crew {
-  explicit Crew(size_t count) : placement(count) {}
+  // `remember_ns`: see Placement.
+  explicit Crew(size_t count, int64_t remember_ns = 0) : placement(count, remember_ns) {}
 
   Placement placement;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -84,6 +85,8 @@ class Worker final : private HostLookups {
   void Publish();
   // Leaves out more, or less, when there is more to do than this one can.
   void LookAtLoad();
+  // Writes what has changed to where the next process finds it.
+  void SaveSessions();
   // Gives a sandbox to another worker when there is more to do than this one can.
   void Balance();
   void HandOver(const PlacementMove& move);
@@ -109,6 +112,9 @@ class Worker final : private HostLookups {
   int64_t load_since_ns_ = 0;  // steady; when the load was last looked at
   int64_t waited_until_then_ns_ = 0;
   bool balance_due_ = false;
+  const bool saves_;
+  bool unsaved_ = false;  // something has come since SaveSessions
+  int64_t saved_ns_ = 0;  // its time, by the records' clock
 
   std::atomic<bool> has_news_ = false;
   mutable std::mutex mutex_;

@@ -125,6 +125,24 @@ class Event {
   // A copy of a raw message that may outlive its payload: such messages have no text but the
   // context's, which is left out.
   Event CopyOfRaw() const;
+  // How such a copy is saved (state/saved_bytes.h): it holds numbers only.
+  template <class Visit>
+  static void VisitRaw(Visit& visit, Event& event) {
+    event.type_ = MessageType::kRaw;
+    visit("has_exit", event.has_exit_);
+    visit("result", event.result_);
+    visit("error_number", event.error_number_);
+    visit("context", event.context_);
+    for (const Slot slot : {Slot::kSysno, Slot::kArg1, Slot::kArg2, Slot::kArg3, Slot::kArg4,
+                            Slot::kArg5, Slot::kArg6}) {
+      bool there = event.has(slot);
+      int64_t number = event.number(slot);
+      visit("there", there);
+      visit("number", number);
+      event.present_.set(static_cast<size_t>(slot), there);
+      event.cells_[static_cast<size_t>(slot)].number = number;
+    }
+  }
 
  private:
   friend class Decoder;

@@ -79,6 +79,7 @@ struct ArenaObject {
 
   Arena& arena;
   uint32_t references = 0;
+  uint32_t saved_as = 0;  // its number in the snapshot that is being written; 0: it has none yet
 
  private:
   friend T;

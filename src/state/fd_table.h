@@ -150,6 +150,18 @@ class FdTable : public ArenaObject<FdTable> {
     Ref<File> file;
   };
   const std::pmr::vector<Entry>& entries() const { return entries_; }
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, FdTable& fds) {
+    visit("whole", fds.whole);
+    visit("losses", fds.losses);
+    visit("entries", fds.entries_, visit.archive().limits().fds_per_process_max);
+    int64_t before = -1;
+    for (const Entry& entry : fds.entries_) {
+      if (entry.fd <= before || !entry.file) return visit.archive().Fail();
+      before = entry.fd;
+    }
+  }
 
  private:
   std::pmr::vector<Entry> entries_;

@@ -35,6 +35,18 @@ class ForkFlood {
   void Clear() { *this = {}; }
 
   size_t count() const { return idle_.size(); }
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, ForkFlood& flood) {
+    std::vector<std::pair<int32_t, int64_t>> idle(flood.idle_.begin(), flood.idle_.end());
+    flood.order_.erase(flood.order_.begin(),
+                       flood.order_.begin() + static_cast<std::ptrdiff_t>(flood.first_));
+    flood.first_ = 0;
+    visit("idle", idle, 2 * kRemembered);
+    visit("order", flood.order_, 2 * kRemembered);
+    visit("told", flood.told_);
+    flood.idle_ = {idle.begin(), idle.end()};
+  }
   // The oldest that counts; 0: there is none.
   int64_t since_ns() const { return first_ == order_.size() ? 0 : order_[first_].first; }
 

@@ -87,6 +87,13 @@ class TaskName {
   std::string_view view() const { return {bytes_.data(), size_}; }
   bool empty() const { return size_ == 0; }
   void Set(std::string_view name);
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, TaskName& name) {
+    visit("size", name.size_);
+    if (name.size_ > name.bytes_.size()) return visit.archive().Fail();
+    visit.archive().Raw(name.bytes_.data(), name.size_);
+  }
 
  private:
   std::array<char, 15> bytes_{};

@@ -28,6 +28,14 @@ class RaisedRules {
     return std::find(few_.begin(), few_.begin() + size_, rule) != few_.begin() + size_ ||
            std::ranges::find(more_, rule) != more_.end();
   }
+  // As they are saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, RaisedRules& rules) {
+    visit("few", rules.few_);
+    visit("size", rules.size_);
+    visit("more", rules.more_, kMax);
+    if (rules.size_ > rules.few_.size()) visit.archive().Fail();
+  }
 
  private:
   std::array<uint64_t, 4> few_{};  // the usual ones, without memory of their own

@@ -19,6 +19,7 @@
 #include <absl/container/node_hash_map.h>
 
 #include "base/hash.h"
+#include "base/result.h"
 #include "points/event.h"
 #include "points/schema.h"
 #include "state/fork_flood.h"
@@ -107,8 +108,25 @@ class Sandbox {
   size_t process_count() const { return processes_.size(); }
 
   const Process* FindProcess(int32_t tgid) const;
+  // It has told its end: nothing runs in it any more, or its root container's first process has
+  // exited.
+  bool HasEnded(std::string_view root_container) const;
+
+  // The whole state as bytes, between two messages; what `out` had is overwritten. What can be
+  // found out again is left out: names of users, questions that are under way, counters.
+  void Save(std::string& out);
+  // A sandbox from such bytes: all of it or an error, whatever they are. Containers are new to it
+  // (TakeNewContainers), and no snapshot of processes is under way.
+  static Result<std::shared_ptr<Sandbox>> Restore(const SandboxLimits& limits, Arch arch,
+                                                  std::string_view bytes);
+  // Other programs' bytes are only for Restore if theirs is the same.
+  static uint64_t SavedVersion();
+  // Whether snapshots of its processes can be had, of a sandbox that goes on from saved state.
+  void ResumeSnapshots(bool can_ask) { snapshots_allowed_ &= can_ask; }
 
  private:
+  friend struct SandboxSaving;
+
   // An exec told by syscall/execve/exit with result 0, which also comes for execs that then fail:
   // judged by the next message of the same thread.
   struct PendingExec {

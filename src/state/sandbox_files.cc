@@ -2,13 +2,13 @@
 #include <cerrno>
 #include <cstdint>
 
-#include <absl/hash/hash.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/text.h"
 #include "state/sandbox.h"
 
@@ -150,7 +150,9 @@ void Sandbox::OnFdUse(Moment& moment) {
 namespace {
 
 uint64_t FileHash(const Process& process, std::string_view path) {
-  return absl::HashOf(process.container.get(), path);
+  const Container* container = process.container.get();
+  // The same in the next process, which may have this one's.
+  return Checksum(path, container == nullptr ? 0 : Checksum(container->id));
 }
 
 }  // namespace

@@ -365,7 +365,7 @@ void Sandbox::OnExecve(Moment& moment) {
   pending->image->synthetic = true;
   Assign(pending->image->exec_name, pending->pathname);
   NormalizePath(moment.process->cwd, pending->pathname, path_);
-  Assign(pending->image->exe_path, path_);
+  Assign(pending->image->exe_path, Cut(path_));
   pending->image->written_before = WasWritten(*moment.process, path_);
   pending->type = moment.point.event_type.value_or(EventType{});
   pending->number = messages_;

@@ -27,6 +27,19 @@ class TextVector {
     ends_.clear();
   }
 
+  // As they are saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, TextVector& texts) {
+    const size_t bytes_max = visit.archive().limits().argv_bytes_max;
+    visit("joined", texts.joined_, bytes_max);
+    visit("ends", texts.ends_, bytes_max);
+    size_t begin = 0;
+    for (const uint32_t end : texts.ends_) {
+      if (end < begin || end > texts.joined_.size()) return visit.archive().Fail();
+      begin = end + size_t{1};
+    }
+  }
+
   size_t size() const { return ends_.size(); }
   bool empty() const { return ends_.empty(); }
   std::string_view joined() const { return joined_; }

@@ -22,8 +22,9 @@ struct Record {
   int64_t receive_time_ns = 0;  // CLOCK_REALTIME; 0 in replay: time is then the event's own
   // kFrame only, otherwise empty. A view: the source's bytes, until its next Next.
   std::span<const std::byte> frame;
-  bool truncated = false;  // the message was larger than the buffer: `frame` is its beginning
-  bool turn_cut = false;   // the last of a turn that found its connection's queue full
+  bool truncated = false;      // the message was larger than the buffer: `frame` is its beginning
+  uint16_t more_received = 0;  // of this connection, by the same call: the next records' frames
+  bool turn_cut = false;       // the last of a turn that found its connection's queue full
   std::shared_ptr<const Peer> peer;  // kOpened only; none in replay
 };
 

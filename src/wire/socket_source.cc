@@ -165,6 +165,7 @@ void SocketSource::YieldFrame(Record& record) {
   record.receive_time_ns = received_time_ns_;
   record.frame = batch_.bytes(i);
   record.truncated = batch_.truncated(i);
+  record.more_received = static_cast<uint16_t>(received_ - next_);
   record.turn_cut = turn_cut_ && next_ == received_;
 }
 
