@@ -42,6 +42,15 @@ class AlertBucket {
   }
   HeldBack Take() { return std::exchange(held_, {}); }
   bool holds() const { return held_.count != 0; }
+  // As it is saved (state/saved_bytes.h).
+  template <class Visit>
+  static void VisitFields(Visit& visit, AlertBucket& bucket) {
+    visit("used", bucket.used_);
+    visit("refilled_at_ns", bucket.refilled_at_ns_);
+    visit("held", bucket.held_.count);
+    visit("held_since_ns", bucket.held_.since_ns);
+    visit("held_until_ns", bucket.held_.until_ns);
+  }
 
  private:
   uint64_t used_ = 0;

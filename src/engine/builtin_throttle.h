@@ -48,14 +48,9 @@ class BuiltinThrottle {
   // As it is saved (state/saved_bytes.h).
   template <class Visit>
   static void VisitFields(Visit& visit, BuiltinThrottle& throttle) {
-    for (Bucket& bucket : throttle.buckets_) {
-      visit("tokens", bucket.tokens);
-      visit("refilled_at_ns", bucket.refilled_at_ns);
-      visit("told_at_ns", bucket.told_at_ns);
-      visit("held", bucket.held.count);
-      visit("held_since_ns", bucket.held.since_ns);
-      visit("held_until_ns", bucket.held.until_ns);
-      bucket.tokens = std::min(bucket.tokens, kBurst);
+    for (Row& row : throttle.rows_) {
+      visit("bucket", row.bucket);
+      visit("told_at_ns", row.told_at_ns);
     }
     visit("holds_any", throttle.holds_any_);
   }
