@@ -99,10 +99,12 @@ HandshakeService::~HandshakeService() {
 Result<std::unique_ptr<HandshakeService>> HandshakeService::Start(const Listener& listener,
                                                                   HandshakeOptions options,
                                                                   OnAccepted on_accepted,
-                                                                  OnRejected on_rejected) {
+                                                                  OnRejected on_rejected,
+                                                                  std::vector<UniqueFd> silent) {
   std::unique_ptr<HandshakeService> service(new HandshakeService(
       listener, std::move(options), std::move(on_accepted), std::move(on_rejected)));
   if (auto ok = service->SetUp(); !ok) return std::unexpected(ok.error());
+  for (UniqueFd& client : silent) service->AddClient(std::move(client));
   // Signals are for the thread that asked for them.
   sigset_t all;
   sigset_t before;
@@ -127,12 +129,28 @@ Result<void> HandshakeService::SetUp() {
 }
 
 void HandshakeService::Stop() {
+  Join();
+  pending_.clear();
+}
+
+std::vector<UniqueFd> HandshakeService::Release() {
+  Join();
+  std::vector<UniqueFd> silent;
+  silent.reserve(pending_.size());
+  for (auto& [key, client] : pending_) {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, client.fd.get(), nullptr);
+    silent.push_back(std::move(client.fd));
+  }
+  pending_.clear();
+  return silent;
+}
+
+void HandshakeService::Join() {
   if (!thread_.joinable()) return;
   const uint64_t one = 1;
   // Can only fail when the counter is full, and then the thread is awake.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   thread_.join();
-  pending_.clear();
 }
 
 void HandshakeService::Run() {
@@ -267,14 +285,18 @@ void HandshakeService::Admit(PendingMap::iterator client) {
   peer.runsc = TrustedRunsc(peer.pid);
   const auto answer = EncodeHandshake();
   const int fd = client->second.fd.get();
+  const ConnectionId id{next_connection_++};
+  if (options_.keeper != nullptr) options_.keeper->OnAdmitted(fd, id, peer);
   const ssize_t sent = ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent != static_cast<ssize_t>(answer.size()) ||
       ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0) {
+    if (options_.keeper != nullptr) options_.keeper->OnEnded(id);
     Reject(client, HandshakeRejection::kAnswerFailed);
     return;
   }
+  if (options_.keeper != nullptr) options_.keeper->OnAnswered(id);
   AcceptedConnection connection{.fd = std::move(client->second.fd),
-                                .id = ConnectionId{next_connection_++},
+                                .id = id,
                                 .peer = std::make_shared<const Peer>(std::move(peer))};
   pending_.erase(client);
   counters_.Add(WireCounter::kConnectionsAccepted);

@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "wire/connection.h"
+#include "wire/connection_keeper.h"
 #include "wire/counters.h"
 #include "wire/listener.h"
 
@@ -48,8 +49,9 @@ struct HandshakeRejected {
 struct HandshakeOptions {
   int64_t deadline_ms = 5'000;
   size_t pending_max = 16'384;
-  std::vector<uid_t> allowed_uids{};  // empty: root and this process's own effective user
-  ConnectionId first_connection{1};   // ids count up from here: keep those of two services apart
+  std::vector<uid_t> allowed_uids{};   // empty: root and this process's own effective user
+  ConnectionId first_connection{1};    // ids count up from here: keep those of two services apart
+  ConnectionKeeper* keeper = nullptr;  // outlives the service; nullptr: nobody
 };
 
 class HandshakeService {
@@ -58,11 +60,13 @@ class HandshakeService {
   using OnRejected = std::function<void(const HandshakeRejected&)>;
 
   // Starts the thread. Both callbacks run on it and must not block or throw; `on_rejected` may be
-  // empty. `listener` must outlive the service. Fails when the process is out of file descriptors.
+  // empty. `listener` must outlive the service. `silent` are clients that another service has
+  // accepted and not heard of (Release). Fails when the process is out of file descriptors.
   static Result<std::unique_ptr<HandshakeService>> Start(const Listener& listener,
                                                          HandshakeOptions options,
                                                          OnAccepted on_accepted,
-                                                         OnRejected on_rejected);
+                                                         OnRejected on_rejected,
+                                                         std::vector<UniqueFd> silent = {});
   ~HandshakeService();  // stops
   HandshakeService(const HandshakeService&) = delete;
   HandshakeService& operator=(const HandshakeService&) = delete;
@@ -71,6 +75,11 @@ class HandshakeService {
   // Clients not accepted yet wait in the listener's queue for its next owner. Not to be called from
   // a callback.
   void Stop();
+  // As Stop, but gives the silent clients away, for another service to hear: a runsc that connected
+  // a moment ago must not fail for our sake.
+  std::vector<UniqueFd> Release();
+  // The id that the next connection would have. Once stopped.
+  ConnectionId next_connection() const noexcept { return ConnectionId{next_connection_}; }
 
   const WireCounters& counters() const noexcept { return counters_; }
 
@@ -88,6 +97,7 @@ class HandshakeService {
   HandshakeService(const Listener& listener, HandshakeOptions options, OnAccepted on_accepted,
                    OnRejected on_rejected);
   Result<void> SetUp();
+  void Join();
   void Run();
   int WaitMs() const;
   void AcceptSome();

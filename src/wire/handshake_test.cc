@@ -257,5 +257,46 @@ TEST_F(Handshake, StopClosesSilentClientsAndReturns) {
   EXPECT_EQ(accepted_.size(), 1u);
 }
 
+TEST_F(Handshake, ASilentClientIsHeardByTheServiceThatFollows) {
+  StartService({.deadline_ms = 600'000});
+  const UniqueFd silent = Connect(path_);
+  ASSERT_TRUE(GoodClient());  // so the silent one before it was accepted, too
+  std::vector<UniqueFd> released = service_->Release();
+  ASSERT_EQ(released.size(), 1u);
+  EXPECT_EQ(service_->next_connection(), ConnectionId{2});
+  auto next = HandshakeService::Start(
+      *listener_, {.first_connection = service_->next_connection()},
+      [this](AcceptedConnection connection) {
+        const std::lock_guard lock(mutex_);
+        accepted_.push_back(std::move(connection));
+        changed_.notify_all();
+      },
+      nullptr, std::move(released));
+  ASSERT_TRUE(next);
+  ASSERT_TRUE(Send(silent, kHello));
+  EXPECT_EQ(Receive(silent), kHello);
+  ASSERT_TRUE(WaitForAccepted(2));
+  EXPECT_EQ(accepted_[1].id, ConnectionId{2});
+  (*next)->Stop();
+}
+
+TEST_F(Handshake, AKeeperHearsOfAConnectionBeforeItsClientIsAnswered) {
+  struct Keeper final : ConnectionKeeper {
+    void OnAdmitted(int fd, ConnectionId id, const Peer& peer) override {
+      unread = ::recv(fd, nullptr, 0, MSG_DONTWAIT | MSG_PEEK);
+      calls += "admitted " + std::to_string(id.value) + (peer.pid == ::getpid() ? " ours, " : ", ");
+    }
+    void OnAnswered(ConnectionId) override { calls += "answered, "; }
+    void OnEnded(ConnectionId) override { calls += "ended, "; }
+    ssize_t unread = 0;
+    std::string calls;
+  } keeper;
+  StartService({.keeper = &keeper});
+  ASSERT_TRUE(GoodClient());
+  ASSERT_TRUE(WaitForAccepted(1));
+  service_->Stop();
+  EXPECT_EQ(keeper.calls, "admitted 1 ours, answered, ");
+}
+
 }  // namespace
 }  // namespace gyrfalcon

@@ -81,6 +81,13 @@ std::string LockHolder(int fd) {
   return pid.empty() ? "another process" : "process " + pid;
 }
 
+// Only for messages; a holder that can't write its number is named "another process".
+void WriteLockHolder(int lock) {
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(lock, 0) != 0) return;
+  [[maybe_unused]] const ssize_t written = ::pwrite(lock, pid.data(), pid.size(), 0);
+}
+
 Result<UniqueFd> TakeLock(const std::string& path) {
   const std::string lock_path = path + ".lock";
   UniqueFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -90,11 +97,7 @@ Result<UniqueFd> TakeLock(const std::string& path) {
     return Refuse("socket " + path + " is in use by " + LockHolder(lock.get()) +
                   "; stop that one, or choose another socket");
   }
-  // Only for the message above; a holder that can't write its number is named "another process".
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock.get(), 0) == 0) {
-    [[maybe_unused]] const ssize_t written = ::pwrite(lock.get(), pid.data(), pid.size(), 0);
-  }
+  WriteLockHolder(lock.get());
   return lock;
 }
 
@@ -212,6 +215,56 @@ Result<void> Listener::Bind() {
   inode_ = status.st_ino;
   owns_file_ = true;
   return {};
+}
+
+namespace {
+
+Result<UniqueFd> CopyOf(const UniqueFd& fd) {
+  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Refuse("cannot copy the listening socket: " + ErrnoText(errno));
+  return copy;
+}
+
+}  // namespace
+
+Result<HandedListener> Listener::Copy() const {
+  HandedListener copy;
+  copy.owns_file = owns_file_;
+  copy.device = static_cast<uint64_t>(device_);
+  copy.inode = static_cast<uint64_t>(inode_);
+  auto socket = CopyOf(socket_);
+  if (!socket) return std::unexpected(socket.error());
+  copy.socket = std::move(*socket);
+  if (!lock_) return copy;
+  auto lock = CopyOf(lock_);
+  if (!lock) return std::unexpected(lock.error());
+  copy.lock = std::move(*lock);
+  return copy;
+}
+
+Result<Listener> Listener::Inherit(HandedListener handed, std::string path) {
+  auto listener = Adopt(std::move(handed.socket));
+  if (!listener) return listener;
+  listener->lock_ = std::move(handed.lock);
+  if (!handed.owns_file) return listener;
+  struct stat status{};
+  const bool is_there = ::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+                        static_cast<uint64_t>(status.st_dev) == handed.device &&
+                        static_cast<uint64_t>(status.st_ino) == handed.inode;
+  if (!is_there) {
+    return Refuse("the process that runs listens at " + listener->path_ + ", and " + path +
+                  " is another file; give both the same socket");
+  }
+  listener->path_ = std::move(path);
+  listener->device_ = status.st_dev;
+  listener->inode_ = status.st_ino;
+  return listener;
+}
+
+void Listener::Own() noexcept {
+  if (inode_ == 0) return;
+  owns_file_ = true;
+  if (lock_) WriteLockHolder(lock_.get());
 }
 
 Result<Listener> Listener::Adopt(UniqueFd fd) {

@@ -6,6 +6,7 @@
 // would be a race).
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <sys/types.h>
@@ -17,6 +18,15 @@ namespace gyrfalcon {
 
 // Whether a socket can have that path: not empty, no folder, at most Listener::kPathBytesMax bytes.
 Result<void> CheckSocketPath(const std::string& path);
+
+// A listener as it goes from one process to the next.
+struct HandedListener {
+  UniqueFd socket;
+  UniqueFd lock;           // none where the socket is systemd's
+  bool owns_file = false;  // the socket file is ours to remove
+  uint64_t device = 0;     // of that file
+  uint64_t inode = 0;
+};
 
 class Listener {
  public:
@@ -31,6 +41,17 @@ class Listener {
   // A socket that already listens, inherited from systemd. Neither its file nor its mode is
   // touched, now or at the end. Takes `fd` over, also on error.
   static Result<Listener> Adopt(UniqueFd fd);
+
+  // What another process has handed over. `path` is where this one would listen: with a file to
+  // own, it has to be that very socket, below whatever mount. The file is the other's until Own.
+  // Takes over what is handed, also on error.
+  static Result<Listener> Inherit(HandedListener handed, std::string path);
+  // For another process: copies of the descriptors. This object stays what it is.
+  Result<HandedListener> Copy() const;
+  // Whose the socket file is, when it goes from one process to the other. A no-op for one of
+  // systemd.
+  void Own() noexcept;
+  void Disown() noexcept { owns_file_ = false; }
 
   // sockaddr_un holds 107 bytes and a NUL; the temporary name is one byte longer than the final.
   static constexpr size_t kPathBytesMax = 106;

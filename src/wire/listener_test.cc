@@ -207,6 +207,36 @@ TEST(Listener, AMovedOneKeepsListeningAndTheOldOneRemovesNothing) {
   EXPECT_EQ(second.path(), dir / "s");
 }
 
+TEST(Listener, WhatIsHandedOverIsOneListenerWithOneFileAndOneLock) {
+  const TempDir dir;
+  auto first = Listener::Open(dir / "s");
+  ASSERT_TRUE(first);
+  auto handed = first->Copy();
+  ASSERT_TRUE(handed) << handed.error().message;
+  auto second = Listener::Inherit(std::move(*handed), dir / "s");
+  ASSERT_TRUE(second) << second.error().message;
+  first->Disown();
+  second->Own();
+  first = std::unexpected(Error{});  // as when its process ends
+  EXPECT_TRUE(Connect(dir / "s"));
+  EXPECT_THAT(Listener::Open(dir / "s").error().message, HasSubstr("is in use by process"));
+  second = std::unexpected(Error{});
+  EXPECT_FALSE(std::filesystem::exists(dir / "s"));
+  EXPECT_TRUE(Listener::Open(dir / "s"));
+}
+
+TEST(Listener, AnInheritedListenerHasToBeTheOneAtItsPath) {
+  const TempDir dir;
+  const auto first = Listener::Open(dir / "s");
+  const auto other = Listener::Open(dir / "other");
+  ASSERT_TRUE(first && other);
+  const auto second = Listener::Inherit(std::move(*first->Copy()), dir / "other");
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr("give both the same socket"));
+  EXPECT_TRUE(Connect(dir / "other"));
+  EXPECT_TRUE(Connect(dir / "s"));
+}
+
 TEST(Listener, AnAdoptedSocketIsNotRemovedAtTheEnd) {
   const TempDir dir;
   const auto inherited = Listener::Open(dir / "s");

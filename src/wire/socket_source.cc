@@ -100,7 +100,7 @@ std::optional<AcceptedConnection> SocketSource::Release(ConnectionId id) {
   const auto found = connections_.find(id.value);
   if (current_ == &found->second) current_ = nullptr;
   AcceptedConnection released{
-      .fd = std::move(found->second.fd), .id = found->second.id, .peer = nullptr};
+      .fd = std::move(found->second.fd), .id = found->second.id, .peer = found->second.peer};
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, released.fd.get(), nullptr);
   connections_.erase(found);
   return released;
@@ -119,11 +119,33 @@ void SocketSource::Stop() {
   Wake();
 }
 
+void SocketSource::StopReading() {
+  release_asked_.store(true, std::memory_order_release);
+  Wake();
+}
+
+std::vector<AcceptedConnection> SocketSource::ReleaseAll() {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, connection] : connections_) ids.push_back(id);
+  std::ranges::sort(ids);
+  std::vector<AcceptedConnection> released;
+  for (const uint64_t id : ids) {
+    if (auto connection = Release(ConnectionId{id})) released.push_back(std::move(*connection));
+  }
+  return released;
+}
+
 SourceStatus SocketSource::Next(Record& record) {
   record = Record{};
   while (true) {
     if (ended_) return SourceStatus::kEnd;
     if (TakeReady(record)) return SourceStatus::kRecord;
+    if (releasing_) return SourceStatus::kEnd;
+    if (release_asked_.load(std::memory_order_acquire)) {
+      releasing_ = true;
+      TakeAdded();  // their kOpened comes first
+      continue;
+    }
     if (current_ != nullptr || NextTurn()) {
       ReadTurn();
       continue;
@@ -174,6 +196,7 @@ void SocketSource::YieldClosed(Record& record) {
   record.connection = current_->id;
   record.receive_time_ns = RealTimeNs();
   counters_.Add(WireCounter::kConnectionsClosed);
+  if (options_.keeper != nullptr) options_.keeper->OnEnded(current_->id);
   connections_.erase(std::exchange(current_, nullptr)->id.value);
 }
 
@@ -183,6 +206,7 @@ void SocketSource::Open(AcceptedConnection added) {
   Connection& connection = connections_[key];
   connection.fd = std::move(added.fd);
   connection.id = added.id;
+  connection.peer = std::move(added.peer);
   epoll_event event{};
   event.events = EPOLLIN | EPOLLRDHUP;
   event.data.u64 = key;

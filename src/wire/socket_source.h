@@ -6,6 +6,7 @@
 // the sender pays for.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -18,6 +19,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "wire/connection.h"
+#include "wire/connection_keeper.h"
 #include "wire/counters.h"
 #include "wire/receive_batch.h"
 #include "wire/record.h"
@@ -31,6 +33,7 @@ struct SocketSourceOptions {
   size_t message_bytes_max = 212'992;
   // How many messages of one connection are read before the next connection has its turn.
   size_t messages_per_turn = 256;
+  ConnectionKeeper* keeper = nullptr;  // outlives the source; nullptr: nobody
 };
 
 class SocketSource : public Source {
@@ -51,7 +54,7 @@ class SocketSource : public Source {
   // one that has ended, or that this has not opened yet.
   bool CanRelease(ConnectionId id) const;
   std::optional<AcceptedConnection> Release(ConnectionId id);
-  // Goes on with it, without another kOpened. Worker's thread only.
+  // Goes on with it, without another kOpened. Worker's thread only, or before there is one.
   void Adopt(AcceptedConnection connection) { Open(std::move(connection)); }
   // Everything that was received has been yielded.
   bool between_batches() const noexcept { return next_ == received_; }
@@ -62,6 +65,12 @@ class SocketSource : public Source {
   // Next then yields what can be read at this moment from every connection, then kEnd. Connections
   // whose peer is still there get no kClosed.
   void Stop();
+
+  // Any thread. Next then yields what it has received, the openings and ends that it knows of, and
+  // kEnd: everything else stays in the queues, for who gets the connections next.
+  void StopReading();
+  // All connections, once that kEnd has come; their order is that of their opening.
+  std::vector<AcceptedConnection> ReleaseAll();
 
   // How long Next waits before kIdle; -1 (as at first) is for ever. Worker's thread only.
   void set_idle_timeout_ms(int timeout_ms) noexcept { idle_timeout_ms_ = timeout_ms; }
@@ -79,6 +88,7 @@ class SocketSource : public Source {
   struct Connection {
     UniqueFd fd;
     ConnectionId id;
+    std::shared_ptr<const Peer> peer;
     size_t left_in_turn = 0;
     size_t queued_bytes = 0;  // what its queue was charged for the messages of this turn
     bool ended = false;       // read to its end: close when its last frame has been yielded
@@ -124,9 +134,11 @@ class SocketSource : public Source {
   size_t peak_queued_bytes_ = 0;  // of any turn's queued_bytes
   int idle_timeout_ms_ = -1;
   bool stopping_ = false;
+  bool releasing_ = false;
   bool drain_listed_ = false;
   bool ended_ = false;
 
+  std::atomic<bool> release_asked_ = false;
   std::mutex mutex_;  // guards what follows
   std::vector<AcceptedConnection> added_;
   bool stop_asked_ = false;

@@ -288,6 +288,72 @@ TEST_F(SocketSourceTest, AStopEndsAlthoughASenderKeepsSending) {
   EXPECT_EQ(source_->Next(record), SourceStatus::kEnd);
 }
 
+TEST_F(SocketSourceTest, WhatOneSourceHasNotReadTheNextOneReads) {
+  MakeSource({.messages_per_turn = 100});
+  constexpr int kMessages = 250;
+  std::vector<UniqueFd> clients;
+  for (uint64_t id = 1; id <= 3; ++id) clients.push_back(Connect(id));
+  Drain();
+  for (const UniqueFd& client : clients) {
+    for (int i = 0; i < kMessages; ++i) ASSERT_TRUE(Send(client, std::to_string(i)));
+  }
+  clients.push_back(Connect(4));   // not taken up yet
+  clients.erase(clients.begin());  // has gone, and its messages are unread
+  KeptRecords before;
+  Record record;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(source_->Next(record), SourceStatus::kRecord);
+    before.Add(record);
+  }
+  source_->StopReading();
+  while (source_->Next(record) == SourceStatus::kRecord) before.Add(record);
+  std::vector<AcceptedConnection> released = source_->ReleaseAll();
+  ASSERT_EQ(released.size(), 4u);
+
+  MakeSource();
+  for (AcceptedConnection& connection : released) {
+    EXPECT_EQ(connection.peer->pid, 7);
+    source_->Adopt(std::move(connection));
+  }
+  std::map<uint64_t, std::vector<std::string>> by_connection;
+  for (const Record& old : before.all()) {
+    if (old.kind == RecordKind::kFrame)
+      by_connection[old.connection.value].push_back(Text(old.frame));
+  }
+  EXPECT_LT(before.all().size(), 3u * kMessages);
+  size_t closed = 0;
+  for (const Record& next : Drain()) {
+    EXPECT_NE(next.kind, RecordKind::kOpened);
+    if (next.kind == RecordKind::kClosed) ++closed;
+    if (next.kind == RecordKind::kFrame) {
+      by_connection[next.connection.value].push_back(Text(next.frame));
+    }
+  }
+  EXPECT_EQ(closed, 1u);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    ASSERT_EQ(by_connection[id].size(), static_cast<size_t>(kMessages));
+    for (size_t i = 0; i < kMessages; ++i) EXPECT_EQ(by_connection[id][i], std::to_string(i));
+  }
+}
+
+TEST_F(SocketSourceTest, AKeeperHearsOfAnEndAndNotOfARelease) {
+  struct Ends final : ConnectionKeeper {
+    void OnAdmitted(int, ConnectionId, const Peer&) override {}
+    void OnAnswered(ConnectionId) override {}
+    void OnEnded(ConnectionId id) override { ended.push_back(id.value); }
+    std::vector<uint64_t> ended;
+  } keeper;
+  MakeSource({.keeper = &keeper});
+  Connect(1).reset();
+  const UniqueFd lives = Connect(2);
+  Drain();
+  source_->StopReading();
+  Drain();
+  EXPECT_EQ(source_->ReleaseAll().size(), 1u);
+  source_.reset();
+  EXPECT_EQ(keeper.ended, std::vector<uint64_t>{1});
+}
+
 TEST_F(SocketSourceTest, AddAndStopWakeAWorkerThatWaits) {
   MakeSource();
   source_->set_idle_timeout_ms(-1);
