@@ -36,9 +36,14 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
                                               Dispatcher& dispatcher, OnRejected on_rejected,
                                               OnProblem on_watch_problem,
                                               OnProblem on_lookup_problem) {
-  auto listener = Listener::Open(options.socket_path);
-  if (!listener) return std::unexpected(listener.error());
-  std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*listener), dispatcher,
+  if (!options.inherited.listener) {
+    auto opened = Listener::Open(options.socket_path);
+    if (!opened) return std::unexpected(opened.error());
+    options.inherited.listener = std::move(*opened);
+  }
+  Listener listener = std::move(*options.inherited.listener);
+  listener.Own();
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(listener), dispatcher,
                                             std::move(on_watch_problem),
                                             std::move(on_lookup_problem)));
   engine->rules_ = rules;
@@ -50,6 +55,7 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
                                                     engine->options_.pipeline, dispatcher,
                                                     engine->user_lookup_, engine->process_lookup_));
   }
+  engine->TakeUpInherited();
   for (const auto& worker : crew.workers) worker->Start();
   Engine& self = *engine;
   auto handshakes = HandshakeService::Start(
@@ -58,7 +64,7 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
         Worker& worker = self.WorkerFor(connection);
         worker.Add(std::move(connection));
       },
-      std::move(on_rejected));
+      std::move(on_rejected), std::move(engine->options_.inherited.silent));
   if (!handshakes) return std::unexpected(handshakes.error());
   engine->handshakes_ = std::move(*handshakes);
   return engine;
@@ -68,18 +74,60 @@ Engine::~Engine() {
   Stop();
 }
 
-void Engine::Stop() {
-  if (std::exchange(stopped_, true)) return;
-  if (handshakes_) handshakes_->Stop();
+// Before any worker runs: what it then hears of a connection finds its session.
+void Engine::TakeUpInherited() {
+  Inheritance& inherited = options_.inherited;
+  totals_before_ = inherited.totals;
+  options_.handshake.first_connection =
+      std::max(options_.handshake.first_connection, inherited.next_connection);
+  for (AcceptedConnection& connection : inherited.connections) {
+    Worker& worker = WorkerFor(connection);
+    worker.Inherit(std::move(connection));
+  }
+  inherited.connections.clear();
+}
+
+void Engine::StopAsking() {
   user_lookup_.Stop();
   process_lookup_.Stop();
   session_updater_.Stop();
   watch_.Stop();
-  // What is on its way from one worker to another would miss the end.
+}
+
+void Engine::SettleHandovers() {
   crew_.placement.Freeze();
   for (const auto& worker : crew_.workers) worker->WaitForHandovers();
+}
+
+void Engine::Stop() {
+  if (std::exchange(stopped_, true)) return;
+  if (handshakes_) handshakes_->Stop();
+  StopAsking();
+  SettleHandovers();
   for (const auto& worker : crew_.workers) worker->Stop();
   for (const auto& worker : crew_.workers) worker->Join();
+}
+
+// What takes its time comes first, as long as everybody is still heard.
+Inheritance Engine::Release(HeldBack held_back) {
+  Inheritance left;
+  if (std::exchange(stopped_, true)) return left;
+  StopAsking();
+  SettleHandovers();
+  left.silent = handshakes_->Release();
+  left.next_connection = handshakes_->next_connection();
+  const bool tells = held_back == HeldBack::kTold;
+  for (const auto& worker : crew_.workers) worker->StopReading(tells);
+  for (const auto& worker : crew_.workers) {
+    worker->Join();
+    for (AcceptedConnection& connection : worker->TakeConnections()) {
+      left.connections.push_back(std::move(connection));
+    }
+  }
+  std::ranges::sort(left.connections, {}, &AcceptedConnection::id);
+  left.totals = totals();
+  left.listener = std::move(listener_);
+  return left;
 }
 
 Worker& Engine::WorkerFor(const AcceptedConnection& connection) {
@@ -102,7 +150,7 @@ void Engine::SetRules(const std::shared_ptr<const RuleSet>& rules) {
 }
 
 Totals Engine::totals() const {
-  Totals sum;
+  Totals sum = totals_before_;
   for (const auto& worker : crew_.workers) sum.Add(worker->totals());
   sum.engine.Add(EngineCounter::kAlerts, watch_alerts_);
   sum.engine.Add(EngineCounter::kAlertsLost, watch_alerts_lost_);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "channels/dispatcher.h"
+#include "engine/inheritance.h"
 #include "engine/pipeline.h"
 #include "engine/process_lookup.h"
 #include "engine/session_updater.h"
@@ -31,6 +32,7 @@ struct EngineOptions {
   WatchOptions watch;
   ProcessLookupOptions processes;
   SessionUpdaterOptions sessions;
+  Inheritance inherited;
 };
 
 class Engine {
@@ -49,9 +51,20 @@ class Engine {
 
   // Stops accepting, takes up what sandboxes have sent by now, joins all threads. Sandboxes go on.
   void Stop();
+  // What is held back of sandboxes, for a little more to be known of it.
+  enum class HeldBack : uint8_t {
+    kKept,  // goes with the state: who gets that can read it
+    kTold,  // as it is known now
+  };
+  // Instead of Stop: each worker ends between two messages, and everything is given away. Nothing
+  // is read any more until the next engine starts with it.
+  Inheritance Release(HeldBack held_back);
   // One thread at a time; each worker takes them up between two messages. Returns when all have, or
   // after a second: so the rules before are freed here, and no worker spends time on it.
   void SetRules(const std::shared_ptr<const RuleSet>& rules);
+
+  // In force; SetRules' thread.
+  const std::shared_ptr<const RuleSet>& rules() const { return rules_; }
 
   // The session config's file has been replaced: sandboxes that run and are ours get it. Any
   // thread; does not wait.
@@ -64,12 +77,17 @@ class Engine {
  private:
   Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
          OnProblem on_watch_problem, OnProblem on_lookup_problem);
+  void TakeUpInherited();
+  void StopAsking();
+  // Nothing is on its way from one worker to another any more.
+  void SettleHandovers();
   // By sandbox where the peer names it, so that a successor connection meets the state of the one
   // before.
   Worker& WorkerFor(const AcceptedConnection& connection);
 
   EngineOptions options_;
-  std::shared_ptr<const RuleSet> rules_;                     // in force; of SetRules' thread
+  Totals totals_before_;                  // of the engine that this one goes on for
+  std::shared_ptr<const RuleSet> rules_;  // in force; of SetRules' thread
   std::vector<std::shared_ptr<const RuleSet>> older_rules_;  // that a worker may still have
   Listener listener_;
   ContainerRegistry containers_;

@@ -97,8 +97,25 @@ void Worker::Run() {
     }
     if (balance_due_ && source_->between_batches()) Balance();
   }
-  pipeline_.TellRest();
+  if (!keeps_held_back_) pipeline_.TellRest();
+  if (releases_) released_ = source_->ReleaseAll();
   Publish();
+}
+
+void Worker::StopReading(bool tells) {
+  keeps_held_back_ = !tells;
+  releases_ = true;
+  source_->StopReading();
+}
+
+void Worker::Inherit(AcceptedConnection connection) {
+  Record opened;
+  opened.kind = RecordKind::kOpened;
+  opened.connection = connection.id;
+  opened.receive_time_ns = RealTimeNs();
+  opened.peer = connection.peer;
+  pipeline_.Process(opened);
+  source_->Adopt(std::move(connection));
 }
 
 void Worker::TakeUpNews() {

@@ -52,6 +52,12 @@ class Worker final : private HostLookups {
   void WaitForHandovers();
   // What has been sent by now is taken up, then the thread ends.
   void Stop() { source_->Stop(); }
+  // What has been received is taken up, then the thread ends. `tells`: also what is held back.
+  void StopReading(bool tells);
+  // All connections; after StopReading and Join.
+  std::vector<AcceptedConnection> TakeConnections() { return std::move(released_); }
+  // A connection that another engine has read until now. Before Start.
+  void Inherit(AcceptedConnection connection);
   // As published, at most a second ago.
   Totals totals() const;
   size_t sandbox_count() const;
@@ -115,6 +121,9 @@ class Worker final : private HostLookups {
   const bool saves_;
   bool unsaved_ = false;  // something has come since SaveSessions
   int64_t saved_ns_ = 0;  // its time, by the records' clock
+  std::atomic<bool> releases_ = false;
+  std::atomic<bool> keeps_held_back_ = false;
+  std::vector<AcceptedConnection> released_;  // of the thread, then of who has joined it
 
   std::atomic<bool> has_news_ = false;
   mutable std::mutex mutex_;

@@ -1,0 +1,26 @@
+// What an engine leaves to the one that goes on with its sandboxes, in this process or in the next.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "engine/counters.h"
+#include "wire/connection.h"
+#include "wire/listener.h"
+
+namespace gyrfalcon {
+
+struct Inheritance {
+  // Listens all the time: clients wait in its queue. nullopt: there is none yet.
+  std::optional<Listener> listener;
+  std::vector<UniqueFd> silent;  // accepted, their handshake not read yet
+  // With their peers, in the order in which they were accepted. What they have sent since is in
+  // their queues.
+  std::vector<AcceptedConnection> connections;
+  ConnectionId next_connection{1};
+  Totals totals;  // counted before, where the process is the same
+};
+
+}  // namespace gyrfalcon
