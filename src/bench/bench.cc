@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include <unistd.h>
 
@@ -196,11 +197,13 @@ Result<BenchResult> RunSocketBench(const BenchOptions& options, BenchSockets& so
   engine_options.socket_path = sockets.pipeline_path();
   engine_options.workers = options.workers;
   engine_options.pipeline.builtins = options.builtins;
-  auto engine = Engine::Start(engine_options, rules, dispatcher, [](const HandshakeRejected&) {});
+  const SocketSourceOptions source = engine_options.source;
+  auto engine =
+      Engine::Start(std::move(engine_options), rules, dispatcher, [](const HandshakeRejected&) {});
   if (!engine) return std::unexpected(engine.error());
   const ThreadSet before_discard = ThreadSet::Running();
   workers.pipeline = before_discard.Without(before_engine);
-  auto discard = DiscardLoop::Start(sockets.discard_path(), options.workers, engine_options.source);
+  auto discard = DiscardLoop::Start(sockets.discard_path(), options.workers, source);
   if (!discard) return std::unexpected(discard.error());
   workers.discard = ThreadSet::Running().Without(before_discard);
 

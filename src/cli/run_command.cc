@@ -26,6 +26,9 @@
 #include "cli/run_flags.h"
 #include "engine/engine.h"
 #include "service/control.h"
+#include "service/socket_unit.h"
+#include "service/systemd.h"
+#include "service/watchdog.h"
 
 namespace gyrfalcon {
 namespace {
@@ -209,6 +212,8 @@ class Daemon {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGCHLD, SIG_DFL);  // we wait for our children, whatever we were started with
     for (const std::string& file : loaded_.files) spdlog::info("config file: {}", file);
+    auto inherited = TakeFromSystemd();
+    if (!inherited) return Report(inherited.error());
     Watch(loaded_);  // before the rules are read: none of their changes is missed
     auto loaded = LoadRules(config_.rules_files, config_.rules);
     if (!loaded) return Report(loaded.error());
@@ -222,8 +227,9 @@ class Daemon {
     if (channels->empty()) spdlog::warn("no output is enabled: alerts go nowhere");
     Dispatcher dispatcher(MakeDispatcherOptions(config_, WhenFull::kRefuse), std::move(*channels),
                           [](const Error& error) { spdlog::error("{}", error.message); });
-    auto engine = StartEngine(loaded->rules, dispatcher);
+    auto engine = StartEngine(loaded->rules, dispatcher, std::move(*inherited));
     if (!engine) return Report(engine.error());
+    rules_enabled_ = CountEnabled(*loaded->rules);
     loaded->rules.reset();  // the engine has them, and frees them at a reload
     auto control = StartControl(**engine);
     if (!control) return Report(control.error());
@@ -232,6 +238,12 @@ class Daemon {
     LogStart();
     AskCoverage(config_);
     WaitForEnd(signals, **engine, dispatcher);
+    auto watchdog = StartWatchdog(**engine);
+    Tell("READY=1\nSTATUS=" + StatusText());
+    WaitForEnd(signals, **engine);
+    // TimeoutStopSec= has an eye on what follows.
+    Tell("STOPPING=1\nSTATUS=taking up what sandboxes have sent");
+    watchdog.reset();
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     (*engine)->Stop();
     constexpr int kChannelPatienceMs = 5'000;
@@ -242,6 +254,49 @@ class Daemon {
   }
 
  private:
+  // The socket that a socket unit keeps, where there is one.
+  Result<Inheritance> TakeFromSystemd() {
+    Inheritance inherited;
+    auto received = ReceivedFds();
+    if (!received) return std::unexpected(received.error());
+    auto listener = TakeListener(*received, socket_path_);
+    if (!listener) return std::unexpected(listener.error());
+    for (const ReceivedFd& unknown : *received) {
+      spdlog::warn("systemd hands over a descriptor \"{}\" that is not known here: closed",
+                   unknown.name);
+    }
+    if (!*listener) return inherited;
+    spdlog::info("the socket is systemd's: it goes on listening when this process ends");
+    if (const std::string problem = SocketFileProblem(**listener); !problem.empty()) {
+      spdlog::error("{}", problem);
+    }
+    inherited.listener = std::move(**listener);
+    return inherited;
+  }
+
+  static void Tell(const std::string& text) {
+    if (const auto told = Notify(text); !told) spdlog::warn("{}", told.error().message);
+  }
+
+  std::string StatusText() const {
+    return fmt::format("listening on {}, {} rules enabled", socket_path_, rules_enabled_);
+  }
+
+  // nullptr where systemd does not ask for signs of life.
+  std::unique_ptr<Watchdog> StartWatchdog(const Engine& engine) const {
+    const auto interval = WatchdogUsec();
+    if (!interval || !IsNotified()) return nullptr;
+    WatchdogOptions options;
+    options.interval = *interval;
+    options.threads = engine.heartbeats();
+    options.on_alive = [] { Tell("WATCHDOG=1"); };
+    options.on_stalled = [](const std::vector<std::string>& stalled) {
+      spdlog::critical("no progress: {}; systemd restarts gyrfalcon if it lasts",
+                       fmt::join(stalled, ", "));
+    };
+    return std::make_unique<Watchdog>(std::move(options));
+  }
+
   // Only once the socket is ours: another daemon's file is left alone.
   Result<void> WritePidFile() const {
     if (flags_.pid_file.empty()) return {};
@@ -256,8 +311,9 @@ class Daemon {
   }
 
   Result<std::unique_ptr<Engine>> StartEngine(const std::shared_ptr<const RuleSet>& rules,
-                                              Dispatcher& dispatcher) {
+                                              Dispatcher& dispatcher, Inheritance inherited) {
     EngineOptions options;
+    options.inherited = std::move(inherited);
     options.socket_path = socket_path_;
     options.pipeline.builtins = config_.builtins;
     options.pipeline.alert_budget = config_.alert_budget;
@@ -412,8 +468,15 @@ class Daemon {
     }
   }
 
-  // Bad files change nothing: what is in force stays.
   void Reload(Engine& engine) {
+    Tell(ReloadingText());
+    const bool done = TryReload(engine);
+    Tell("READY=1\nSTATUS=" + StatusText() +
+         (done ? "" : "; a reload was refused, the log says why"));
+  }
+
+  // Bad files change nothing: what is in force stays.
+  bool TryReload(Engine& engine) {
     auto config = ReadDaemonConfig(flags_);
     if (!config) return RefuseReload(config.error());
     if (const auto required = RequireRules(flags_.rules, *config); !required) {
@@ -433,11 +496,14 @@ class Daemon {
     if (const auto kept = KeepSession(*session, engine); !kept) {
       spdlog::error("{}", kept.error().message);
     }
+    rules_enabled_ = CountEnabled(*rules->rules);
     AskCoverage(config->config);
+    return true;
   }
 
-  static void RefuseReload(const Error& error) {
+  static bool RefuseReload(const Error& error) {
     spdlog::error("reload refused, the rules in force stay:\n{}", error.message);
+    return false;
   }
 
   static void LogTotals(const Totals& totals, const Dispatcher& dispatcher) {
@@ -460,6 +526,7 @@ class Daemon {
   const DaemonFlags flags_;
   LoadCoverage coverage_;
   FileWatch watch_;
+  size_t rules_enabled_ = 0;        // as last loaded
   bool changed_meanwhile_ = false;  // while the watch was made anew
 };
 

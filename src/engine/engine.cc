@@ -149,6 +149,15 @@ void Engine::SetRules(const std::shared_ptr<const RuleSet>& rules) {
   std::erase_if(older_rules_, std::not_fn(in_use));
 }
 
+std::vector<NamedHeartbeat> Engine::heartbeats() const {
+  std::vector<NamedHeartbeat> heartbeats;
+  for (size_t i = 0; i < crew_.workers.size(); ++i) {
+    heartbeats.push_back({"worker " + std::to_string(i), &crew_.workers[i]->heartbeat()});
+  }
+  heartbeats.push_back({"handshakes", &handshakes_->heartbeat()});
+  return heartbeats;
+}
+
 Totals Engine::totals() const {
   Totals sum = totals_before_;
   for (const auto& worker : crew_.workers) sum.Add(worker->totals());

@@ -70,6 +70,9 @@ class Engine {
   // thread; does not wait.
   void UpdateSessions() { session_updater_.Update(); }
 
+  // Of the threads that have to make progress: every worker, and the handshakes'. Valid as long as
+  // the engine is, but still once it has stopped or released.
+  std::vector<NamedHeartbeat> heartbeats() const;
   // Of all workers; while running, at most a second old.
   Totals totals() const;
   size_t sandbox_count() const;

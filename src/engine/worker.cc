@@ -9,7 +9,7 @@
 namespace gyrfalcon {
 namespace {
 
-constexpr int kPublishIntervalMs = 500;
+constexpr int kPublishIntervalMs = kHeartbeatIntervalMs;
 constexpr int64_t kPublishIntervalNs = int64_t{kPublishIntervalMs} * 1'000'000;
 // Long enough to see what is usual, short enough that nothing is lost meanwhile.
 constexpr int64_t kLoadIntervalNs = 500'000'000;
@@ -70,6 +70,7 @@ void Worker::Run() {
   int64_t looked_ns = 0;     // by the records' times, as the next
   int64_t published_ns = 0;  // by the records' times: no clock is asked for each
   for (;;) {
+    heartbeat_.Beat();
     const SourceStatus status = source_->Next(record);
     if (has_news_.load(std::memory_order_acquire)) TakeUpNews();
     if (status == SourceStatus::kEnd) break;

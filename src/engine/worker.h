@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/overload.h"
+#include "base/heartbeat.h"
 #include "engine/pipeline.h"
 #include "engine/placement.h"
 #include "engine/process_lookup.h"
@@ -58,6 +59,8 @@ class Worker final : private HostLookups {
   std::vector<AcceptedConnection> TakeConnections() { return std::move(released_); }
   // A connection that another engine has read until now. Before Start.
   void Inherit(AcceptedConnection connection);
+  // Beats between two messages.
+  const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
   // As published, at most a second ago.
   Totals totals() const;
   size_t sandbox_count() const;
@@ -105,6 +108,7 @@ class Worker final : private HostLookups {
   bool AskProcesses(uint64_t connection, uint64_t question, const SandboxPlace& place,
                     std::shared_ptr<const SharedWanted> wanted) override;
 
+  Heartbeat heartbeat_;
   const size_t number_;
   Crew& crew_;
   std::unique_ptr<SocketSource> source_;

@@ -156,6 +156,7 @@ void HandshakeService::Join() {
 void HandshakeService::Run() {
   std::array<epoll_event, kEventsPerWait> events;
   while (true) {
+    heartbeat_.Beat();
     const int ready = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, WaitMs());
     for (int i = 0; i < ready; ++i) {
       const uint64_t key = events[static_cast<size_t>(i)].data.u64;
@@ -172,11 +173,11 @@ void HandshakeService::Run() {
 }
 
 int HandshakeService::WaitMs() const {
-  if (pending_.empty() && accepting_) return -1;
+  if (pending_.empty() && accepting_) return kHeartbeatIntervalMs;
   Clock::time_point next = pending_.empty() ? resume_accepting_ : pending_.begin()->second.deadline;
   if (!accepting_) next = std::min(next, resume_accepting_);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
-  return static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
+  return static_cast<int>(std::clamp<int64_t>(left, 0, kHeartbeatIntervalMs));
 }
 
 void HandshakeService::AcceptSome() {

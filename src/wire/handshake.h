@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 
+#include "base/heartbeat.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "wire/connection.h"
@@ -82,6 +83,7 @@ class HandshakeService {
   ConnectionId next_connection() const noexcept { return ConnectionId{next_connection_}; }
 
   const WireCounters& counters() const noexcept { return counters_; }
+  const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -118,6 +120,7 @@ class HandshakeService {
   const OnAccepted on_accepted_;
   const OnRejected on_rejected_;
   WireCounters counters_;
+  Heartbeat heartbeat_;
 
   UniqueFd epoll_;
   UniqueFd wake_;
