@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 3
 . scripts/lib.sh
 . scripts/sandbox.sh
 
-ensure_root_is_mounted "tests/e2e/$(basename "$0")" "$@"
+ensure_root_is_mounted "tests/$(basename "$(dirname "$0")")/$(basename "$0")" "$@"
 [ -x "${GYRFALCON:?the program under test}" ] || die "no program at $GYRFALCON"
 
 # ctest counts 77 as skipped; the reason is the last line.
@@ -15,8 +15,11 @@ skip() {
   exit 77
 }
 
-# What was going on is in the logs, so they are part of the message.
+# What was going on is in the logs, so they are part of the message. A test that has to fetch some first defines
+# fetch_logs.
+fetch_logs() { :; }
 fail() {
+  fetch_logs
   printf 'FAILED: %s\n' "$*"
   for file in "$scratch/log" "$scratch/alerts" "$scratch"/*.log; do
     [ -s "$file" ] || continue
