@@ -211,6 +211,22 @@ TEST_F(EngineTest, OldRulesThatAreStillReferredToDoNotHoldUpAReload) {
   EXPECT_TRUE(second.expired());
 }
 
+TEST_F(EngineTest, ThreadsThatHaveNothingToDoShowThatTheyLive) {
+  StartEngine(2);
+  const std::vector<NamedHeartbeat> heartbeats = engine_->heartbeats();
+  std::vector<std::string> names;
+  for (const NamedHeartbeat& thread : heartbeats) {
+    names.push_back(thread.name);
+    const uint64_t before = thread.heartbeat->count();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (thread.heartbeat->count() < before + 3 && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_GE(thread.heartbeat->count(), before + 3) << thread.name;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"worker 0", "worker 1", "handshakes"}));
+}
+
 TEST_F(EngineTest, ASecondEngineOnTheSameSocketIsRefused) {
   StartEngine(1);
   EngineOptions options;

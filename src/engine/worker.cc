@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <string>
 #include <utility>
+
+#include <pthread.h>
 
 #include "base/clock.h"
 
@@ -64,6 +67,7 @@ size_t Worker::sandbox_count() const {
 }
 
 void Worker::Run() {
+  pthread_setname_np(pthread_self(), ("worker " + std::to_string(number_)).c_str());
   source_->set_idle_timeout_ms(kPublishIntervalMs);
   load_since_ns_ = pressed_since_ns_ = SteadyNs();
   Record record;

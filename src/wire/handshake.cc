@@ -154,6 +154,7 @@ void HandshakeService::Join() {
 }
 
 void HandshakeService::Run() {
+  ::pthread_setname_np(::pthread_self(), "handshakes");
   std::array<epoll_event, kEventsPerWait> events;
   while (true) {
     heartbeat_.Beat();
