@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of the named groups (build demo docker lint sanitizers minimal-root) that are not there yet.
+# Installs the Debian packages of the named groups (build demo docker systemd lint sanitizers minimal-root) that are not there yet.
 # Asks dpkg first: when all is there it neither needs root nor touches apt.
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,6 +15,7 @@ packages_of() {
         protobuf-compiler libcurl4-openssl-dev zlib1g-dev openssl
       ;;
     minimal-root) echo debootstrap ;;
+    systemd) echo debootstrap systemd-container ;;
     demo) echo runsc busybox-static perl-base ;;
     # A machine that has a Docker daemon of another origin keeps it: docker.io would push it out.
     docker) command -v dockerd >/dev/null 2>&1 || echo docker.io ;;

@@ -68,7 +68,7 @@ pick_flags() {
 
 # run_sandbox RUNSC FLAGS STATE ROOTFS SESSION COMMAND [ID]: an OCI bundle of its own, `sh -c COMMAND`
 # in it as user and group ID (0), traced into SESSION ('': not traced). The root is an overlay in memory: ROOTFS stays as it is.
-# $process_more: further members of the bundle's "process", as JSON.
+# $process_more: further members of the bundle's "process", as JSON. $sandbox_seconds: its longest life (30).
 run_sandbox() {
   runsc=$1 flags=$2 state=$3 rootfs=$4 session=$5 command=$6 user=${7:-0}
   id=$(new_container_id)
@@ -91,7 +91,7 @@ run_sandbox() {
 }
 EOF
   # shellcheck disable=SC2086 # words on purpose
-  timeout 30 "$runsc" --root="$state" --network=none $flags --overlay2=root:memory \
+  timeout "${sandbox_seconds:-30}" "$runsc" --root="$state" --network=none $flags --overlay2=root:memory \
     ${session:+"--pod-init-config=$session"} run --bundle="$bundle" "$id" </dev/null
 }
 

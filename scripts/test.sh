@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and runs the tests: unit tests under ASan+UBSan, then everything in release (ctest's summary comes last).
-# --all first adds the thread sanitizer, clang-tidy on every file, and a minute of fuzzing per target.
+# --all first adds the thread sanitizer, clang-tidy on every file, and a minute of fuzzing per target; and tests that
+# have a long form (GYRFALCON_LONG) run that.
 # shellcheck disable=SC2317 # the steps are called through run_step
 set -eu
 cd "$(dirname "$0")/.."
@@ -9,7 +10,10 @@ cd "$(dirname "$0")/.."
 all=no
 case ${1:-} in
   '') ;;
-  --all) all=yes ;;
+  --all)
+    all=yes
+    export GYRFALCON_LONG=1
+    ;;
   *)
     echo "usage: ./dev test [--all]" >&2
     exit 2
@@ -19,7 +23,7 @@ esac
 sh scripts/install-packages.sh build
 # The whole-program tests skip themselves by name where these are missing, so missing is not failing.
 if is_root; then
-  sh scripts/install-packages.sh demo docker || warn "whole-program tests will be skipped"
+  sh scripts/install-packages.sh demo docker systemd || warn "whole-program tests will be skipped"
 else
   warn "not root: whole-program tests, which start real sandboxes, will be skipped"
 fi

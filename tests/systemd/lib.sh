@@ -116,11 +116,8 @@ is_up() {
 
 # systemd-nspawn's one child that is PID 1 of a namespace.
 find_leader() {
-  for status in $(grep -ls "^PPid:[[:space:]]$nspawn\$" /proc/[0-9]*/status); do
-    if grep -qs '^NSpid:.*[[:space:]]1$' "$status"; then
-      echo "$status" | tr -dc '0-9'
-      return
-    fi
+  grep -ls "^PPid:[[:space:]]$nspawn\$" /proc/[0-9]*/status | while IFS= read -r status; do
+    ! grep -qs '^NSpid:.*[[:space:]]1$' "$status" || echo "$status" | tr -dc '0-9'
   done
 }
 
@@ -155,6 +152,14 @@ journal_has() {
   wait_inside "$2" sh -c "journalctl -u gyrfalcon -u gyrfalcon.socket -o cat | grep -Eq -- '$1'"
 }
 
+# The daemon's pid for the host.
+outer_pid() {
+  wanted=$(property MainPID)
+  grep -ls "^NSpid:.*[[:space:]]$wanted\$" /proc/[0-9]*/status | while IFS= read -r status; do
+    folder=${status%/status}
+    [ "$(readlink "$folder/ns/pid")" != "$(readlink "/proc/$leader/ns/pid")" ] || echo "${folder#/proc/}"
+  done
+}
 # kill_daemon SIGNAL
 kill_daemon() { inside systemctl kill --kill-whom=main --signal="$1" gyrfalcon.service; }
 

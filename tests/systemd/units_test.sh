@@ -7,13 +7,15 @@ set -eu
 
 # --long: WatchdogSec= as shipped, as many connections as are promised.
 watchdog_s=4 connections=1000
-if [ "${1:-}" = --long ]; then
+if [ "${1:-}" = --long ] || [ -n "${GYRFALCON_LONG:-}" ]; then
   watchdog_s=30 connections=16384
 fi
 
 sandboxes=''
 clients=''
+frozen=''
 cleanup_test() {
+  [ -z "$frozen" ] || kill -KILL "$frozen" 2>/dev/null || true
   [ -z "$clients" ] || kill -KILL "$clients" 2>/dev/null || true
   for kind in $kinds; do remove_sandboxes "$(runsc_path "$kind")" "$scratch/$kind"; done
 }
@@ -30,6 +32,8 @@ for kind in debian current; do
 done
 [ -n "$kinds" ] || skip "no runsc here"
 make_machine
+# shellcheck disable=SC2034 # of run_sandbox
+sandbox_seconds=$((watchdog_s * 2 + 60)) # those that wait included
 make_rootfs "$scratch/rootfs"
 "$GYRFALCON" session generate -r tests/e2e/rules/below_bin.yaml --socket "$socket" >"$session" || fail "no session config"
 for kind in $kinds; do
@@ -40,7 +44,8 @@ for kind in $kinds; do
   eval "flags_$kind=\$found"
 done
 
-# start_one NAME: a sandbox of each kind that makes the file /bin/NAME, in the background; told_of NAME: and its alert came.
+# start_one NAME: a sandbox of each kind that makes the file /bin/NAME, in the background. runs NAME: it started, and ended
+# well; told_of NAME: and its alert came.
 start_one() {
   for kind in $kinds; do
     eval "flags=\$flags_$kind"
@@ -54,14 +59,29 @@ waits_still() {
     kill -0 "$sandbox" 2>/dev/null || fail "a sandbox did not wait for the daemon: $1"
   done
 }
-told_of() {
+runs() {
   for sandbox in $sandboxes; do
     wait "$sandbox" || fail "a sandbox did not start: $1"
   done
   sandboxes=''
+}
+told_of() {
+  runs "$1"
   for kind in $kinds; do
     wait_for_line "file=/bin/$1-$kind " "$alerts" 20 || fail "no alert of a sandbox: $1, $kind"
   done
+}
+
+# restarted_after SECONDS: since $stopped_at; how long it took into $took.
+restarted_after() {
+  tries=$((watchdog_s * 20 + 100))
+  while [ "$(property NRestarts)" -eq "$restarts" ]; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || fail "the watchdog did not restart the daemon"
+    sleep 0.1
+  done
+  took=$(($(date +%s) - stopped_at))
+  [ "$took" -le "$1" ] || fail "the watchdog took $took s, WatchdogSec= is $watchdog_s"
 }
 
 # Each of these would start before the socket, but for the order that the socket asks for.
@@ -80,6 +100,7 @@ UNIT
 done
 drop_in watchdog "[Service]
 WatchdogSec=${watchdog_s}s"
+# shellcheck disable=SC2119 # no options
 boot_machine
 
 said() { printf '%s s: %s\n' "$(($(date +%s) - began))" "$*"; }
@@ -137,17 +158,33 @@ wait_for_property ActiveState active 10
 stopped_at=$(date +%s)
 kill_daemon STOP
 start_one hanging
-tries=$((watchdog_s * 10 + 100))
-while [ "$(property NRestarts)" -eq "$restarts" ]; do
-  tries=$((tries - 1))
-  [ $tries -gt 0 ] || fail "the watchdog did not restart a daemon that hangs"
-  sleep 0.1
-done
-took=$(($(date +%s) - stopped_at))
+restarted_after $((watchdog_s + 2))
 journal_has 'Watchdog timeout' 5 || fail "systemd did not say that it was the watchdog"
-[ "$took" -le $((watchdog_s + 2)) ] || fail "the watchdog took $took s, WatchdogSec= is $watchdog_s"
 told_of hanging
 said "a daemon that hangs is restarted after $took s of $watchdog_s"
+
+# One thread alone: all others go on, so it is for the daemon to see that.
+for thread in handshakes 'worker 0'; do
+  wait_for_property ActiveState active 10
+  restarts=$(property NRestarts)
+  tid=''
+  for task in /proc/"$(outer_pid)"/task/*; do
+    [ "$(cat "$task/comm")" != "$thread" ] || tid=${task##*/}
+  done
+  [ -n "$tid" ] || fail "no thread is called $thread"
+  stopped_at=$(date +%s)
+  perl tests/systemd/freeze.pl "$tid" >"$scratch/freeze" 2>"$scratch/freeze.log" &
+  frozen=$!
+  wait_for_line frozen "$scratch/freeze" 5 || skip "a thread can't be stopped here: $(cat "$scratch/freeze.log")"
+  start_one "frozen-${thread%% *}"
+  restarted_after $((watchdog_s + watchdog_s / 2 + 3))
+  journal_has "no progress: $thread" 5 || fail "no word of which thread hangs"
+  runs "frozen-${thread%% *}"
+  start_one "after-${thread%% *}"
+  told_of "after-${thread%% *}"
+  said "a daemon whose thread $thread hangs is restarted after $took s"
+done
+frozen=''
 
 inside systemctl reload gyrfalcon.service || fail "systemctl reload failed"
 journal_has 'rules reloaded' 10 || fail "no reload"
@@ -182,11 +219,11 @@ start_one anew
 told_of anew
 said "two sockets, a socket unit that is restarted"
 
-(ulimit -n 20000 2>/dev/null; exec perl tests/systemd/connect.pl "$socket" $connections) >"$scratch/connect" 2>"$scratch/connect.log" &
+prlimit --nofile=20000:20000 perl tests/systemd/connect.pl "$socket" $connections >"$scratch/connect" 2>"$scratch/connect.log" &
 clients=$!
 wait_for_line ready "$scratch/connect" 60 || fail "not all of $connections connections were answered"
-inside gyrfalcon status --json >"$scratch/status" || fail "no status"
-grep -Eq "\"sandboxes\":[[:space:]]*$connections" "$scratch/status" || fail "not $connections sandboxes: $(head -c 200 "$scratch/status")"
+wait_inside 20 sh -c "gyrfalcon status --json | grep -Eq '\"sandboxes\":[[:space:]]*$connections\\b'" ||
+  fail "not $connections sandboxes: $(inside gyrfalcon status | head -n 1)"
 start_one beside
 told_of beside
 kill_daemon KILL
