@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd_limit.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
@@ -25,9 +27,11 @@
 #include "cli/log.h"
 #include "cli/run_flags.h"
 #include "engine/engine.h"
+#include "rules/plan.h"
 #include "service/control.h"
 #include "service/socket_unit.h"
 #include "service/systemd.h"
+#include "service/takeover.h"
 #include "service/watchdog.h"
 
 namespace gyrfalcon {
@@ -55,6 +59,7 @@ struct DaemonFlags {
   bool unbuffered = false;
   bool verbose = false;
   bool dry_run = false;
+  bool takeover = false;
   bool config_schema = false;
 };
 
@@ -225,35 +230,53 @@ class Daemon {
     auto channels = MakeChannels(config_);
     if (!channels) return Report(channels.error());
     if (channels->empty()) spdlog::warn("no output is enabled: alerts go nowhere");
-    Dispatcher dispatcher(MakeDispatcherOptions(config_, WhenFull::kRefuse), std::move(*channels),
-                          [](const Error& error) { spdlog::error("{}", error.message); });
-    auto engine = StartEngine(loaded->rules, dispatcher, std::move(*inherited));
-    if (!engine) return Report(engine.error());
+    dispatcher_ = std::make_unique<Dispatcher>(
+        MakeDispatcherOptions(config_, WhenFull::kRefuse), std::move(*channels),
+        [](const Error& error) { spdlog::error("{}", error.message); });
+    auto taken = TakeOverIfAsked(*loaded->rules);
+    if (!taken) return Report(taken.error());
+    const bool took_over = taken->has_value();
+    if (took_over) inherited = std::move(**taken);
+    const int64_t stopped_ns = inherited->stopped_ns;
     rules_enabled_ = CountEnabled(*loaded->rules);
+    if (const auto started = StartEngine(loaded->rules, std::move(*inherited)); !started) {
+      return Report(started.error());
+    }
+    if (took_over) LogPause(stopped_ns);
     loaded->rules.reset();  // the engine has them, and frees them at a reload
-    auto control = StartControl(**engine);
-    if (!control) return Report(control.error());
-    if (const auto written = WritePidFile(); !written) return Report(written.error());
-    if (const auto kept = KeepSession(*session, **engine); !kept) return Report(kept.error());
+    if (const auto started = StartBesides(*session); !started) {
+      // The sandboxes have nobody else any more.
+      if (!took_over) return Report(started.error());
+      spdlog::error("{}", started.error().message);
+    }
     LogStart();
     AskCoverage(config_);
     WaitForEnd(signals, **engine, dispatcher);
     auto watchdog = StartWatchdog(**engine);
+    StartWatchdog();
     Tell("READY=1\nSTATUS=" + StatusText());
-    WaitForEnd(signals, **engine);
+    const End end = WaitForEnd(signals);
     // TimeoutStopSec= has an eye on what follows.
     Tell("STOPPING=1\nSTATUS=taking up what sandboxes have sent");
-    watchdog.reset();
-    spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
-    (*engine)->Stop();
+    watchdog_.reset();
+    if (end == End::kStop) {
+      spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
+      engine_->Stop();
+    }
     constexpr int kChannelPatienceMs = 5'000;
-    dispatcher.Stop(kChannelPatienceMs);
-    LogTotals((*engine)->totals(), dispatcher);
-    if (!flags_.pid_file.empty()) unlink(flags_.pid_file.c_str());
-    return kExitOk;
+    dispatcher_->Stop(kChannelPatienceMs);
+    LogTotals(engine_->totals(), *dispatcher_);
+    if (end == End::kStop && !flags_.pid_file.empty()) unlink(flags_.pid_file.c_str());
+    return end == End::kFailed ? kExitEnvironment : kExitOk;
   }
 
  private:
+  enum class End : uint8_t {
+    kStop,
+    kHandedOver,  // another process has the sandboxes, and the files beside their socket
+    kFailed,      // it has not, and neither have we
+  };
+
   // The socket that a socket unit keeps, where there is one.
   Result<Inheritance> TakeFromSystemd() {
     Inheritance inherited;
@@ -282,22 +305,91 @@ class Daemon {
     return fmt::format("listening on {}, {} rules enabled", socket_path_, rules_enabled_);
   }
 
-  // nullptr where systemd does not ask for signs of life.
-  std::unique_ptr<Watchdog> StartWatchdog(const Engine& engine) const {
+  // None where systemd does not ask for signs of life.
+  void StartWatchdog() {
     const auto interval = WatchdogUsec();
-    if (!interval || !IsNotified()) return nullptr;
+    if (!interval || !IsNotified()) return;
     WatchdogOptions options;
     options.interval = *interval;
-    options.threads = engine.heartbeats();
+    options.threads = engine_->heartbeats();
     options.on_alive = [] { Tell("WATCHDOG=1"); };
     options.on_stalled = [](const std::vector<std::string>& stalled) {
       spdlog::critical("no progress: {}; systemd restarts gyrfalcon if it lasts",
                        fmt::join(stalled, ", "));
     };
-    return std::make_unique<Watchdog>(std::move(options));
+    watchdog_ = std::make_unique<Watchdog>(std::move(options));
   }
 
-  // Only once the socket is ours: another daemon's file is left alone.
+  // What comes when everything else is ready. nullopt: not asked for, or nobody is there.
+  Result<std::optional<Inheritance>> TakeOverIfAsked(const RuleSet& rules) const {
+    if (!flags_.takeover) return std::nullopt;
+    rules.plan();  // compiled before sandboxes wait for it
+    auto taken = TakeOver({.socket_path = socket_path_});
+    if (!taken) return std::unexpected(taken.error());
+    if (!*taken) {
+      spdlog::info("nobody to take over from at {}", TakeoverSocketPath(socket_path_));
+      return std::nullopt;
+    }
+    if (!(*taken)->is_done) {
+      spdlog::warn("the process that ran before reads no more, but does not end");
+    }
+    const Inheritance& inherited = (*taken)->inherited;
+    spdlog::info("took over {} connections, and {} clients that have not said anything",
+                 inherited.connections.size(), inherited.silent.size());
+    return std::move((*taken)->inherited);
+  }
+
+  static void LogPause(int64_t stopped_ns) {
+    constexpr double kNsPerMs = 1e6;
+    spdlog::info("sandboxes were not read for {:.1f} ms",
+                 static_cast<double>(SteadyNs() - stopped_ns) / kNsPerMs);
+  }
+
+  // Only once the socket is ours: what lies beside it is another daemon's before.
+  Result<void> StartBesides(const std::optional<KeptSession>& session) {
+    if (auto started = StartControl(); !started) return started;
+    auto takeover = TakeoverServer::Start(TakeoverSocketPath(socket_path_));
+    if (!takeover) return std::unexpected(takeover.error());
+    takeover_ = std::move(*takeover);
+    if (auto written = WritePidFile(); !written) return written;
+    return KeepSession(session);
+  }
+
+  // Gives everything to the process that asks for it. nullopt: this one goes on with what it has.
+  std::optional<End> HandOver() {
+    auto client = takeover_->Accept();
+    if (!client) return std::nullopt;
+    if (const auto ask = client->ReadAsk(); !ask) {
+      spdlog::warn("asked to hand over, but: {}", ask.error().message);
+      return std::nullopt;
+    }
+    const std::shared_ptr<const RuleSet> rules = engine_->rules();
+    watchdog_.reset();  // of the threads that end now
+    Inheritance left = engine_->Release(Engine::HeldBack::kTold);
+    if (const auto given = client->Give(left, -1); !given) {
+      spdlog::error("not handed over, going on: {}", given.error().message);
+      const auto started = StartEngine(rules, std::move(left));
+      if (started) {
+        StartWatchdog();
+        return std::nullopt;
+      }
+      spdlog::error("{}", started.error().message);
+      return End::kFailed;
+    }
+    left.listener->Disown();
+    spdlog::info("handed over {} connections; another process goes on", left.connections.size());
+    CloseWhatTwoCannotHave();
+    client->SayDone();
+    return End::kHandedOver;
+  }
+
+  // Before the other process is told to begin: the files that it makes anew, and whatever store of
+  // alerts both would write.
+  void CloseWhatTwoCannotHave() {
+    control_.reset();
+    takeover_.reset();
+  }
+
   Result<void> WritePidFile() const {
     if (flags_.pid_file.empty()) return {};
     std::FILE* file = std::fopen(flags_.pid_file.c_str(), "we");
@@ -310,8 +402,8 @@ class Daemon {
     return {};
   }
 
-  Result<std::unique_ptr<Engine>> StartEngine(const std::shared_ptr<const RuleSet>& rules,
-                                              Dispatcher& dispatcher, Inheritance inherited) {
+  // In place of the one before, if there was one.
+  Result<void> StartEngine(const std::shared_ptr<const RuleSet>& rules, Inheritance inherited) {
     EngineOptions options;
     options.inherited = std::move(inherited);
     options.socket_path = socket_path_;
@@ -348,8 +440,8 @@ class Daemon {
     if (config_.runsc_path.empty()) {
       spdlog::info("gvisor.runsc is empty: exec sessions show only what their messages tell");
     }
-    return Engine::Start(
-        std::move(options), rules, dispatcher,
+    auto engine = Engine::Start(
+        std::move(options), rules, *dispatcher_,
         [](const HandshakeRejected& rejected) {
           if (rejected.reason == HandshakeRejection::kClosedEarly) return;
           spdlog::warn("connection of pid {} uid {} closed: {}", rejected.peer.pid,
@@ -361,14 +453,22 @@ class Daemon {
         [](const Error& error) {
           spdlog::warn("exec sessions show only what their messages tell: {}", error.message);
         });
+    if (!engine) return std::unexpected(engine.error());
+    const std::scoped_lock lock(engine_mutex_);
+    engine_ = std::move(*engine);
+    return {};
   }
 
-  Result<std::unique_ptr<ControlServer>> StartControl(const Engine& engine) {
-    return ControlServer::Start(ControlSocketPath(socket_path_), [this, &engine] {
-      DaemonStatus status{engine.totals(), engine.sandbox_count()};
+  Result<void> StartControl() {
+    auto control = ControlServer::Start(ControlSocketPath(socket_path_), [this] {
+      const std::scoped_lock lock(engine_mutex_);
+      DaemonStatus status{engine_->totals(), engine_->sandbox_count()};
       status.totals.rules = coverage_.figures();
       return status;
     });
+    if (!control) return std::unexpected(control.error());
+    control_ = std::move(*control);
+    return {};
   }
 
   void AskCoverage(const Config& config) {
@@ -379,7 +479,7 @@ class Daemon {
   }
 
   // Only once the socket is ours, as the pid file.
-  Result<void> KeepSession(const std::optional<KeptSession>& session, Engine& engine) const {
+  Result<void> KeepSession(const std::optional<KeptSession>& session) const {
     if (!session) return {};
     for (const std::string& warning : session->warnings) spdlog::warn("{}", warning);
     const auto is_new = WriteKeptSession(config_.session_file, *session);
@@ -391,7 +491,7 @@ class Daemon {
     if (config_.runsc_path.empty()) {
       spdlog::warn("gvisor.runsc is empty: sandboxes that run keep the session that they have");
     }
-    engine.UpdateSessions();
+    engine_->UpdateSessions();
     return {};
   }
 
@@ -436,23 +536,29 @@ class Daemon {
   }
 
   void WaitForEnd(const UniqueFd& signals, Engine& engine, Dispatcher& dispatcher) {
+  End WaitForEnd(const UniqueFd& signals) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(flags_.seconds));
     for (;;) {
-      while (std::exchange(changed_meanwhile_, false)) Reload(engine);
+      while (std::exchange(changed_meanwhile_, false)) Reload();
       int timeout_ms = -1;
       if (flags_.seconds > 0) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
         timeout_ms = static_cast<int>(std::max<int64_t>(0, left.count()));
       }
-      std::array<pollfd, 2> waiting = {{{signals.get(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}}};
+      const int takeover_fd = takeover_ ? takeover_->fd() : -1;
+      std::array<pollfd, 3> waiting = {
+          {{signals.get(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}, {takeover_fd, POLLIN, 0}}};
       const int ready = poll(waiting.data(), waiting.size(), timeout_ms);
-      if (ready == 0) return;
+      if (ready == 0) return End::kStop;
       if (ready < 0) continue;
       if (waiting[1].revents != 0 && watch_.TakeChange()) {
         spdlog::info("config, rules or policy files changed");
-        Reload(engine);
+        Reload();
+      }
+      if (waiting[2].revents != 0) {
+        if (const auto handed = HandOver()) return *handed;
       }
       if (waiting[0].revents == 0) continue;
       signalfd_siginfo info{};
@@ -463,20 +569,21 @@ class Daemon {
         continue;
       }
       if (info.ssi_signo != SIGHUP) return;
+      if (info.ssi_signo != SIGHUP) return End::kStop;
       spdlog::info("SIGHUP received, restarting...");  // Falco's words; here nothing stops
-      Reload(engine);
+      Reload();
     }
   }
 
-  void Reload(Engine& engine) {
+  void Reload() {
     Tell(ReloadingText());
-    const bool done = TryReload(engine);
+    const bool done = TryReload();
     Tell("READY=1\nSTATUS=" + StatusText() +
          (done ? "" : "; a reload was refused, the log says why"));
   }
 
   // Bad files change nothing: what is in force stays.
-  bool TryReload(Engine& engine) {
+  bool TryReload() {
     auto config = ReadDaemonConfig(flags_);
     if (!config) return RefuseReload(config.error());
     if (const auto required = RequireRules(flags_.rules, *config); !required) {
@@ -491,9 +598,9 @@ class Daemon {
     for (const std::string& warning : config->warnings) spdlog::warn("{}", warning);
     WarnFixedAtStart(config_, config->config);
     LogRules(*rules);
-    engine.SetRules(rules->rules);
+    engine_->SetRules(rules->rules);
     spdlog::info("rules reloaded");
-    if (const auto kept = KeepSession(*session, engine); !kept) {
+    if (const auto kept = KeepSession(*session); !kept) {
       spdlog::error("{}", kept.error().message);
     }
     rules_enabled_ = CountEnabled(*rules->rules);
@@ -526,6 +633,12 @@ class Daemon {
   const DaemonFlags flags_;
   LoadCoverage coverage_;
   FileWatch watch_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::mutex engine_mutex_;  // held where another thread may see engine_ change
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<TakeoverServer> takeover_;
+  std::unique_ptr<Watchdog> watchdog_;
   size_t rules_enabled_ = 0;        // as last loaded
   bool changed_meanwhile_ = false;  // while the watch was made anew
 };
@@ -559,6 +672,8 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
   app.add_option("-P,--pidfile", flags.pid_file, "Write the process id to this file");
   app.add_flag("-U,--unbuffered", flags.unbuffered, "Flush each alert at once (the default)");
   app.add_flag("-v", flags.verbose, "Log more");
+  app.add_flag("--takeover", flags.takeover,
+               "Take sandboxes and socket over from the gyrfalcon that listens there, if one does");
   app.add_flag("--dry-run", flags.dry_run, "Check config and rules and exit");
   app.add_flag("--config-schema", flags.config_schema,
                "Print a JSON schema of the config and exit");

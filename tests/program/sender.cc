@@ -1,0 +1,155 @@
+// Many sandboxes in one process, for tests of what happens to their connections:
+//
+//   sender SOCKET CONNECTIONS MESSAGES_PER_SECOND
+//
+// connects, says "connected" and sends numbered messages in turn until SIGTERM. Where a queue is
+// full it waits: what it has sent, the kernel has taken. Every hundredth opens
+// /seq/CONNECTION/NUMBER. Beside it, others connect and hang up all the time. Then it says, as
+// shell words,
+//
+//   sent=N full=N clients=N refused=N slowest_ms=N
+//
+// (full: queues that were found full; slowest_ms: the longest that a client waited for its answer)
+// and keeps the connections until its standard input ends.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "points/event.h"
+#include "points/test_message.h"
+
+namespace gyrfalcon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::atomic<bool> stopping = false;
+
+// -1 where the handshake was not answered.
+int Connect(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  std::array<char, 16> answer{};
+  const bool answered =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      send(fd, "\x08\x01", 2, MSG_NOSIGNAL) == 2 && recv(fd, answer.data(), answer.size(), 0) == 2;
+  if (answered) return fd;
+  close(fd);
+  return -1;
+}
+
+std::string Opens(const std::string& path) {
+  using testing::Message;
+  const Message message = Message()
+                              .Nested(1, Message().Number(1, 1).Number(2, 1).Text(6, "c"))
+                              .Nested(2, Message().Number(1, 3))
+                              .Number(3, 257)
+                              .Text(6, path);
+  const std::array<char, 8> header = {8, 0, static_cast<char>(MessageType::kOpen), 0, 0, 0, 0, 0};
+  return std::string(header.data(), header.size()) + message.bytes();
+}
+
+struct Sandbox {
+  int fd = -1;
+  uint64_t sent = 0;
+};
+
+// False: its queue is full.
+bool SendNext(size_t number, Sandbox& sandbox) {
+  static const std::string kOther = Opens("/other");
+  constexpr uint64_t kToldEvery = 100;
+  const bool told = sandbox.sent % kToldEvery == 0;
+  const std::string path =
+      "/seq/" + std::to_string(number) + "/" + std::to_string(sandbox.sent / kToldEvery);
+  const std::string made = told ? Opens(path) : std::string();
+  const std::string& message = told ? made : kOther;
+  const ssize_t got = send(sandbox.fd, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (got < 0 && errno != EAGAIN) {
+    std::perror("sender: the connection is broken");
+    std::_Exit(1);
+  }
+  if (got < 0) return false;
+  ++sandbox.sent;
+  return true;
+}
+
+struct Clients {
+  uint64_t answered = 0;
+  uint64_t refused = 0;
+  Clock::duration slowest{};
+};
+
+void ComeAndGo(const std::string& path, Clients& clients) {
+  while (!stopping) {
+    const auto since = Clock::now();
+    const int fd = Connect(path);
+    clients.slowest = std::max(clients.slowest, Clock::now() - since);
+    ++(fd < 0 ? clients.refused : clients.answered);
+    if (fd >= 0) close(fd);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+int Run(const std::string& path, size_t count, uint64_t per_second) {
+  std::vector<Sandbox> sandboxes(count);
+  for (Sandbox& sandbox : sandboxes) {
+    sandbox.fd = Connect(path);
+    if (sandbox.fd < 0) {
+      std::fprintf(stderr, "sender: %s does not answer\n", path.c_str());
+      return 1;
+    }
+  }
+  std::printf("connected\n");
+  std::fflush(stdout);
+  Clients clients;
+  std::thread others([&] { ComeAndGo(path, clients); });
+  const auto since = Clock::now();
+  uint64_t sent = 0;
+  uint64_t full = 0;
+  for (size_t i = 0; !stopping; i = (i + 1) % count) {
+    ++(SendNext(i, sandboxes[i]) ? sent : full);
+    const std::chrono::nanoseconds due(sent * 1'000'000'000 / per_second);
+    if (Clock::now() - since < due) std::this_thread::sleep_until(since + due);
+  }
+  others.join();
+  std::printf("sent=%lu full=%lu clients=%lu refused=%lu slowest_ms=%ld\n", sent, full,
+              clients.answered, clients.refused,
+              static_cast<long>(
+                  std::chrono::duration_cast<std::chrono::milliseconds>(clients.slowest).count()));
+  std::fflush(stdout);
+  std::array<char, 64> ignored{};
+  while (read(STDIN_FILENO, ignored.data(), ignored.size()) > 0) continue;
+  return 0;
+}
+
+}  // namespace
+}  // namespace gyrfalcon
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: sender SOCKET CONNECTIONS MESSAGES_PER_SECOND\n");
+    return 2;
+  }
+  std::signal(SIGTERM, [](int) { gyrfalcon::stopping = true; });
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return gyrfalcon::Run(argv[1], std::strtoul(argv[2], nullptr, 10),
+                        std::strtoul(argv[3], nullptr, 10));
+}
