@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "engine/sandbox_id.h"
 #include "rules/plan.h"
 
@@ -114,6 +115,7 @@ Inheritance Engine::Release(HeldBack held_back) {
   if (std::exchange(stopped_, true)) return left;
   StopAsking();
   SettleHandovers();
+  left.stopped_ns = SteadyNs();
   left.silent = handshakes_->Release();
   left.next_connection = handshakes_->next_connection();
   const bool tells = held_back == HeldBack::kTold;

@@ -1,6 +1,7 @@
 // What an engine leaves to the one that goes on with its sandboxes, in this process or in the next.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,7 +21,8 @@ struct Inheritance {
   // their queues.
   std::vector<AcceptedConnection> connections;
   ConnectionId next_connection{1};
-  Totals totals;  // counted before, where the process is the same
+  int64_t stopped_ns = 0;  // steady clock; since when nothing has been read. 0: not known
+  Totals totals;           // counted before, where the process is the same
 };
 
 }  // namespace gyrfalcon

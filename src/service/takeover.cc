@@ -130,6 +130,7 @@ Result<void> TakeoverClient::Give(const Inheritance& left, int state) {
                             .next_connection = left.next_connection.value,
                             .device = listener->device,
                             .inode = listener->inode,
+                            .stopped_ns = static_cast<uint64_t>(left.stopped_ns),
                             .owns_file = listener->owns_file,
                             .has_lock = static_cast<bool>(listener->lock),
                             .has_state = state >= 0};
@@ -221,6 +222,7 @@ class Receiver {
     listener_.device = begin.device;
     listener_.inode = begin.inode;
     taken_.inherited.next_connection = ConnectionId{begin.next_connection};
+    taken_.inherited.stopped_ns = static_cast<int64_t>(begin.stopped_ns);
   }
 
   Result<void> Take(TakeoverDatagram& datagram) {

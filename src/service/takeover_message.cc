@@ -113,6 +113,7 @@ void Put(Writer& out, const TakeoverBegin& begin) {
   out.Put(begin.next_connection);
   out.Put(begin.device);
   out.Put(begin.inode);
+  out.Put(begin.stopped_ns);
   out.Put(begin.owns_file);
   out.Put(begin.has_lock);
   out.Put(begin.has_state);
@@ -123,6 +124,7 @@ void Get(Reader& in, TakeoverBegin& begin) {
   in.Get(begin.next_connection);
   in.Get(begin.device);
   in.Get(begin.inode);
+  in.Get(begin.stopped_ns);
   in.Get(begin.owns_file);
   in.Get(begin.has_lock);
   in.Get(begin.has_state);

@@ -46,6 +46,8 @@ struct TakeoverBegin {
   uint64_t next_connection = 0;
   uint64_t device = 0;  // of the socket file
   uint64_t inode = 0;
+  uint64_t stopped_ns = 0;  // CLOCK_MONOTONIC, which all processes of a machine share; since when
+                            // nothing has been read
   bool owns_file = false;
   bool has_lock = false;
   bool has_state = false;

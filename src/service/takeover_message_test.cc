@@ -23,6 +23,7 @@ std::vector<TakeoverMessage> OneOfEach() {
                         .next_connection = 10,
                         .device = 5,
                         .inode = 6,
+                        .stopped_ns = 7,
                         .owns_file = true,
                         .has_lock = true,
                         .has_state = false},

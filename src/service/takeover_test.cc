@@ -220,6 +220,7 @@ void SendAllBut(int fd, const Listener& listener) {
   const TakeoverBegin begin{.next_connection = 1,
                             .device = copy->device,
                             .inode = copy->inode,
+                            .stopped_ns = 0,
                             .owns_file = true,
                             .has_lock = true};
   ASSERT_TRUE(SendTakeover(fd, begin, fds, kPatienceMs));

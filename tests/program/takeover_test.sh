@@ -37,5 +37,5 @@ for file in gvisor.sock takeover.sock control.sock; do
   [ ! -e "$scratch/run/$file" ] || fail "$file is left behind"
 done
 check_heard "$connections"
-grep -ho 'took over.*' "$scratch"/log.*
+grep -ho 'sandboxes were not read.*' "$scratch"/log.*
 echo "$takeovers takeovers of $connections connections: sent=$sent heard=$heard full=$full clients=$clients slowest_ms=$slowest_ms"
