@@ -29,6 +29,7 @@
 #include "engine/engine.h"
 #include "rules/plan.h"
 #include "service/control.h"
+#include "service/fd_store.h"
 #include "service/socket_unit.h"
 #include "service/systemd.h"
 #include "service/takeover.h"
@@ -284,6 +285,9 @@ class Daemon {
     if (!received) return std::unexpected(received.error());
     auto listener = TakeListener(*received, socket_path_);
     if (!listener) return std::unexpected(listener.error());
+    if (auto stored = TakeFromStore(*received, inherited); !stored) {
+      return std::unexpected(stored.error());
+    }
     for (const ReceivedFd& unknown : *received) {
       spdlog::warn("systemd hands over a descriptor \"{}\" that is not known here: closed",
                    unknown.name);
@@ -295,6 +299,21 @@ class Daemon {
     }
     inherited.listener = std::move(**listener);
     return inherited;
+  }
+
+  // The connections that systemd has kept since the process before this one.
+  Result<void> TakeFromStore(std::vector<ReceivedFd>& received, Inheritance& inherited) {
+    const size_t capacity = FdStore::Capacity();
+    if (capacity == 0) return {};
+    auto store = FdStore::Start(capacity, received,
+                                [](const Error& error) { spdlog::error("{}", error.message); });
+    if (!store) return std::unexpected(store.error());
+    store_ = std::move(*store);
+    inherited.connections = store_->TakeConnections();
+    inherited.next_connection = store_->next_connection();
+    spdlog::info("systemd keeps up to {} connections over a restart, {} were kept", capacity,
+                 inherited.connections.size());
+    return {};
   }
 
   static void Tell(const std::string& text) {
@@ -363,6 +382,10 @@ class Daemon {
       spdlog::warn("asked to hand over, but: {}", ask.error().message);
       return std::nullopt;
     }
+    if (store_) {
+      client->Refuse("systemd keeps its connections: systemctl restart gyrfalcon loses none");
+      return std::nullopt;
+    }
     const std::shared_ptr<const RuleSet> rules = engine_->rules();
     watchdog_.reset();  // of the threads that end now
     Inheritance left = engine_->Release(Engine::HeldBack::kTold);
@@ -406,6 +429,8 @@ class Daemon {
   Result<void> StartEngine(const std::shared_ptr<const RuleSet>& rules, Inheritance inherited) {
     EngineOptions options;
     options.inherited = std::move(inherited);
+    options.handshake.keeper = store_.get();
+    options.source.keeper = store_.get();
     options.socket_path = socket_path_;
     options.pipeline.builtins = config_.builtins;
     options.pipeline.alert_budget = config_.alert_budget;
@@ -464,6 +489,9 @@ class Daemon {
       const std::scoped_lock lock(engine_mutex_);
       DaemonStatus status{engine_->totals(), engine_->sandbox_count()};
       status.totals.rules = coverage_.figures();
+      if (store_) {
+        status.totals.engine.Add(EngineCounter::kConnectionsNotStored, store_->refused());
+      }
       return status;
     });
     if (!control) return std::unexpected(control.error());
@@ -634,7 +662,8 @@ class Daemon {
   LoadCoverage coverage_;
   FileWatch watch_;
   std::unique_ptr<Dispatcher> dispatcher_;
-  std::mutex engine_mutex_;  // held where another thread may see engine_ change
+  std::unique_ptr<FdStore> store_;  // none without systemd
+  std::mutex engine_mutex_;         // held where another thread may see engine_ change
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<TakeoverServer> takeover_;

@@ -56,6 +56,7 @@ enum class EngineCounter : uint8_t {
   kSessionUpdatesFailed,
   kSessionUpdateMs,
   kSessionUpdateDropped,
+  kConnectionsNotStored,
   kCount,
 };
 
@@ -146,6 +147,8 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
     {"session_update_dropped", Severity::kInfo,
      "What the replaced sessions had dropped by then, as `runsc trace list` said; most of it is in "
      "`dropped` too."},
+    {"connections_not_stored", Severity::kInfo,
+     "Connections that systemd's store had no room for: they would not outlive a restart."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 
