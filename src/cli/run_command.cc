@@ -252,8 +252,6 @@ class Daemon {
     }
     LogStart();
     AskCoverage(config_);
-    WaitForEnd(signals, **engine, dispatcher);
-    auto watchdog = StartWatchdog(**engine);
     StartWatchdog();
     Tell("READY=1\nSTATUS=" + StatusText());
     const End end = WaitForEnd(signals);
@@ -563,7 +561,6 @@ class Daemon {
     watch_ = std::move(next);
   }
 
-  void WaitForEnd(const UniqueFd& signals, Engine& engine, Dispatcher& dispatcher) {
   End WaitForEnd(const UniqueFd& signals) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
@@ -593,10 +590,9 @@ class Daemon {
       if (read(signals.get(), &info, sizeof info) != sizeof info) continue;
       if (info.ssi_signo == SIGUSR1) {
         spdlog::info("SIGUSR1 received: outputs open their files anew");
-        dispatcher.Reopen();
+        dispatcher_->Reopen();
         continue;
       }
-      if (info.ssi_signo != SIGHUP) return;
       if (info.ssi_signo != SIGHUP) return End::kStop;
       spdlog::info("SIGHUP received, restarting...");  // Falco's words; here nothing stops
       Reload();
