@@ -24,6 +24,9 @@ namespace {
 
 constexpr uint64_t kWakeKey = std::numeric_limits<uint64_t>::max();  // no connection's id
 constexpr int kEventsPerWait = 64;
+// More than a default send buffer can hold (277): a sender that keeps sending can't keep a stop
+// from ending. One that has gone adds nothing, and what it left is bounded by its send buffer.
+constexpr size_t kStopMessagesMax = 4'096;
 
 SocketSourceOptions Sane(SocketSourceOptions options) {
   options.message_bytes_max =
@@ -224,10 +227,22 @@ bool SocketSource::NextTurn() {
     if (found == connections_.end()) continue;  // closed earlier in this round
     current_ = &found->second;
     current_->queued_bytes = 0;
-    current_->left_in_turn = stopping_ ? kStopMessagesMax : options_.messages_per_turn;
+    current_->left_in_turn = TurnLength();
+    if (current_->left_in_turn == 0) NoteCutByStop();
     return true;
   }
   return false;
+}
+
+size_t SocketSource::TurnLength() const {
+  if (!stopping_) return options_.messages_per_turn;
+  return SteadyNs() < stop_until_ns_ ? kStopMessagesMax : 0;
+}
+
+// The turn is over. What a sender that has gone left is read nevertheless.
+void SocketSource::NoteCutByStop() {
+  const int fd = current_->fd.get();
+  if (!PeerHungUp(fd) && HasUnreadBytes(fd)) counters_.Add(WireCounter::kDrainCutShort);
 }
 
 void SocketSource::ReadTurn() {
@@ -246,7 +261,7 @@ void SocketSource::ReadTurn() {
   if (got < asked) {
     current_->left_in_turn = 0;
   } else if (stopping_ && current_->left_in_turn == 0) {
-    counters_.Add(WireCounter::kDrainCutShort);
+    NoteCutByStop();
   }
   CountBatch();
   turn_cut_ = IsQueueFull();
@@ -254,9 +269,11 @@ void SocketSource::ReadTurn() {
 }
 
 // A sender that has gone adds nothing to its queue: what is left there is read at once, before the
-// messages of the connection that may have taken its place.
+// messages of the connection that may have taken its place. At a stop there is no later turn.
 bool SocketSource::GoesOnToItsEnd() {
-  if (stopping_ || current_->to_its_end || !PeerHungUp(current_->fd.get())) return false;
+  if (!stopping_ && current_->to_its_end) return false;
+  if (stopping_ && current_->failed) return false;
+  if (!PeerHungUp(current_->fd.get())) return false;
   current_->to_its_end = true;
   current_->left_in_turn = kStopMessagesMax;
   return true;
@@ -265,7 +282,8 @@ bool SocketSource::GoesOnToItsEnd() {
 // How many messages came, at most `count`; marks the connection as ended when it is broken.
 size_t SocketSource::Receive(size_t count) {
   const ReceiveBatch::Received received = batch_.Receive(current_->fd.get(), count);
-  if (received.error != 0) counters_.Add(WireCounter::kReceiveErrors);
+  current_->failed = received.error != 0;
+  if (current_->failed) counters_.Add(WireCounter::kReceiveErrors);
   if (received.is_over) current_->ended = true;
   return received.count;
 }
@@ -349,6 +367,10 @@ void SocketSource::TakeAdded() {
   const std::lock_guard lock(mutex_);
   for (AcceptedConnection& added : added_) opened_.push_back(std::move(added));
   added_.clear();
+  if (stop_asked_ && !stopping_) {
+    constexpr int64_t kNsPerMs = 1'000'000;
+    stop_until_ns_ = SteadyNs() + options_.stop_patience_ms * kNsPerMs;
+  }
   stopping_ = stop_asked_;
 }
 

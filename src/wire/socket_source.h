@@ -34,6 +34,9 @@ struct SocketSourceOptions {
   // How many messages of one connection are read before the next connection has its turn.
   size_t messages_per_turn = 256;
   ConnectionKeeper* keeper = nullptr;  // outlives the source; nullptr: nobody
+  // At a stop, how long connections whose peer is still there are read in all; those whose peer has
+  // gone are read to their end.
+  int stop_patience_ms = 10'000;
 };
 
 class SocketSource : public Source {
@@ -62,8 +65,9 @@ class SocketSource : public Source {
   // Any thread: a Next that waits yields kIdle.
   void Wake();
 
-  // Next then yields what can be read at this moment from every connection, then kEnd. Connections
-  // whose peer is still there get no kClosed.
+  // Next then yields what can be read at this moment from every connection, then kEnd: all of one
+  // whose peer has gone, at most 4,096 messages of one whose peer is still there, which gets no
+  // kClosed.
   void Stop();
 
   // Any thread. Next then yields what it has received, the openings and ends that it knows of, and
@@ -93,6 +97,7 @@ class SocketSource : public Source {
     size_t queued_bytes = 0;  // what its queue was charged for the messages of this turn
     bool ended = false;       // read to its end: close when its last frame has been yielded
     bool to_its_end = false;  // its peer has gone: this turn takes what is left
+    bool failed = false;      // the last receive did, for want of memory if it did not end it
   };
 
   explicit SocketSource(SocketSourceOptions options);
@@ -103,6 +108,8 @@ class SocketSource : public Source {
   void YieldClosed(Record& record);
   bool NextTurn();
   void ReadTurn();
+  size_t TurnLength() const;
+  void NoteCutByStop();
   bool GoesOnToItsEnd();
   size_t Receive(size_t count);
   void CountBatch();
@@ -135,6 +142,7 @@ class SocketSource : public Source {
   int idle_timeout_ms_ = -1;
   bool stopping_ = false;
   bool releasing_ = false;
+  int64_t stop_until_ns_ = 0;  // steady clock
   bool drain_listed_ = false;
   bool ended_ = false;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "wire/kept_records.h"
 #include "wire/test_support.h"
@@ -352,6 +353,113 @@ TEST_F(SocketSourceTest, AKeeperHearsOfAnEndAndNotOfARelease) {
   EXPECT_EQ(source_->ReleaseAll().size(), 1u);
   source_.reset();
   EXPECT_EQ(keeper.ended, std::vector<uint64_t>{1});
+// Fills its queue, as a sandbox does that is ahead of us; how many messages it took.
+size_t Fill(const UniqueFd& client) {
+  size_t sent = 0;
+  while (Send(client, std::string(114, 'm'), MSG_DONTWAIT)) ++sent;
+  return sent;
+}
+
+// Connections of sandboxes that have gone and left full queues, taken up all at once.
+class ManyEndedConnections : public SocketSourceTest {
+ protected:
+  static constexpr uint64_t kConnections = 1'000;
+
+  void SetUp() override {
+    rlimit enough{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    enough = before_;
+    enough.rlim_cur = std::max<rlim_t>(before_.rlim_cur, kConnections + 200);
+    if (::setrlimit(RLIMIT_NOFILE, &enough) != 0) GTEST_SKIP() << "too few open files allowed";
+  }
+  void TearDown() override { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+  void LeaveFullQueues() {
+    for (uint64_t id = 1; id <= kConnections; ++id) {
+      const UniqueFd client = Connect(id);
+      ASSERT_TRUE(client);
+      sent_[id] = Fill(client);
+      ASSERT_GT(sent_[id], 100u);
+    }
+  }
+  // Not kept: all frames together are 30 MB, and more under a sanitizer.
+  void ExpectAllOfThem() {
+    std::map<uint64_t, size_t> frames;
+    std::map<uint64_t, size_t> closed;
+    Record record;
+    while (source_->Next(record) == SourceStatus::kRecord) {
+      const uint64_t id = record.connection.value;
+      if (record.kind == RecordKind::kFrame) {
+        EXPECT_EQ(closed[id], 0u);
+        ++frames[id];
+      }
+      if (record.kind == RecordKind::kClosed) ++closed[id];
+    }
+    EXPECT_EQ(frames, sent_);
+    EXPECT_EQ(Count(WireCounter::kConnectionsClosed), kConnections);
+    EXPECT_EQ(Count(WireCounter::kReceiveErrors), 0u);
+    EXPECT_EQ(Count(WireCounter::kDrainCutShort), 0u);
+  }
+
+  rlimit before_{};
+  std::map<uint64_t, size_t> sent_;
+};
+
+TEST_F(ManyEndedConnections, AreReadToTheLastMessage) {
+  MakeSource();
+  LeaveFullQueues();
+  ExpectAllOfThem();
+}
+
+TEST_F(ManyEndedConnections, AreReadToTheLastMessageAtAStop) {
+  MakeSource();
+  LeaveFullQueues();
+  source_->Stop();
+  ExpectAllOfThem();
+}
+
+// More than a turn of a stop takes, in a send buffer larger than the default.
+TEST_F(SocketSourceTest, AStopReadsAllOfOneThatHasGoneAndCutsOneThatLives) {
+  constexpr int kMessages = 10'000;
+  MakeSource();
+  UniqueFd gone = Connect(1);
+  const UniqueFd lives = Connect(2);
+  const int room = 64 << 20;
+  for (const UniqueFd* fd : std::initializer_list<const UniqueFd*>{&gone, &lives}) {
+    if (::setsockopt(fd->get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0) {
+      GTEST_SKIP() << "not root: the send buffer can't be made larger";
+    }
+    for (int i = 0; i < kMessages; ++i) ASSERT_TRUE(Send(*fd, "m", MSG_DONTWAIT)) << i;
+  }
+  gone.reset();
+  source_->Stop();
+  std::map<uint64_t, int> frames;
+  size_t closed = 0;
+  for (const Record& record : Drain()) {
+    if (record.kind == RecordKind::kFrame) ++frames[record.connection.value];
+    closed += record.kind == RecordKind::kClosed ? 1 : 0;
+  }
+  EXPECT_EQ(frames[1], kMessages);
+  EXPECT_LT(frames[2], kMessages);
+  EXPECT_GE(frames[2], 4'096);
+  EXPECT_EQ(closed, 1u);
+  EXPECT_EQ(Count(WireCounter::kDrainCutShort), 1u);
+}
+
+TEST_F(SocketSourceTest, AStopThatTakesTooLongStillReadsThoseThatHaveGone) {
+  MakeSource({.stop_patience_ms = 0});
+  UniqueFd gone = Connect(1);
+  const UniqueFd lives = Connect(2);
+  const size_t left = Fill(gone);
+  ASSERT_GT(Fill(lives), 100u);
+  gone.reset();
+  source_->Stop();
+  std::map<uint64_t, size_t> frames;
+  for (const Record& record : Drain())
+    frames[record.connection.value] += record.kind == RecordKind::kFrame;
+  EXPECT_EQ(frames[1], left);
+  EXPECT_EQ(frames[2], 0u);
+  EXPECT_EQ(Count(WireCounter::kDrainCutShort), 1u);
 }
 
 TEST_F(SocketSourceTest, AddAndStopWakeAWorkerThatWaits) {
