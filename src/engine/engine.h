@@ -41,8 +41,8 @@ class Engine {
 
   using OnProblem = WatchThread::OnProblem;
 
-  // Listens when this returns. `dispatcher` must outlive the engine; `on_rejected` runs on the
-  // handshake thread, the others on the watch's and the process lookup's.
+  // Listens when this returns. `dispatcher` must outlive the engine; `on_rejected` runs as
+  // HandshakeService::Start says, the others on the watch's and the process lookup's thread.
   static Result<std::unique_ptr<Engine>> Start(
       EngineOptions options, const std::shared_ptr<const RuleSet>& rules, Dispatcher& dispatcher,
       OnRejected on_rejected, OnProblem on_watch_problem = [](const Error&) {},

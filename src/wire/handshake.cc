@@ -27,6 +27,7 @@ constexpr uint64_t kFirstClientKey = 2;
 
 constexpr int kEventsPerWait = 64;
 constexpr int kAcceptsPerRound = 256;  // then those already here get their turn
+constexpr int kExpiredPerRound = 256;
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
 struct RejectionRow {
@@ -85,7 +86,7 @@ HandshakeService::HandshakeService(const Listener& listener, HandshakeOptions op
     : listener_fd_(listener.fd()),
       options_(std::move(options)),
       on_accepted_(std::move(on_accepted)),
-      on_rejected_(std::move(on_rejected)),
+      reports_(std::move(on_rejected)),
       next_key_(kFirstClientKey),
       next_connection_(options_.first_connection.value) {
   if (options_.allowed_uids.empty()) options_.allowed_uids = {0, ::geteuid()};
@@ -105,13 +106,18 @@ Result<std::unique_ptr<HandshakeService>> HandshakeService::Start(const Listener
       listener, std::move(options), std::move(on_accepted), std::move(on_rejected)));
   if (auto ok = service->SetUp(); !ok) return std::unexpected(ok.error());
   for (UniqueFd& client : silent) service->AddClient(std::move(client));
+                                                                  OnRejected on_rejected) {
   // Signals are for the thread that asked for them.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  service->thread_ = std::thread([raw = service.get()] { raw->Run(); });
+  std::unique_ptr<HandshakeService> service(new HandshakeService(
+      listener, std::move(options), std::move(on_accepted), std::move(on_rejected)));
+  const auto set_up = service->SetUp();
+  if (set_up) service->thread_ = std::thread([raw = service.get()] { raw->Run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!set_up) return std::unexpected(set_up.error());
   return service;
 }
 
@@ -151,6 +157,8 @@ void HandshakeService::Join() {
   // Can only fail when the counter is full, and then the thread is awake.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   thread_.join();
+  pending_.clear();
+  reports_.Stop();
 }
 
 void HandshakeService::Run() {
@@ -314,18 +322,14 @@ void HandshakeService::Reject(PendingMap::iterator client, HandshakeRejection re
 
 void HandshakeService::Report(Peer peer, HandshakeRejection reason) {
   counters_.Add(kRejections[static_cast<size_t>(reason)].counter);
-  if (!on_rejected_) return;
-  // Reading a stranger's command line could block: its memory may be a file system of its own
-  // making.
-  if (peer.command_line.empty() && reason != HandshakeRejection::kUserNotAllowed) {
-    peer.command_line = ReadCommandLine(peer.pid);
-  }
-  on_rejected_(HandshakeRejected{.peer = std::move(peer), .reason = reason});
+  reports_.Put(HandshakeRejected{.peer = std::move(peer), .reason = reason});
 }
 
+// Those left are late already, so the next wait is none.
 void HandshakeService::CloseExpired() {
   const Clock::time_point now = Clock::now();
-  while (!pending_.empty() && pending_.begin()->second.deadline <= now) {
+  for (int i = 0; i < kExpiredPerRound; ++i) {
+    if (pending_.empty() || pending_.begin()->second.deadline > now) return;
     Reject(pending_.begin(), HandshakeRejection::kTimeout);
   }
 }

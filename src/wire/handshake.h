@@ -11,7 +11,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -23,29 +22,11 @@
 #include "wire/connection.h"
 #include "wire/connection_keeper.h"
 #include "wire/counters.h"
+#include "wire/handshake_rejection.h"
 #include "wire/listener.h"
+#include "wire/rejection_reports.h"
 
 namespace gyrfalcon {
-
-enum class HandshakeRejection : uint8_t {
-  kUserNotAllowed,
-  kTooLong,
-  kMalformed,
-  kVersionZero,
-  kTimeout,
-  kClosedEarly,  // hung up without a handshake, as a probe of the socket does
-  kEvicted,      // the oldest silent one, closed to make room
-  kAnswerFailed,
-  kCount,
-};
-
-// One phrase for a person, e.g. "sent no handshake within the deadline".
-std::string_view HandshakeRejectionText(HandshakeRejection reason) noexcept;
-
-struct HandshakeRejected {
-  Peer peer;
-  HandshakeRejection reason;
-};
 
 struct HandshakeOptions {
   int64_t deadline_ms = 5'000;
@@ -58,11 +39,14 @@ struct HandshakeOptions {
 class HandshakeService {
  public:
   using OnAccepted = std::function<void(AcceptedConnection)>;
-  using OnRejected = std::function<void(const HandshakeRejected&)>;
+  using OnRejected = RejectionReports::OnRejected;
 
   // Starts the thread. Both callbacks run on it and must not block or throw; `on_rejected` may be
   // empty. `listener` must outlive the service. `silent` are clients that another service has
   // accepted and not heard of (Release). Fails when the process is out of file descriptors.
+  // Starts the thread. `on_accepted` runs on it and must not block or throw. `on_rejected` runs on
+  // another one, at most RejectionReports::kPerSecondMax times a second, and may be empty.
+  // `listener` must outlive the service. Fails when the process is out of file descriptors.
   static Result<std::unique_ptr<HandshakeService>> Start(const Listener& listener,
                                                          HandshakeOptions options,
                                                          OnAccepted on_accepted,
@@ -118,7 +102,7 @@ class HandshakeService {
   const int listener_fd_;
   HandshakeOptions options_;
   const OnAccepted on_accepted_;
-  const OnRejected on_rejected_;
+  RejectionReports reports_;
   WireCounters counters_;
   Heartbeat heartbeat_;
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -139,6 +140,13 @@ Result<void> CheckReplaceable(const std::string& path) {
 }
 
 }  // namespace
+
+std::optional<int> KernelBacklogMax() {
+  std::ifstream file("/proc/sys/net/core/somaxconn");
+  int most = 0;
+  if (!(file >> most)) return std::nullopt;
+  return most;
+}
 
 Result<void> CheckSocketPath(const std::string& path) {
   if (path.empty() || path.ends_with('/') || path.find('\0') != std::string::npos) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -15,6 +16,10 @@
 #include "base/unique_fd.h"
 
 namespace gyrfalcon {
+
+// How many clients the kernel lets wait for their turn at any listener of this network namespace
+// (net.core.somaxconn); nullopt where it does not tell.
+std::optional<int> KernelBacklogMax();
 
 // Whether a socket can have that path: not empty, no folder, at most Listener::kPathBytesMax bytes.
 Result<void> CheckSocketPath(const std::string& path);

@@ -258,5 +258,11 @@ TEST(Listener, OnlyAListeningSeqpacketSocketIsAdopted) {
   EXPECT_FALSE(Listener::Adopt(UniqueFd(::dup(0))));
 }
 
+TEST(KernelBacklogMax, IsWhatTheKernelSays) {
+  const auto most = KernelBacklogMax();
+  if (!most) GTEST_SKIP() << "no /proc/sys/net/core/somaxconn here";
+  EXPECT_EQ(std::to_string(*most) + "\n", test::ReadFile("/proc/sys/net/core/somaxconn"));
+}
+
 }  // namespace
 }  // namespace gyrfalcon
