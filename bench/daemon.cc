@@ -36,6 +36,8 @@ UniqueFd TryConnect(const std::string& path) {
 [[noreturn]] void Exec(const std::string& program, const std::string& socket_path,
                        const std::vector<std::string>& rules,
                        const std::vector<std::string>& assignments, int output) {
+                       const std::vector<std::string>& arguments, int output,
+                       const std::string& log) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<std::string> args = {
       program, "run", "-o", "gvisor.socket=" + socket_path, "-o", "log_level=error"};
@@ -47,11 +49,16 @@ UniqueFd TryConnect(const std::string& path) {
     args.emplace_back("-o");
     args.push_back(assignment);
   }
+  args.insert(args.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   pointers.reserve(args.size() + 1);
   for (std::string& arg : args) pointers.push_back(arg.data());
   pointers.push_back(nullptr);
   ::dup2(output, STDOUT_FILENO);
+  if (!log.empty()) {
+    const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file >= 0) ::dup2(file, STDERR_FILENO);
+  }
   ::execv(program.c_str(), pointers.data());
   constexpr int kNotFound = 127;
   ::_exit(kNotFound);
@@ -62,6 +69,7 @@ UniqueFd TryConnect(const std::string& path) {
 Result<Daemon> Daemon::Start(const std::string& program, const std::string& folder,
                              const std::vector<std::string>& rules,
                              const std::vector<std::string>& assignments) {
+                             const std::vector<std::string>& arguments, const std::string& log) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return Fail(Fault::kEnvironment, "no pipe: " + ErrnoText(errno));
@@ -73,6 +81,7 @@ Result<Daemon> Daemon::Start(const std::string& program, const std::string& fold
   const pid_t child = ::fork();
   if (child < 0) return Fail(Fault::kEnvironment, "no child: " + ErrnoText(errno));
   if (child == 0) Exec(program, socket_path, rules, assignments, input.get());
+  if (child == 0) Exec(program, socket_path, rules, arguments, input.get(), log);
   Daemon daemon(child, std::move(output), socket_path);
   constexpr int64_t kPatienceNs = 20'000'000'000;
   while (SteadyNs() - begin < kPatienceNs) {
@@ -97,11 +106,17 @@ Daemon::Daemon(Daemon&& other) noexcept
       unread_(std::move(other.unread_)) {}
 
 Daemon::~Daemon() {
-  if (child_ <= 0) return;
+  if (child_ > 0) Stop();
+}
+
+int Daemon::Stop() {
   output_.reset();  // it must not wait for a reader
   ::kill(child_, SIGTERM);
-  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+  int status = 0;
+  while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
   }
+  child_ = -1;
+  return status;
 }
 
 int64_t Daemon::MemoryBytes(std::string_view row) const {

@@ -21,8 +21,18 @@ class Daemon {
   static Result<Daemon> Start(const std::string& program, const std::string& folder,
                               const std::vector<std::string>& rules,
                               const std::vector<std::string>& assignments = {});
+  // Runs `program` with these rules, further `arguments` and a socket in `folder`. Its log goes to
+  // the file `log`; "": to standard error. Returns when somebody can connect.
+  static Result<Daemon> Start(const std::string& program, const std::string& folder,
+                              const std::vector<std::string>& rules,
+                              const std::vector<std::string>& arguments = {},
+                              const std::string& log = {});
   Daemon(Daemon&& other) noexcept;
   ~Daemon();  // stops it
+
+  pid_t pid() const noexcept { return child_; }
+  // Waits for its end after SIGTERM; its wait status. Its alerts are not read any more.
+  int Stop();
 
   const std::string& socket_path() const& noexcept { return socket_path_; }
   int64_t start_ns() const noexcept { return start_ns_; }  // from exec until the connect succeeded
