@@ -35,7 +35,6 @@ UniqueFd TryConnect(const std::string& path) {
 
 [[noreturn]] void Exec(const std::string& program, const std::string& socket_path,
                        const std::vector<std::string>& rules,
-                       const std::vector<std::string>& assignments, int output) {
                        const std::vector<std::string>& arguments, int output,
                        const std::string& log) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -44,10 +43,6 @@ UniqueFd TryConnect(const std::string& path) {
   for (const std::string& file : rules) {
     args.emplace_back("-r");
     args.push_back(file);
-  }
-  for (const std::string& assignment : assignments) {
-    args.emplace_back("-o");
-    args.push_back(assignment);
   }
   args.insert(args.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
@@ -68,7 +63,6 @@ UniqueFd TryConnect(const std::string& path) {
 
 Result<Daemon> Daemon::Start(const std::string& program, const std::string& folder,
                              const std::vector<std::string>& rules,
-                             const std::vector<std::string>& assignments) {
                              const std::vector<std::string>& arguments, const std::string& log) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -80,7 +74,6 @@ Result<Daemon> Daemon::Start(const std::string& program, const std::string& fold
   const int64_t begin = SteadyNs();
   const pid_t child = ::fork();
   if (child < 0) return Fail(Fault::kEnvironment, "no child: " + ErrnoText(errno));
-  if (child == 0) Exec(program, socket_path, rules, assignments, input.get());
   if (child == 0) Exec(program, socket_path, rules, arguments, input.get(), log);
   Daemon daemon(child, std::move(output), socket_path);
   constexpr int64_t kPatienceNs = 20'000'000'000;

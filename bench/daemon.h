@@ -16,11 +16,6 @@ namespace gyrfalcon {
 
 class Daemon {
  public:
-  // Runs `program` with these rules and a socket in `folder`. Returns when somebody can connect.
-  // `assignments` are KEY=VALUE of the config.
-  static Result<Daemon> Start(const std::string& program, const std::string& folder,
-                              const std::vector<std::string>& rules,
-                              const std::vector<std::string>& assignments = {});
   // Runs `program` with these rules, further `arguments` and a socket in `folder`. Its log goes to
   // the file `log`; "": to standard error. Returns when somebody can connect.
   static Result<Daemon> Start(const std::string& program, const std::string& folder,
@@ -36,7 +31,6 @@ class Daemon {
 
   const std::string& socket_path() const& noexcept { return socket_path_; }
   int64_t start_ns() const noexcept { return start_ns_; }  // from exec until the connect succeeded
-  pid_t pid() const noexcept { return child_; }
   // "VmRSS" or another row of /proc/PID/status that is in kB.
   int64_t MemoryBytes(std::string_view row) const;
   // The next line of standard output; nullopt after `timeout_ms`.

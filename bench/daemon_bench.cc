@@ -206,8 +206,8 @@ Result<Json> MeasureLatency(const Options& options) {
                                       .connections = 8});
   if (!sender) return std::unexpected(sender.error());
   // Each probe is an alert of one rule and sandbox: as many as are asked for.
-  auto daemon =
-      Daemon::Start(options.program, folder.path(), with_probe.rules, {"alerts.per_rule_burst=0"});
+  auto daemon = Daemon::Start(options.program, folder.path(), with_probe.rules,
+                              {"-o", "alerts.per_rule_burst=0"});
   if (!daemon) return std::unexpected(daemon.error());
   const std::string id = "bench-latency";
   const auto fd = PlaySandbox(*daemon, id, 1, 0);

@@ -102,11 +102,6 @@ Result<std::unique_ptr<HandshakeService>> HandshakeService::Start(const Listener
                                                                   OnAccepted on_accepted,
                                                                   OnRejected on_rejected,
                                                                   std::vector<UniqueFd> silent) {
-  std::unique_ptr<HandshakeService> service(new HandshakeService(
-      listener, std::move(options), std::move(on_accepted), std::move(on_rejected)));
-  if (auto ok = service->SetUp(); !ok) return std::unexpected(ok.error());
-  for (UniqueFd& client : silent) service->AddClient(std::move(client));
-                                                                  OnRejected on_rejected) {
   // Signals are for the thread that asked for them.
   sigset_t all;
   sigset_t before;
@@ -115,6 +110,9 @@ Result<std::unique_ptr<HandshakeService>> HandshakeService::Start(const Listener
   std::unique_ptr<HandshakeService> service(new HandshakeService(
       listener, std::move(options), std::move(on_accepted), std::move(on_rejected)));
   const auto set_up = service->SetUp();
+  if (set_up) {
+    for (UniqueFd& client : silent) service->AddClient(std::move(client));
+  }
   if (set_up) service->thread_ = std::thread([raw = service.get()] { raw->Run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (!set_up) return std::unexpected(set_up.error());
@@ -157,7 +155,6 @@ void HandshakeService::Join() {
   // Can only fail when the counter is full, and then the thread is awake.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   thread_.join();
-  pending_.clear();
   reports_.Stop();
 }
 

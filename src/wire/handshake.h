@@ -41,12 +41,10 @@ class HandshakeService {
   using OnAccepted = std::function<void(AcceptedConnection)>;
   using OnRejected = RejectionReports::OnRejected;
 
-  // Starts the thread. Both callbacks run on it and must not block or throw; `on_rejected` may be
-  // empty. `listener` must outlive the service. `silent` are clients that another service has
-  // accepted and not heard of (Release). Fails when the process is out of file descriptors.
   // Starts the thread. `on_accepted` runs on it and must not block or throw. `on_rejected` runs on
   // another one, at most RejectionReports::kPerSecondMax times a second, and may be empty.
-  // `listener` must outlive the service. Fails when the process is out of file descriptors.
+  // `listener` must outlive the service. `silent` are clients that another service has accepted and
+  // not heard of (Release). Fails when the process is out of file descriptors.
   static Result<std::unique_ptr<HandshakeService>> Start(const Listener& listener,
                                                          HandshakeOptions options,
                                                          OnAccepted on_accepted,

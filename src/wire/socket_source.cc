@@ -24,9 +24,6 @@ namespace {
 
 constexpr uint64_t kWakeKey = std::numeric_limits<uint64_t>::max();  // no connection's id
 constexpr int kEventsPerWait = 64;
-// More than a default send buffer can hold (277): a sender that keeps sending can't keep a stop
-// from ending. One that has gone adds nothing, and what it left is bounded by its send buffer.
-constexpr size_t kStopMessagesMax = 4'096;
 
 SocketSourceOptions Sane(SocketSourceOptions options) {
   options.message_bytes_max =

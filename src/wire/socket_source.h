@@ -42,7 +42,8 @@ struct SocketSourceOptions {
 class SocketSource : public Source {
  public:
   // What is read of each at a stop: more than a default send buffer can hold (277), but a sender
-  // that keeps sending can't keep a stop from ending.
+  // that keeps sending can't keep a stop from ending. One that has gone adds nothing, and what it
+  // left is bounded by its send buffer.
   static constexpr size_t kStopMessagesMax = 4'096;
 
   // Fails (Fault::kEnvironment) when the process is out of file descriptors.

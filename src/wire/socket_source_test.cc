@@ -353,6 +353,8 @@ TEST_F(SocketSourceTest, AKeeperHearsOfAnEndAndNotOfARelease) {
   EXPECT_EQ(source_->ReleaseAll().size(), 1u);
   source_.reset();
   EXPECT_EQ(keeper.ended, std::vector<uint64_t>{1});
+}
+
 // Fills its queue, as a sandbox does that is ahead of us; how many messages it took.
 size_t Fill(const UniqueFd& client) {
   size_t sent = 0;

@@ -102,11 +102,11 @@ Result<int> RunPlays(const Options& options) {
          "/hostile-alert\n  output: x\n  priority: NOTICE\n";
   auto daemon = Daemon::Start(
       options.program, folder.path(), {rules},
-      {"log_level=error", "log_stderr=false",
+      {"-o", "log_level=error", "-o", "log_stderr=false", "-o",
        // The witness has more probes than a rule has alerts.
-       "alerts.per_rule_burst=5000", "alerts.per_rule_per_minute=60000",
+       "alerts.per_rule_burst=5000", "-o", "alerts.per_rule_per_minute=60000", "-o",
        // This program is what the connecting runsc is.
-       "gvisor.runsc=", fmt::format("limits.total_bytes_max={}", options.total_mb << 20)});
+       "gvisor.runsc=", "-o", fmt::format("limits.total_bytes_max={}", options.total_mb << 20)});
   if (!daemon) return std::unexpected(daemon.error());
   Witness witness(*daemon, *traffic);
   if (const auto connected = witness.Connect(); !connected) {

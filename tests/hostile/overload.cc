@@ -130,7 +130,7 @@ Result<Json> Measure(const OverloadOptionsOfTest& options, bool sheds) {
   const std::string rules = folder.path() + "/slow.yaml";
   std::ofstream(rules) << SlowRules(options.rules);
   auto daemon = Daemon::Start(options.program, folder.path(), {rules},
-                              {"workers=1", "alerts.per_rule_burst=0",
+                              {"-o", "workers=1", "-o", "alerts.per_rule_burst=0", "-o",
                                fmt::format("overload.shedding={}", sheds ? "true" : "false")});
   if (!daemon) return std::unexpected(daemon.error());
   PinTo(daemon->pid(), true);
