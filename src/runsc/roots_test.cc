@@ -1,0 +1,60 @@
+#include "runsc/roots.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gyrfalcon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class RootsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-roots-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    run_ = folder;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(run_, ignored);
+  }
+  std::string Make(const std::string& folder) {
+    std::filesystem::create_directories(run_ / folder);
+    return (run_ / folder).string();
+  }
+
+  std::filesystem::path run_;
+};
+
+TEST_F(RootsTest, ThoseOfRunscDockerAndContainerdThatAreThere) {
+  EXPECT_THAT(UsualRoots(run_), IsEmpty());
+  Make("docker/containerd");
+  Make("docker/runtime-other");  // of an engine that has started nothing
+  const std::string moby = Make("docker/runtime-runc/moby");
+  const std::string named = Make("docker/runtime-runsc/moby");
+  const std::string gke = Make("containerd/runsc");
+  const std::string k8s = Make("containerd/runsc/k8s.io");
+  const std::string other = Make("containerd/runsc/default");
+  const std::string own = Make("runsc");
+  std::ofstream(run_ / "containerd/runsc/config.toml") << "x";
+  EXPECT_THAT(UsualRoots(run_), ElementsAre(gke, other, k8s, moby, named, own));
+}
+
+TEST_F(RootsTest, OneWithoutAnyStateFileIsOfNoUse) {
+  const std::string root = Make("docker/runtime-runc/moby");
+  EXPECT_FALSE(KeepsState(root));
+  Make("docker/runtime-runc/moby/c0ffee");  // runc's
+  EXPECT_FALSE(KeepsState(root));
+  std::ofstream(std::filesystem::path(root) / "c_sandbox:c.state") << "{}";
+  EXPECT_TRUE(KeepsState(root));
+  EXPECT_FALSE(KeepsState(root + "/no/such"));
+}
+
+}  // namespace
+}  // namespace gyrfalcon
