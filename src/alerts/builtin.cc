@@ -25,7 +25,8 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "What happened between the two times is not known in full. With the cause \"queue full\": "
      "fewer points in the session, more retries, or a larger net.core.wmem_default help. With "
      "\"message too large\": a program was started with arguments that can't be sent, which hides "
-     "it."},
+     "it. With \"nobody listened\": gyrfalcon was not running, or its session was ended, and has "
+     "been made again."},
     {"gyrfalcon: identity of another sandbox claimed", Priority::kCritical,
      "gyrfalcon sensor_evasion",
      "A sandbox sent events in the name of a container that belongs to another sandbox",
@@ -40,7 +41,8 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "session generate`)."},
     {"gyrfalcon: sandbox not traced", Priority::kError, "gyrfalcon sensor_loss",
      "A sandbox runs that is not connected: nothing of it is seen",
-     "It was started without --pod-init-config, or while nobody listened. Attach it with "
+     "It was started without --pod-init-config, or while nobody listened, and could not be "
+     "attached, which the log has the reason of, or attaching is switched off. Attach it with "
      "`runsc trace create`, and see that runsc has the session config. Where there is a "
      "`gyrfalcon.sink.endpoint`, another listener has its events, and attaching takes them away "
      "from it."},

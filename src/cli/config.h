@@ -38,8 +38,14 @@ struct Config {
   std::string session_file;       // engine.gvisor.config
   std::string visibility_policy;  // empty: none; else session_file is ours to write
   std::string socket_path;  // gvisor.socket; empty: the session file's endpoint, or the default
-  std::string runsc_path = "runsc";  // gvisor.runsc; empty: not to be run
-  std::string runsc_root;            // gvisor.root; empty: only those of sandboxes that connect
+  std::string runsc_path = "runsc";      // gvisor.runsc; empty: not to be run
+  std::string runsc_root;                // gvisor.root; empty: only those of sandboxes that connect
+  std::vector<std::string> runsc_roots;  // gvisor.roots, beside runsc_root
+  bool usual_roots = true;
+  bool attach = true;
+  bool takeover_sessions = false;
+  bool detach_at_stop = false;
+  uint64_t reconcile_interval_ms = 30'000;
   uint64_t watch_interval_ms = 10'000;
   uint64_t watch_grace_ms = 30'000;
   uint64_t clock_skew_ms = 5'000;

@@ -57,6 +57,10 @@ void SetRulesFiles(const YamlNode& node, Config& config) {
   config.rules_files = Texts(node);
 }
 
+void SetRunscRoots(const YamlNode& node, Config& config) {
+  config.runsc_roots = Texts(node);
+}
+
 void SetPriority(const YamlNode& node, Config& config) {
   if (const auto priority = ParsePriority(node.scalar)) config.rules.priority = *priority;
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd_limit.h"
 #include "cli/arguments.h"
+#include "cli/attach_session.h"
 #include "cli/config.h"
 #include "cli/config_schema.h"
 #include "cli/describe_rules.h"
@@ -28,6 +30,7 @@
 #include "cli/run_flags.h"
 #include "engine/engine.h"
 #include "rules/plan.h"
+#include "runsc/roots.h"
 #include "service/control.h"
 #include "service/fd_store.h"
 #include "service/socket_unit.h"
@@ -62,6 +65,8 @@ struct DaemonFlags {
   bool dry_run = false;
   bool takeover = false;
   bool config_schema = false;
+  bool takeover_sessions = false;
+  bool detach_at_stop = false;
 };
 
 // The signals that end the daemon, or tell it something, come through a descriptor, so that no
@@ -101,6 +106,8 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
         "by engine.gvisor.config or -g");
   }
   if (!flags.runsc_root.empty()) config.runsc_root = flags.runsc_root;
+  config.takeover_sessions |= flags.takeover_sessions;
+  config.detach_at_stop |= flags.detach_at_stop;
   if (flags.unbuffered) config.buffered_outputs = false;
   if (flags.verbose) config.log_level = "debug";
   return loaded;
@@ -137,8 +144,15 @@ constexpr struct {
      [](const Config& a, const Config& b) { return a.socket_path == b.socket_path; }},
     {"gvisor.runsc, gvisor.root, gvisor.watch_*, gvisor.clock_skew_ms, "
      "gvisor.state_grace_ms",
+    {"gvisor.attach, gvisor.reconcile_interval_ms, gvisor.takeover_sessions, gvisor.detach_at_stop",
+     [](const Config& a, const Config& b) {
+       return a.attach == b.attach && a.reconcile_interval_ms == b.reconcile_interval_ms &&
+              a.takeover_sessions == b.takeover_sessions && a.detach_at_stop == b.detach_at_stop;
+     }},
+    {"gvisor.runsc, gvisor.root*, gvisor.usual_roots, gvisor.watch_*, gvisor.clock_skew_ms",
      [](const Config& a, const Config& b) {
        return a.runsc_path == b.runsc_path && a.runsc_root == b.runsc_root &&
+              a.runsc_roots == b.runsc_roots && a.usual_roots == b.usual_roots &&
               a.watch_interval_ms == b.watch_interval_ms && a.watch_grace_ms == b.watch_grace_ms &&
               a.clock_skew_ms == b.clock_skew_ms && a.state_grace_ms == b.state_grace_ms;
      }},
@@ -193,6 +207,53 @@ void LogSessionUpdate(const SessionUpdate& update) {
       static_cast<double>(loss.window_ns) / kNsPerMs);
 }
 
+void LogReconciled(const ReconcileReport& told) {
+  for (const ReconcileReport::Attached& attached : told.attached) {
+    const AttachReport& report = attached.report;
+    if (report.result == AttachResult::kFailed) {
+      spdlog::warn("not attached, and tried again: {}", report.problem);
+      continue;
+    }
+    const std::string where = fmt::format("sandbox {} below {}", report.id, report.root);
+    const uint64_t dropped = report.dropped_before.value_or(0);
+    switch (attached.reason) {
+      case AttachReason::kUntraced:
+        spdlog::info("{} was not traced: attached", where);
+        break;
+      case AttachReason::kLost:
+        spdlog::warn("{}: attached again; {} messages were dropped while nobody listened", where,
+                     dropped);
+        break;
+      case AttachReason::kTakenOver:
+        spdlog::warn("{}: taken from who traced it, for whom it had dropped {} messages", where,
+                     dropped);
+        break;
+    }
+  }
+  for (const SandboxLeftAlone& left : told.left) {
+    spdlog::warn("sandbox {} below {} is left alone: {}", left.id, left.root, left.reason);
+  }
+}
+
+void LogDetached(const std::vector<AttachReport>& reports) {
+  size_t detached = 0;
+  for (const AttachReport& report : reports) {
+    if (report.result == AttachResult::kDetached) {
+      ++detached;
+    } else {
+      spdlog::warn("not detached: {}", report.problem);
+    }
+  }
+  spdlog::info("detached: {} sandboxes", detached);
+}
+
+// Those that are asked for, and not those that are only known where something is.
+std::vector<std::string> RootsOf(const Config& config) {
+  std::vector<std::string> roots = config.runsc_roots;
+  if (!config.runsc_root.empty()) roots.insert(roots.begin(), config.runsc_root);
+  return roots;
+}
+
 size_t CountEnabled(const RuleSet& rules) {
   return static_cast<size_t>(std::ranges::count_if(rules.rules(), &Rule::enabled));
 }
@@ -226,6 +287,7 @@ class Daemon {
     LogRules(*loaded);
     const auto session = SessionByPolicy(config_, socket_path_, *loaded->rules);
     if (!session) return Report(session.error());
+    attach_session_ = MakeAttachSession(config_, socket_path_, *loaded->rules);
     const UniqueFd signals = BlockSignals();
     RaiseFdLimit();
     auto channels = MakeChannels(config_);
@@ -250,7 +312,13 @@ class Daemon {
       if (!took_over) return Report(started.error());
       spdlog::error("{}", started.error().message);
     }
+    auto control = StartControl(**engine);
+    if (!control) return Report(control.error());
+    if (const auto written = WritePidFile(); !written) return Report(written.error());
+    if (const auto kept = KeepSession(*session, **engine); !kept) return Report(kept.error());
+    if (const auto written = WriteAttachSession(); !written) return Report(written.error());
     LogStart();
+    if (!attach_session_.file.empty()) (*engine)->StartAttaching();
     AskCoverage(config_);
     StartWatchdog();
     Tell("READY=1\nSTATUS=" + StatusText());
@@ -444,19 +512,18 @@ class Daemon {
     options.pipeline.clock_skew_ns = static_cast<int64_t>(config_.clock_skew_ms) * kNsPerMs;
     options.pipeline.grace_ns = static_cast<int64_t>(config_.state_grace_ms) * kNsPerMs;
     options.watch = {.runsc = config_.runsc_path,
-                     .root = config_.runsc_root,
+                     .roots = RootsOf(config_),
+                     .usual_roots = LooksAtUsualRoots(),
                      .session_file = AbsolutePath(config_.session_file),
                      .socket_path = AbsolutePath(socket_path_),
                      .interval_ms = static_cast<int>(config_.watch_interval_ms),
+                     .reconcile_interval_ms = static_cast<int>(config_.reconcile_interval_ms),
                      .grace_ms = static_cast<int>(config_.watch_grace_ms),
                      .builtins = options.pipeline.builtins};
-    if (!config_.visibility_policy.empty()) {
-      options.sessions = {.runsc = config_.runsc_path,
-                          .prefer_own_runsc = config_.runsc_path == Config().runsc_path,
-                          .root = config_.runsc_root,
-                          .session_file = AbsolutePath(config_.session_file),
-                          .socket_path = AbsolutePath(socket_path_),
-                          .on_update = LogSessionUpdate};
+    options.attach = !attach_session_.file.empty();
+    options.detach_at_stop = config_.detach_at_stop;
+    if (!config_.visibility_policy.empty() || options.attach || options.detach_at_stop) {
+      options.sessions = SessionOptionsFor(options);
     }
     options.processes.runsc = config_.runsc_path;
     options.processes.prefer_connecting = config_.runsc_path == Config().runsc_path;
@@ -467,8 +534,11 @@ class Daemon {
         std::move(options), rules, *dispatcher_,
         [](const HandshakeRejected& rejected) {
           if (rejected.reason == HandshakeRejection::kClosedEarly) return;
-          spdlog::warn("connection of pid {} uid {} closed: {}", rejected.peer.pid,
-                       rejected.peer.uid, HandshakeRejectionText(rejected.reason));
+          spdlog::warn("connection of pid {} uid {} closed: {}{}", rejected.peer.pid,
+                       rejected.peer.uid, HandshakeRejectionText(rejected.reason),
+                       rejected.untold_before == 0
+                           ? ""
+                           : fmt::format("; {} more before it", rejected.untold_before));
         },
         [](const Error& error) {
           spdlog::warn("which sandboxes run is not known: {}", error.message);
@@ -486,6 +556,51 @@ class Daemon {
     auto control = ControlServer::Start(ControlSocketPath(socket_path_), [this] {
       const std::scoped_lock lock(engine_mutex_);
       DaemonStatus status{engine_->totals(), engine_->sandbox_count()};
+  SessionUpdaterOptions SessionOptionsFor(const EngineOptions& options) const {
+    return {
+        .runsc = config_.runsc_path,
+        .prefer_own_runsc = config_.runsc_path == Config().runsc_path,
+        .roots = RootsOf(config_),
+        .session_file = options.attach ? attach_session_.file : AbsolutePath(config_.session_file),
+        .updates_attached_only = attach_session_.text.has_value(),
+        .takes_over = config_.takeover_sessions,
+        .builtins = config_.builtins,
+        .socket_path = AbsolutePath(socket_path_),
+        .on_update = LogSessionUpdate,
+        .on_reconciled = LogReconciled,
+        .on_detached = LogDetached};
+  }
+
+  // Without a runsc there are no sandboxes, and each of these folders would be a warning.
+  bool LooksAtUsualRoots() const {
+    return config_.usual_roots && IsProgramThere(config_.runsc_path);
+  }
+
+  // Only once the socket is ours, as the pid file.
+  Result<void> WriteAttachSession() const {
+    if (!attach_session_.trouble.empty()) {
+      spdlog::warn("{}; sandboxes that are not traced are attached with {}",
+                   attach_session_.trouble, attach_session_.file);
+    }
+    if (!attach_session_.text) return {};
+    return ReplaceFile(attach_session_.file, *attach_session_.text);
+  }
+
+  // For the new rules: sandboxes that were attached get what these need.
+  void RemakeAttachSession(const RuleSet& rules, Engine& engine) {
+    AttachSession session = MakeAttachSession(config_, socket_path_, rules);
+    if (!attach_session_.text || !session.text || *session.text == *attach_session_.text) return;
+    attach_session_.text = std::move(session.text);
+    if (const auto written = WriteAttachSession(); !written) {
+      spdlog::error("{}", written.error().message);
+      return;
+    }
+    engine.UpdateSessions();
+  }
+
+  Result<std::unique_ptr<ControlServer>> StartControl(const Engine& engine) {
+    return ControlServer::Start(ControlSocketPath(socket_path_), [this, &engine] {
+      DaemonStatus status{engine.totals(), engine.sandbox_count()};
       status.totals.rules = coverage_.figures();
       if (store_) {
         status.totals.engine.Add(EngineCounter::kConnectionsNotStored, store_->refused());
@@ -526,19 +641,43 @@ class Daemon {
         config_.session_file.empty() ? std::string("none given") : config_.session_file;
     spdlog::info("event collection from gVisor is enabled: session config {}, socket {}", session,
                  socket_path_);
+    LogBacklog();
     LogRoot();
   }
 
   void LogRoot() const {
     if (config_.runsc_path.empty()) return;
-    const std::string& root = config_.runsc_root;
+    std::vector<std::string> roots = RootsOf(config_);
     std::error_code error;
-    if (root.empty()) {
-      spdlog::info(
-          "no root of runsc known: only sandboxes that connect are watched; set gvisor.root");
-    } else if (!std::filesystem::is_directory(root, error)) {
+    for (const std::string& root : roots) {
+      if (std::filesystem::is_directory(root, error)) continue;
       spdlog::warn("gvisor.root: {} is no folder (yet): sandboxes below it are not seen", root);
     }
+    if (!IsProgramThere(config_.runsc_path)) {
+      spdlog::warn(
+          "gvisor.runsc: there is no program {}: sandboxes that run are not known, and not "
+          "attached",
+          config_.runsc_path);
+    }
+    if (LooksAtUsualRoots()) std::ranges::copy(UsualRoots(), std::back_inserter(roots));
+    if (roots.empty()) {
+      spdlog::info(
+          "no root of runsc known: only sandboxes that connect are watched; set gvisor.root");
+    } else if (!attach_session_.file.empty()) {
+      spdlog::info(
+          "sandboxes that run and are not traced are attached: session config {}, below {}",
+          attach_session_.file, fmt::join(roots, ", "));
+    }
+  }
+
+  void LogBacklog() const {
+    const auto most = KernelBacklogMax();
+    if (!most || *most >= Listener::kBacklog) return;
+    spdlog::warn(
+        "net.core.somaxconn is {}: more sandboxes that start at once than that wait before they "
+        "are "
+        "seen; sysctl -w net.core.somaxconn={}",
+        *most, Listener::kBacklog);
   }
 
   void Watch(const LoadedConfig& loaded) {
@@ -628,6 +767,7 @@ class Daemon {
       spdlog::error("{}", kept.error().message);
     }
     rules_enabled_ = CountEnabled(*rules->rules);
+    RemakeAttachSession(*rules->rules, engine);
     AskCoverage(config->config);
     return true;
   }
@@ -655,6 +795,7 @@ class Daemon {
   const Config& config_;  // as at the start
   const std::string socket_path_;
   const DaemonFlags flags_;
+  AttachSession attach_session_;
   LoadCoverage coverage_;
   FileWatch watch_;
   std::unique_ptr<Dispatcher> dispatcher_;
@@ -675,6 +816,10 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags) {
       "Session config that runsc has as --pod-init-config; its endpoint is where to listen");
   app.add_option("--gvisor-root", flags.runsc_root,
                  "runsc's root folder: a sandbox that runs there and is not traced is told");
+  app.add_flag("--takeover-sessions", flags.takeover_sessions,
+               "Attach also sandboxes that somebody else traces, whose session ends by that");
+  app.add_flag("--detach-at-stop", flags.detach_at_stop,
+               "At the end, end the sessions of the sandboxes that are connected");
   app.add_option("--gvisor-generate-config", flags.generate_socket,
                  "Print a session config for this socket and exit")
       ->expected(0, 1);

@@ -11,6 +11,7 @@
 #include "cli/file.h"
 #include "cli/run_flags.h"
 #include "engine/sandbox_sessions.h"
+#include "runsc/roots.h"
 
 namespace gyrfalcon {
 namespace {
@@ -27,17 +28,10 @@ struct SandboxFlags {
   bool json = false;
 };
 
-// Where the engines that we know let runsc keep its state. One that is not there is passed over.
-constexpr std::string_view kUsualRoots[] = {
-    "/run/runsc",
-    "/run/docker/runtime-runc/moby",
-    "/run/containerd/runsc/k8s.io",
-    "/run/containerd/runsc",
-};
-
 void AddSandboxFlags(CLI::App& app, SandboxFlags& flags) {
   app.add_option("--root", flags.roots,
-                 "runsc's root folder; may be given again (default: the config's gvisor.root, and "
+                 "runsc's root folder; may be given again (default: the config's gvisor.root and "
+                 ".roots, and "
                  "those of Docker, containerd and runsc itself that are there)")
       ->allow_extra_args(false);
   app.add_option("--runsc", flags.runsc,
@@ -81,10 +75,8 @@ std::vector<std::string> RootsOf(const SandboxFlags& flags, const Config& config
   for (const std::string& root : flags.roots) add(root);
   if (!roots.empty()) return roots;
   if (!config.runsc_root.empty()) add(config.runsc_root);
-  std::error_code error;
-  for (const std::string_view root : kUsualRoots) {
-    if (std::filesystem::is_directory(root, error)) add(std::string(root));
-  }
+  for (const std::string& root : config.runsc_roots) add(root);
+  for (const std::string& root : UsualRoots()) add(root);
   return roots;
 }
 

@@ -57,6 +57,11 @@ enum class EngineCounter : uint8_t {
   kSessionUpdateMs,
   kSessionUpdateDropped,
   kConnectionsNotStored,
+  kSessionsAttached,
+  kSessionsReattached,
+  kSessionsTaken,
+  kSessionAttachesFailed,
+  kSessionAttachDropped,
   kCount,
 };
 
@@ -149,6 +154,17 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "`dropped` too."},
     {"connections_not_stored", Severity::kInfo,
      "Connections that systemd's store had no room for: they would not outlive a restart."},
+    {"sessions_attached", Severity::kInfo,
+     "Times a sandbox that ran without a session was attached."},
+    {"sessions_reattached", Severity::kInfo,
+     "Times a sandbox whose session had ended, or led nowhere any more, was attached again."},
+    {"sessions_taken", Severity::kInfo,
+     "Times somebody else's session was replaced: it dropped more and more, or "
+     "`gvisor.takeover_sessions` says so."},
+    {"session_attaches_failed", Severity::kInfo,
+     "Times attaching did not work; the log says why, and it is tried again."},
+    {"session_attach_dropped", Severity::kDataLoss,
+     "What sessions that led nowhere had dropped when their sandboxes were attached again."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

@@ -18,18 +18,29 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
       listener_(std::move(listener)),
       memory_(options_.total_bytes_max),
       watch_(
-          options_.watch,
-          [this, &dispatcher](Alert alert) {
-            ++watch_alerts_;
-            if (!dispatcher.Put(std::move(alert))) ++watch_alerts_lost_;
-          },
-          std::move(on_watch_problem)),
-      session_updater_(options_.sessions, [this] { return watch_.Connected(); }),
+          options_.watch, [this, &dispatcher](Alert alert) { Raise(dispatcher, std::move(alert)); },
+          std::move(on_watch_problem),
+          options_.attach ? WatchThread::OnUntraced([this](std::vector<UntracedSandbox> untraced) {
+            session_updater_.Reconcile(std::move(untraced));
+          })
+                          : WatchThread::OnUntraced()),
+      session_updater_(Sessions(dispatcher), [this] { return watch_.Connected(); }),
       process_lookup_(options_.processes, std::move(on_lookup_problem)),
       crew_(std::max<size_t>(1, options_.workers), options_.pipeline.grace_ns) {
   options_.pipeline.containers = &containers_;
   options_.pipeline.memory = &memory_;
   options_.pipeline.observer = &watch_;
+}
+
+SessionUpdaterOptions Engine::Sessions(Dispatcher& dispatcher) {
+  SessionUpdaterOptions sessions = options_.sessions;
+  sessions.on_alert = [this, &dispatcher](Alert alert) { Raise(dispatcher, std::move(alert)); };
+  return sessions;
+}
+
+void Engine::Raise(Dispatcher& dispatcher, Alert alert) {
+  ++watch_alerts_;
+  if (!dispatcher.Put(std::move(alert))) ++watch_alerts_lost_;
 }
 
 Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
@@ -96,6 +107,8 @@ void Engine::StopAsking() {
 }
 
 void Engine::SettleHandovers() {
+  if (options_.detach_at_stop) session_updater_.DetachConnected();
+  // What is on its way from one worker to another would miss the end.
   crew_.placement.Freeze();
   for (const auto& worker : crew_.workers) worker->WaitForHandovers();
 }

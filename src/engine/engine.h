@@ -33,6 +33,9 @@ struct EngineOptions {
   ProcessLookupOptions processes;
   SessionUpdaterOptions sessions;
   Inheritance inherited;
+  // Attaches sandboxes that run and are not traced, by `sessions`, once StartAttaching says so.
+  bool attach = false;
+  bool detach_at_stop = false;
 };
 
 class Engine {
@@ -49,7 +52,8 @@ class Engine {
       OnProblem on_lookup_problem = [](const Error&) {});
   ~Engine();  // as Stop
 
-  // Stops accepting, takes up what sandboxes have sent by now, joins all threads. Sandboxes go on.
+  // Stops accepting, takes up what sandboxes have sent by now, joins all threads. Sandboxes go on;
+  // with `detach_at_stop` their sessions are ended before that.
   void Stop();
   // What is held back of sandboxes, for a little more to be known of it.
   enum class HeldBack : uint8_t {
@@ -73,6 +77,9 @@ class Engine {
   // Of the threads that have to make progress: every worker, and the handshakes'. Valid as long as
   // the engine is, but still once it has stopped or released.
   std::vector<NamedHeartbeat> heartbeats() const;
+  // The session config that untraced sandboxes get is there. Any thread; does not wait.
+  void StartAttaching() { watch_.StartReconciling(); }
+
   // Of all workers; while running, at most a second old.
   Totals totals() const;
   size_t sandbox_count() const;
@@ -84,6 +91,9 @@ class Engine {
   void StopAsking();
   // Nothing is on its way from one worker to another any more.
   void SettleHandovers();
+  // Options of the sessions with where their alerts go.
+  SessionUpdaterOptions Sessions(Dispatcher& dispatcher);
+  void Raise(Dispatcher& dispatcher, Alert alert);
   // By sandbox where the peer names it, so that a successor connection meets the state of the one
   // before.
   Worker& WorkerFor(const AcceptedConnection& connection);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -49,10 +50,10 @@ class EngineTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  void StartEngine(size_t workers) {
-    std::vector<std::unique_ptr<Channel>> channels;
-    channels.push_back(std::make_unique<KeepLines>(lines_));
-    dispatcher_ = std::make_unique<Dispatcher>(DispatcherOptions{}, std::move(channels), nullptr);
+  void StartEngine(size_t workers, DispatcherOptions dispatching = {},
+                   std::vector<std::unique_ptr<Channel>> channels = {}) {
+    if (channels.empty()) channels.push_back(std::make_unique<KeepLines>(lines_));
+    dispatcher_ = std::make_unique<Dispatcher>(dispatching, std::move(channels), nullptr);
     EngineOptions options;
     options.socket_path = folder_ + "/gvisor.sock";
     options.workers = workers;
@@ -161,6 +162,46 @@ TEST_F(EngineTest, AnOverloadedWorkerGivesASandboxAwayAndNothingIsLost) {
   EXPECT_EQ(engine_->totals().engine[EngineCounter::kMessages], sent + 2 * busy.size());
   ASSERT_EQ(lines_.size(), 2u);
   for (const std::string& line : lines_) EXPECT_TRUE(line.ends_with("in c by known")) << line;
+}
+
+// A channel that takes nothing until it is let go.
+class Stuck final : public Channel {
+ public:
+  explicit Stuck(std::shared_future<void> let_go) : let_go_(std::move(let_go)) {}
+  std::string_view name() const override { return "stuck"; }
+  Result<void> Write(std::string_view) override {
+    let_go_.wait();
+    return {};
+  }
+  Result<void> Flush() override { return {}; }
+
+ private:
+  std::shared_future<void> let_go_;
+};
+
+TEST_F(EngineTest, WorkersThatAreStuckKeepNoSandboxFromStarting) {
+  std::promise<void> let_go;
+  std::vector<std::unique_ptr<Channel>> channels;
+  channels.push_back(std::make_unique<Stuck>(let_go.get_future().share()));
+  constexpr size_t kWorkers = 2;
+  StartEngine(kWorkers, {.waiting_max = 1, .when_full = WhenFull::kWait}, std::move(channels));
+  std::vector<int> fds;
+  for (size_t i = 0; i < kWorkers; ++i) fds.push_back(Connect());
+  constexpr int kAlerts = 5;  // more than the dispatcher takes
+  for (int i = 0; i < kAlerts; ++i) {
+    for (const int fd : fds) SendOpen(fd, 1, "/a");
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  for (int i = 0; i < 20; ++i) {
+    const auto began = std::chrono::steady_clock::now();
+    fds.push_back(Connect());
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+  }
+  EXPECT_EQ(engine_->totals().engine[EngineCounter::kMessages], 0u) << "or no worker was stuck";
+  let_go.set_value();
+  for (const int fd : fds) close(fd);
+  engine_->Stop();
+  EXPECT_EQ(engine_->totals().engine[EngineCounter::kMessages], kAlerts * kWorkers);
 }
 
 TEST_F(EngineTest, NewRulesReachARunningWorker) {

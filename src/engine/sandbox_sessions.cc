@@ -18,20 +18,25 @@ namespace gyrfalcon {
 namespace {
 
 // Runs `work` for each number below `count`, in that order, some of them at once.
-void ForEach(const SandboxesAsked& asked, size_t count, const std::function<void(size_t)>& work) {
+void ForEach(size_t at_once, size_t count, const std::function<void(size_t)>& work) {
   std::atomic<size_t> next = 0;
-  std::mutex mutex;  // guards `done`
-  size_t done = 0;
   const auto run = [&] {
-    for (size_t i = next++; i < count; i = next++) {
-      work(i);
-      const std::scoped_lock lock(mutex);
-      ++done;
-      if (asked.progress) asked.progress(done, count);
-    }
+    for (size_t i = next++; i < count; i = next++) work(i);
   };
   std::vector<std::jthread> threads;
-  for (size_t i = 0; i < std::min(asked.at_once, count); ++i) threads.emplace_back(run);
+  for (size_t i = 0; i < std::min(at_once, count); ++i) threads.emplace_back(run);
+}
+
+// The same, telling how far it is.
+void ForEach(const SandboxesAsked& asked, size_t count, const std::function<void(size_t)>& work) {
+  std::mutex mutex;  // guards `done`
+  size_t done = 0;
+  ForEach(asked.at_once, count, [&](size_t i) {
+    work(i);
+    const std::scoped_lock lock(mutex);
+    ++done;
+    if (asked.progress) asked.progress(done, count);
+  });
 }
 
 bool IsOwnSocket(const std::string& endpoint, const std::string& socket_path) {
@@ -83,33 +88,42 @@ std::string RunscOf(const SandboxesAsked& asked, int64_t pid) {
 void AddIfRunning(const SandboxesAsked& asked, const std::string& root,
                   const ListedContainer& container, TracedSandboxes& found) {
   if (!container.running || container.id != container.sandbox_id) return;
-  TracedSandbox sandbox;
-  sandbox.id = container.id;
-  sandbox.pid = container.pid;
-  sandbox.call = {RunscOf(asked, container.pid), root, asked.limits};
-  found.sandboxes.push_back(std::move(sandbox));
+  found.sandboxes.push_back(NotLookedAt(asked, root, container.id, container.pid));
+}
+
+// The state of each, in the order of the ids; nullopt: not even those are known.
+struct AskedAlone {
+  std::vector<std::string> ids;
+  std::vector<Result<ListedContainer>> states;
+};
+Result<AskedAlone> AskOneByOne(const RunscCall& call, size_t at_once) {
+  auto ids = ListContainerIds(call);
+  if (!ids) return std::unexpected(ids.error());
+  AskedAlone asked{.ids = std::move(*ids), .states = {}};
+  asked.states.resize(asked.ids.size());
+  ForEach(at_once, asked.ids.size(),
+          [&](size_t i) { asked.states[i] = ReadContainerState(call, asked.ids[i]); });
+  return asked;
 }
 
 // For a list that hangs because one sandbox does: each by itself. False: not even the ids are
 // known.
 bool AddOneByOne(const SandboxesAsked& asked, const std::string& root, TracedSandboxes& found) {
   const RunscCall call{asked.runsc, root, asked.limits};
-  const auto ids = ListContainerIds(call);
-  if (!ids) return false;
-  std::vector<Result<ListedContainer>> states(ids->size());
-  ForEach(asked, ids->size(), [&](size_t i) { states[i] = ReadContainerState(call, (*ids)[i]); });
-  for (size_t i = 0; i < states.size(); ++i) {
-    if (states[i]) {
-      AddIfRunning(asked, root, *states[i], found);
+  const auto alone = AskOneByOne(call, asked.at_once);
+  if (!alone) return false;
+  for (size_t i = 0; i < alone->ids.size(); ++i) {
+    if (alone->states[i]) {
+      AddIfRunning(asked, root, *alone->states[i], found);
       continue;
     }
     TracedSandbox sandbox;
-    sandbox.id = (*ids)[i];
+    sandbox.id = alone->ids[i];
     sandbox.call = call;
     sandbox.problem = fmt::format(
         "sandbox {} below {}: {}; its Sentry does not answer, or it has "
         "ended meanwhile",
-        sandbox.id, root, states[i].error().message);
+        sandbox.id, root, alone->states[i].error().message);
     found.sandboxes.push_back(std::move(sandbox));
   }
   return true;
@@ -215,10 +229,38 @@ std::string_view Name(AttachResult result) {
 TracedSandboxes LookAtSandboxes(const SandboxesAsked& asked) {
   TracedSandboxes found;
   for (const std::string& root : asked.roots) AddRunning(asked, root, found);
-  const auto sockets = ListUnixSockets();
-  ForEach(asked, found.sandboxes.size(),
-          [&](size_t i) { LookAt(asked, sockets, found.sandboxes[i]); });
+  LookAtThese(asked, found.sandboxes);
   return found;
+}
+
+void LookAtThese(const SandboxesAsked& asked, std::vector<TracedSandbox>& sandboxes) {
+  const auto sockets = ListUnixSockets();
+  ForEach(asked, sandboxes.size(), [&](size_t i) { LookAt(asked, sockets, sandboxes[i]); });
+}
+
+TracedSandbox NotLookedAt(const SandboxesAsked& asked, const std::string& root,
+                          const std::string& id, int64_t pid) {
+  TracedSandbox sandbox;
+  sandbox.id = id;
+  sandbox.pid = pid;
+  sandbox.call = {RunscOf(asked, pid), root, asked.limits};
+  return sandbox;
+}
+
+Result<std::vector<ListedContainer>> ListOneByOne(const RunscCall& call, size_t at_once) {
+  auto alone = AskOneByOne(call, at_once);
+  if (!alone) return std::unexpected(alone.error());
+  std::vector<ListedContainer> listed;
+  for (size_t i = 0; i < alone->ids.size(); ++i) {
+    if (alone->states[i]) {
+      listed.push_back(std::move(*alone->states[i]));
+    } else {
+      ListedContainer silent;
+      silent.id = silent.sandbox_id = alone->ids[i];
+      listed.push_back(std::move(silent));
+    }
+  }
+  return listed;
 }
 
 std::vector<AttachReport> AttachAll(const SandboxesAsked& asked,

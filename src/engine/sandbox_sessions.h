@@ -60,6 +60,17 @@ struct TracedSandboxes {
 
 TracedSandboxes LookAtSandboxes(const SandboxesAsked& asked);
 
+// The same for sandboxes that are known to run: `tracing` and what follows it is found out.
+void LookAtThese(const SandboxesAsked& asked, std::vector<TracedSandbox>& sandboxes);
+// One that has not been looked at.
+TracedSandbox NotLookedAt(const SandboxesAsked& asked, const std::string& root,
+                          const std::string& id, int64_t pid);
+
+// `runsc list` asks every sandbox, so it hangs with one of them. Each container below the root by
+// itself, some at once; of those that do not answer the id alone is known. Errors where not even
+// the ids are.
+Result<std::vector<ListedContainer>> ListOneByOne(const RunscCall& call, size_t at_once = 8);
+
 enum class AttachResult : uint8_t { kAttached, kUpdated, kDetached, kFailed };
 std::string_view Name(AttachResult result);
 

@@ -5,10 +5,12 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
 #include "engine/session_updater.h"
 
 namespace gyrfalcon {
@@ -229,6 +231,18 @@ class SessionUpdaterTest : public SandboxSessionsTest {
       updates_.push_back(update);
       changed_.notify_all();
     };
+    options.on_reconciled = [this](const ReconcileReport& report) {
+      const std::scoped_lock lock(mutex_);
+      reconciled_.push_back(report);
+      changed_.notify_all();
+    };
+    options.on_alert = [this](Alert alert) {
+      const std::scoped_lock lock(mutex_);
+      alerts_.push_back(std::move(alert));
+    };
+    options.on_detached = [this](const std::vector<AttachReport>& reports) { detached_ = reports; };
+    options.updates_attached_only = updates_attached_only_;
+    options.patience = patience_;
     updater_.emplace(std::move(options), [this] {
       const std::scoped_lock lock(mutex_);
       return connected_;
@@ -244,8 +258,29 @@ class SessionUpdaterTest : public SandboxSessionsTest {
                              [&] { return updates_.size() >= count; });
   }
 
+  // What the watch would hand on.
+  UntracedSandbox Untraced(const std::string& id, std::optional<int64_t> ended_ns = {}) const {
+    return {.root = folder_.string(), .sandbox_id = id, .pid = 0, .ended_ns = ended_ns};
+  }
+  ReconcileReport Reconcile(std::vector<UntracedSandbox> untraced) {
+    std::unique_lock lock(mutex_);
+    const size_t wanted = reconciled_.size() + 1;
+    lock.unlock();
+    updater_->Reconcile(std::move(untraced));
+    lock.lock();
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30),
+                                  [&] { return reconciled_.size() >= wanted; }));
+    return reconciled_.empty() ? ReconcileReport() : reconciled_.back();
+  }
+  uint64_t Counter(EngineCounter which) const { return updater_->counters()[which]; }
+
+  bool updates_attached_only_ = false;
+  milliseconds patience_{30'000};
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<ReconcileReport> reconciled_;
+  std::vector<AttachReport> detached_;
+  std::vector<Alert> alerts_;
   std::vector<SandboxPlace> connected_;
   std::vector<SessionUpdate> updates_;
   std::optional<SessionUpdater> updater_;
@@ -284,6 +319,104 @@ TEST_F(SessionUpdaterTest, OneThatWasStartingMeanwhileIsTakenInASecondRound) {
   ASSERT_EQ(updates_[1].reports.size(), 1u);
   EXPECT_EQ(updates_[1].reports[0].id, "late");
   EXPECT_TRUE(updates_[1].is_second);
+}
+
+TEST_F(SessionUpdaterTest, UntracedSandboxesAreAttachedWithoutForce) {
+  Start(milliseconds(60'000));
+  const ReconcileReport report = Reconcile({Untraced("a"), Untraced("b")});
+  ASSERT_EQ(report.attached.size(), 2u);
+  EXPECT_EQ(report.attached[0].report.result, AttachResult::kAttached);
+  EXPECT_EQ(report.attached[0].reason, AttachReason::kUntraced);
+  EXPECT_THAT(Calls(), HasSubstr("trace create --config /etc/x.json a\n"));
+  EXPECT_EQ(Counter(EngineCounter::kSessionsAttached), 2u);
+  EXPECT_TRUE(alerts_.empty()) << "nobody knows of anything that was lost";
+}
+
+TEST_F(SessionUpdaterTest, OursAfterALossIsTakenBackAndTheLossIsCountedAndTold) {
+  Write("ours.session", "41");
+  Start(milliseconds(60'000));
+  const int64_t ended_ns = SteadyNs() - 2'000'000'000;
+  // The first look can't tell: nobody sees who listens. Drops that rise say that nobody does.
+  EXPECT_EQ(Reconcile({Untraced("ours", ended_ns)}).left.size(), 1u);
+  Write("ours.session", "42");
+  const ReconcileReport report = Reconcile({Untraced("ours", ended_ns)});
+  ASSERT_EQ(report.attached.size(), 1u);
+  EXPECT_EQ(report.attached[0].reason, AttachReason::kLost);
+  EXPECT_THAT(Calls(), HasSubstr("trace create --force --config /etc/x.json ours\n"));
+  EXPECT_EQ(Counter(EngineCounter::kSessionsReattached), 1u);
+  EXPECT_EQ(Counter(EngineCounter::kSessionAttachDropped), 42u);
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_[0].rule, "gyrfalcon: events lost");
+  EXPECT_THAT(alerts_[0].message, HasSubstr("gyrfalcon_lost_cause=nobody listened"));
+  EXPECT_THAT(alerts_[0].message, HasSubstr("gyrfalcon_lost_dropped=42 "));
+  EXPECT_THAT(alerts_[0].message, HasSubstr("gyrfalcon_sandbox=ours "));
+}
+
+TEST_F(SessionUpdaterTest, ASessionOfOursThatWasDeletedIsALossToo) {
+  Start(milliseconds(60'000));
+  const ReconcileReport report = Reconcile({Untraced("ours", SteadyNs())});
+  ASSERT_EQ(report.attached.size(), 1u);
+  EXPECT_EQ(report.attached[0].report.result, AttachResult::kAttached);
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_THAT(alerts_[0].message, HasSubstr("gyrfalcon_lost_dropped=0 "));
+}
+
+TEST_F(SessionUpdaterTest, OneThatHangsKeepsNoOtherFromBeingAttached) {
+  patience_ = milliseconds(300);
+  Write("hangs.hangs", "");
+  Start(milliseconds(60'000));
+  std::vector<UntracedSandbox> untraced = {Untraced("hangs")};
+  for (int i = 0; i < 12; ++i) untraced.push_back(Untraced("s" + std::to_string(i)));
+  const ReconcileReport report = Reconcile(untraced);
+  EXPECT_EQ(report.attached.size(), 12u);
+  ASSERT_EQ(report.left.size(), 1u);
+  EXPECT_EQ(report.left[0].id, "hangs");
+  EXPECT_THAT(report.left[0].reason, HasSubstr("took too long"));
+}
+
+TEST_F(SessionUpdaterTest, OneThatCannotBeAttachedIsToldOnceAndTriedAgain) {
+  Write("refuses", "");
+  Start(milliseconds(60'000));
+  ReconcileReport report = Reconcile({Untraced("a")});
+  ASSERT_EQ(report.attached.size(), 1u);
+  EXPECT_EQ(report.attached[0].report.result, AttachResult::kFailed);
+  updater_->Reconcile({Untraced("a")});
+  while (Counter(EngineCounter::kSessionAttachesFailed) < 2) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  std::filesystem::remove(folder_ / "refuses");
+  report = Reconcile({Untraced("a")});
+  ASSERT_EQ(report.attached.size(), 1u);
+  EXPECT_EQ(report.attached[0].report.result, AttachResult::kAttached);
+  EXPECT_EQ(reconciled_.size(), 2u) << "the second failure was the same";
+}
+
+TEST_F(SessionUpdaterTest, ASessionOfOurMakingReplacesOnlyThoseThatWereAttachedWithIt) {
+  updates_attached_only_ = true;
+  List({"attached", "started"});
+  Write("started.session", "0");
+  Connect("started");
+  Start(milliseconds(60'000));
+  Reconcile({Untraced("attached")});
+  Connect("attached");
+  updater_->Update();
+  ASSERT_TRUE(WaitForUpdates(1));
+  ASSERT_EQ(updates_[0].reports.size(), 1u);
+  EXPECT_EQ(updates_[0].reports[0].id, "attached");
+}
+
+TEST_F(SessionUpdaterTest, DetachesThoseThatAreConnectedAtTheEnd) {
+  List({"ours", "others"});
+  Write("ours.session", "0");
+  Write("others.session", "0");
+  Connect("ours");
+  Start(milliseconds(60'000));
+  updater_->Stop();
+  updater_->DetachConnected();
+  ASSERT_EQ(detached_.size(), 1u);
+  EXPECT_EQ(detached_[0].result, AttachResult::kDetached);
+  EXPECT_FALSE(Has("ours.session"));
+  EXPECT_TRUE(Has("others.session"));
 }
 
 TEST_F(SessionUpdaterTest, StoppingDoesNotWaitForARunscThatHangs) {

@@ -1,6 +1,7 @@
 // Built-in alerts from what a sandbox's messages show about the watching itself.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "alerts/builtin.h"
@@ -37,5 +38,9 @@ std::vector<AlertField> DescribeShed(const ShedLedger& shed, std::string_view sa
 std::vector<AlertField> DescribeFlood(const FloodReport& report, int64_t until_ns,
                                       std::string_view sandbox);
 std::vector<AlertField> DescribeLoss(const LossReport& report, std::string_view sandbox);
+// What a session dropped that nobody listened to; `since_ns` nullopt: nobody knows since when.
+std::vector<AlertField> DescribeSessionLoss(std::string_view sandbox, std::string_view root,
+                                            uint64_t dropped, std::optional<int64_t> since_ns,
+                                            int64_t until_ns);
 
 }  // namespace gyrfalcon

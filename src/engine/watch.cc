@@ -125,6 +125,24 @@ std::vector<WatchFinding> SandboxWatch::Judge(const std::string& root,
   return findings;
 }
 
+std::vector<UntracedSandbox> SandboxWatch::Untraced(const std::string& root,
+                                                    const std::vector<ListedContainer>& listed,
+                                                    int64_t now_ns) const {
+  std::vector<UntracedSandbox> untraced;
+  for (const ListedContainer& container : listed) {
+    if (!container.running || container.id != container.sandbox_id) continue;
+    const View view = ViewOf(root, container.id, listed);
+    if (view.heard) continue;
+    // It may be about to begin: its runsc has shaken hands, and the Sentry is not there yet.
+    if (view.silent_one_lives && now_ns - *view.silent_since < grace_ns_) continue;
+    untraced.push_back({.root = root,
+                        .sandbox_id = container.id,
+                        .pid = container.pid,
+                        .ended_ns = view.ended_at});
+  }
+  return untraced;
+}
+
 SandboxWatch::Sandbox* SandboxWatch::Find(const WatchFinding& finding) {
   const auto root = running_.find(finding.root);
   if (root == running_.end()) return nullptr;

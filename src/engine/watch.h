@@ -43,6 +43,14 @@ struct WatchFinding {
   bool connected = false;  // silent, but there
 };
 
+// One that runs, and nothing of it comes.
+struct UntracedSandbox {
+  std::string root;
+  std::string sandbox_id;
+  int64_t pid = 0;
+  std::optional<int64_t> ended_ns;  // when its connection ended, if it had one; steady clock
+};
+
 // What a closer look at one sandbox shows; nullopt: that can't be seen.
 struct SessionLook {
   std::optional<bool> has_session;                // by `runsc trace list`
@@ -65,6 +73,11 @@ class SandboxWatch {
   // or gone.
   std::vector<WatchFinding> Judge(const std::string& root,
                                   const std::vector<ListedContainer>& listed, int64_t now_ns);
+  // Those below `root` that are to have a session: one without a connection at once, one whose
+  // connection has never spoken when it had the time to.
+  std::vector<UntracedSandbox> Untraced(const std::string& root,
+                                        const std::vector<ListedContainer>& listed,
+                                        int64_t now_ns) const;
   // Whether it is still so by what is listed and noted now: a closer look takes its time.
   bool StillSo(const WatchFinding& finding, const std::vector<ListedContainer>& listed) const;
   // It was not told after all, and may be found again.

@@ -265,5 +265,26 @@ TEST(SandboxKey, SaysWhetherTheSandboxBeginsWithTheConnection) {
   EXPECT_FALSE(begins(""));
 }
 
+TEST_F(WatchTest, UntracedAreThoseWithoutAConnectionThatMaySpeak) {
+  const auto untraced = [this](int64_t now) {
+    return watch_.Untraced("/r", {Running("s"), Running("c", "s"), Paused("p")}, now);
+  };
+  ASSERT_EQ(untraced(0).size(), 1u) << "at once, and the sandbox only";
+  EXPECT_EQ(untraced(0)[0].sandbox_id, "s");
+  EXPECT_EQ(untraced(0)[0].pid, 7);
+  EXPECT_FALSE(untraced(0)[0].ended_ns);
+  watch_.Note(connection_);
+  EXPECT_TRUE(untraced(kGrace - 1).empty()) << "it may be about to begin";
+  EXPECT_EQ(untraced(kGrace).size(), 1u) << "its session config was refused";
+  connection_.spoke = true;
+  watch_.Note(connection_);
+  EXPECT_TRUE(untraced(10 * kGrace).empty());
+  connection_.ended = true;
+  connection_.ended_ns = 5;
+  watch_.Note(connection_);
+  ASSERT_EQ(untraced(6).size(), 1u);
+  EXPECT_EQ(untraced(6)[0].ended_ns, 5);
+}
+
 }  // namespace
 }  // namespace gyrfalcon

@@ -1,6 +1,8 @@
 #include "engine/watch_thread.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include <fmt/ranges.h>
 #include <sys/eventfd.h>
@@ -8,6 +10,8 @@
 #include "base/clock.h"
 #include "engine/sandbox_sessions.h"
 #include "runsc/attach.h"
+#include "runsc/roots.h"
+#include "runsc/sentry_process.h"
 
 namespace gyrfalcon {
 namespace {
@@ -21,10 +25,12 @@ constexpr size_t kLooksPerRound = 8;
 
 }  // namespace
 
-WatchThread::WatchThread(WatchOptions options, OnAlert on_alert, OnProblem on_problem)
+WatchThread::WatchThread(WatchOptions options, OnAlert on_alert, OnProblem on_problem,
+                         OnUntraced on_untraced)
     : options_(std::move(options)),
       on_alert_(std::move(on_alert)),
       on_problem_(std::move(on_problem)),
+      on_untraced_(std::move(on_untraced)),
       watch_(options_.grace_ms * kNsPerMs),
       stop_fd_(eventfd(0, EFD_CLOEXEC)) {
   if (!options_.runsc.empty()) thread_ = std::thread([this] { Run(); });
@@ -94,13 +100,38 @@ void WatchThread::OnEnded(uint64_t connection) {
   changed_[connection] = std::move(known);
 }
 
+void WatchThread::StartReconciling() {
+  if (!on_untraced_) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    reconcile_at_ns_ = SteadyNs();
+  }
+  wake_.notify_all();
+}
+
+bool WatchThread::IsReconcileDue() {
+  const std::scoped_lock lock(mutex_);
+  const int64_t now_ns = SteadyNs();
+  if (!reconcile_at_ns_ || *reconcile_at_ns_ > now_ns) return false;
+  reconcile_at_ns_ = now_ns + options_.reconcile_interval_ms * kNsPerMs;
+  return true;
+}
+
 void WatchThread::Run() {
   for (;;) {
     TakeUpChanges();
-    for (const std::string& root : Roots()) Ask(root);
+    const bool is_due = IsReconcileDue();
+    std::vector<UntracedSandbox> untraced;
+    for (const std::string& root : Roots()) Ask(root, is_due ? &untraced : nullptr);
+    if (is_due && !stopping()) on_untraced_(std::move(untraced));
     std::unique_lock lock(mutex_);
-    if (wake_.wait_for(lock, milliseconds(options_.interval_ms), [this] { return stopping_; })) {
-      return;
+    const int64_t next_ns = SteadyNs() + options_.interval_ms * kNsPerMs;
+    for (;;) {
+      if (stopping_) return;
+      const int64_t until_ns = std::min(next_ns, reconcile_at_ns_.value_or(next_ns));
+      const int64_t now_ns = SteadyNs();
+      if (until_ns <= now_ns) break;
+      wake_.wait_for(lock, std::chrono::nanoseconds(until_ns - now_ns));
     }
   }
 }
@@ -119,9 +150,15 @@ void WatchThread::TakeUpChanges() {
 
 std::vector<std::string> WatchThread::Roots() {
   std::vector<std::string> roots = watch_.Roots();
-  if (options_.root.empty()) return roots;
-  std::string own = CanonicalPath(options_.root);
-  if (std::ranges::find(roots, own) == roots.end()) roots.push_back(std::move(own));
+  const auto add = [&roots](const std::string& root) {
+    std::string path = CanonicalPath(root);
+    if (std::ranges::find(roots, path) == roots.end()) roots.push_back(std::move(path));
+  };
+  for (const std::string& root : options_.roots) add(root);
+  if (!options_.usual_roots) return roots;
+  for (const std::string& root : UsualRoots()) {
+    if (KeepsState(root)) add(root);
+  }
   return roots;
 }
 
@@ -130,21 +167,55 @@ bool WatchThread::stopping() {
   return stopping_;
 }
 
-void WatchThread::Ask(const std::string& root) {
+namespace {
+
+// An older runsc in another network namespace calls a sandbox stopped that it can't reach.
+void TrustProcesses(std::vector<ListedContainer>& listed) {
+  absl::flat_hash_set<std::string> doubtful;
+  for (const ListedContainer& container : listed) {
+    if (container.stopped && container.id == container.sandbox_id) doubtful.insert(container.id);
+  }
+  const auto pids = FindSentries(doubtful);
+  for (ListedContainer& container : listed) {
+    const auto found = pids.find(container.id);
+    if (found == pids.end()) continue;
+    container.stopped = false;
+    container.running = true;
+    container.pid = found->second;
+  }
+}
+
+}  // namespace
+
+// Where the list hangs with one sandbox, the others are known by themselves.
+Result<std::vector<ListedContainer>> WatchThread::List(const RunscCall& call) {
+  auto listed = ListSandboxes(call);
+  if (!listed && !stopping()) {
+    if (failing_.insert(call.root).second) on_problem_(listed.error());
+    if (auto alone = ListOneByOne(call); alone && !alone->empty()) listed = std::move(alone);
+  } else if (listed) {
+    failing_.erase(call.root);
+  }
+  if (listed) TrustProcesses(*listed);
+  return listed;
+}
+
+void WatchThread::Ask(const std::string& root, std::vector<UntracedSandbox>* untraced) {
   if (stopping()) return;
   const RunscCall call{options_.runsc,
                        root,
                        {.patience = milliseconds(options_.patience_ms), .stop_fd = stop_fd_.get()}};
-  const auto listed = ListSandboxes(call);
+  const auto listed = List(call);
   if (stopping()) return;
   if (!listed) {
     watch_.ForgetOld(SteadyNs());
-    if (failing_.insert(root).second) on_problem_(listed.error());
     return;
   }
-  failing_.erase(root);
   // A connection that opened or spoke while runsc was running counts.
   TakeUpChanges();
+  if (untraced != nullptr) {
+    std::ranges::move(watch_.Untraced(root, *listed, SteadyNs()), std::back_inserter(*untraced));
+  }
   const auto findings = watch_.Judge(root, *listed, SteadyNs());
   if (!findings.empty()) Settle(call, findings);
 }

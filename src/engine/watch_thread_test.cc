@@ -3,12 +3,15 @@
 #include "engine/watch_thread.h"
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace gyrfalcon {
 namespace {
@@ -46,8 +49,9 @@ class WatchThreadTest : public ::testing::Test {
   }
   void Start(int grace_ms = 50, int patience_ms = 60'000) {
     WatchOptions options;
+    options.reconcile_interval_ms = 20;
     options.runsc = folder_ / "runsc";
-    options.root = folder_;
+    options.roots = {folder_};
     options.interval_ms = 10;
     options.grace_ms = grace_ms;
     options.patience_ms = patience_ms;
@@ -61,7 +65,20 @@ class WatchThreadTest : public ::testing::Test {
         [this](const Error&) {
           const std::scoped_lock lock(mutex_);
           ++problems_;
+        },
+        [this](std::vector<UntracedSandbox> untraced) {
+          const std::scoped_lock lock(mutex_);
+          ++rounds_;
+          untraced_ = std::move(untraced);
+          changed_.notify_all();
         });
+  }
+  // What the next round but one tells: one that begins after this call.
+  std::vector<UntracedSandbox> Untraced() {
+    std::unique_lock lock(mutex_);
+    const int wanted = rounds_ + 2;
+    EXPECT_TRUE(changed_.wait_for(lock, seconds(30), [&] { return rounds_ >= wanted; }));
+    return untraced_;
   }
   // Its first connection, made by `runsc create`.
   void Connect(bool from_start = true) {
@@ -110,6 +127,8 @@ class WatchThreadTest : public ::testing::Test {
   std::condition_variable changed_;
   std::vector<std::string> rules_;
   int problems_ = 0;
+  int rounds_ = 0;
+  std::vector<UntracedSandbox> untraced_;
   std::optional<WatchThread> watch_;
 };
 
@@ -192,6 +211,58 @@ TEST_F(WatchThreadTest, WhereItCannotBeListedAgainItIsToldAfterSomeRounds) {
   EXPECT_TRUE(Raised("gyrfalcon: connection ended while sandbox runs"));
   const std::scoped_lock lock(mutex_);
   EXPECT_EQ(problems_, 1) << "told once";
+}
+
+TEST_F(WatchThreadTest, UntracedSandboxesAreHandedOnOnceThatIsStartedUntilTheyConnect) {
+  constexpr int kLongGraceMs = 60'000;
+  Start(kLongGraceMs);
+  WaitForCalls(5);
+  EXPECT_EQ(rounds_, 0) << "nobody has said that they can be attached";
+  watch_->StartReconciling();
+  auto untraced = Untraced();
+  ASSERT_EQ(untraced.size(), 1u);
+  EXPECT_EQ(untraced[0].sandbox_id, "s");
+  EXPECT_EQ(untraced[0].root, folder_.string());
+  Connect(false);
+  EXPECT_TRUE(Untraced().empty());
+  EXPECT_EQ(raised(), 0u);
+}
+
+TEST_F(WatchThreadTest, OneThatHangsDoesNotHideTheOthers) {
+  Script(
+      "case $2.$3.$4 in list.-format.*) exec sleep 60 ;; list.-quiet.*) echo hangs; echo s ;; "
+      R"(state.hangs.*) exec sleep 60 ;; state.*) echo '{"id":"s","pid":0,"status":"running"}' ;; )"
+      "esac");
+  constexpr int kLongGraceMs = 60'000;
+  Start(kLongGraceMs, 200);
+  watch_->StartReconciling();
+  const auto untraced = Untraced();
+  ASSERT_EQ(untraced.size(), 1u);
+  EXPECT_EQ(untraced[0].sandbox_id, "s");
+  const std::scoped_lock lock(mutex_);
+  EXPECT_EQ(problems_, 1);
+}
+
+TEST_F(WatchThreadTest, OneThatIsCalledStoppedAndHasAProcessRuns) {
+  // A process that looks like its Sentry.
+  const pid_t sentry = ::fork();
+  if (sentry == 0) {
+    ::execl("/bin/sh", "runsc-sandbox", "-c", "sleep 60; :", "boot", "s", nullptr);
+    ::_exit(1);
+  }
+  Write("list",
+        R"([{"id":"s","pid":-1,"status":"stopped"},{"id":"t","pid":-1,"status":"stopped"}])");
+  Start();
+  watch_->StartReconciling();
+  std::vector<UntracedSandbox> untraced;
+  const auto end = Clock::now() + seconds(30);
+  while (untraced.empty() && Clock::now() < end) untraced = Untraced();  // it takes a moment
+  EXPECT_TRUE(Raised("gyrfalcon: sandbox not traced"));
+  ::kill(sentry, SIGKILL);
+  ::waitpid(sentry, nullptr, 0);
+  ASSERT_EQ(untraced.size(), 1u);
+  EXPECT_EQ(untraced[0].sandbox_id, "s");
+  EXPECT_EQ(untraced[0].pid, sentry);
 }
 
 TEST_F(WatchThreadTest, StoppingDoesNotWaitForARunscThatHangs) {

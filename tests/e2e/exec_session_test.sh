@@ -14,7 +14,7 @@ rules=tests/e2e/rules/terminal_shell.yaml
 falco=$ROOT/../shared/falco-rules/falco_rules.yaml
 [ -f "$falco" ] || falco=''
 # shellcheck disable=SC2086 # a word or none
-start_gyrfalcon run -r $rules -r tests/e2e/rules/attached.yaml ${falco:+-r "$falco"} -g "$session" \
+start_gyrfalcon run -r $rules -r tests/e2e/rules/attached.yaml ${falco:+-r "$falco"} -g "$session" -o gvisor.attach=false \
   -o gvisor.runsc="$RUNSC" -o rule_matching=all
 
 make_rootfs "$scratch/rootfs"

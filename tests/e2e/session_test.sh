@@ -45,7 +45,7 @@ alert_of() {
 }
 
 "$GYRFALCON" session generate -r $rules --socket "$socket" >"$session" || fail "no session config"
-start_gyrfalcon run -r $rules -g "$session" --gvisor-root="$scratch/state" -o gvisor.runsc="$RUNSC"
+start_gyrfalcon run -r $rules -g "$session" --gvisor-root="$scratch/state" -o gvisor.runsc="$RUNSC" -o gvisor.attach=false
 make_rootfs "$scratch/rootfs"
 
 start_sandbox "$session" "$waiter"

@@ -19,7 +19,7 @@ sed -e 's/"ignore_missing": true/"ignore_missing": false/' -e 's,"sentry/task_ex
   "$session" >"$scratch/refused.json"
 grep -q no_such_point "$scratch/refused.json" || fail "the session config has another form"
 start_gyrfalcon run -r tests/e2e/rules/below_bin.yaml -g "$session" --gvisor-root="$scratch/state" \
-  -o gvisor.runsc="$RUNSC" -o gvisor.watch_interval_ms=300 -o gvisor.watch_grace_ms=1500
+  -o gvisor.runsc="$RUNSC" -o gvisor.attach=false -o gvisor.watch_interval_ms=300 -o gvisor.watch_grace_ms=1500
 
 # One whose program does nothing that this session asks for.
 cat >"$scratch/idle.json" <<EOF

@@ -8,7 +8,7 @@ rule One >"$scratch/rules.yaml"
 socket=$scratch/run/gvisor.sock
 
 echo 'json_output: false' >"$scratch/gyrfalcon.yaml"
-"$GYRFALCON" -c "$scratch/gyrfalcon.yaml" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -P "$scratch/pid" >"$scratch/alerts" 2>"$scratch/log" &
+"$GYRFALCON" -c "$scratch/gyrfalcon.yaml" -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -o gvisor.usual_roots=false -P "$scratch/pid" >"$scratch/alerts" 2>"$scratch/log" &
 daemon=$!
 wait_for 'event collection from gVisor is enabled' "$scratch/log"
 wait_for "rules file: $scratch/rules.yaml" "$scratch/log"
