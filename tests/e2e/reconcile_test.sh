@@ -1,6 +1,6 @@
 #!/bin/sh
-# The daemon attaches what runs and is not traced: sandboxes from before its start, its own after SIGKILL (with what was
-# lost), one whose session was deleted while another one hangs; of a pod the sandbox only. Somebody else's session is left
+# The daemon attaches what runs and is not traced: sandboxes from before its start, with new rules a new session; its own after SIGKILL
+# (with what was lost), one whose session was deleted while another one hangs; of a pod the sandbox only. Somebody else's session is left
 # alone until its drops rise, or --takeover-sessions. usage: reconcile_test.sh debian|current
 set -eu
 # shellcheck source=tests/e2e/lib.sh
@@ -13,7 +13,8 @@ cleanup_more() {
   remove_sandboxes "$RUNSC" "$scratch/state"
 }
 
-rules=tests/e2e/rules/below_bin.yaml
+rules=$scratch/rules.yaml
+cp tests/e2e/rules/below_bin.yaml "$rules"
 socket=$scratch/run/gvisor.sock
 # At /tmp/go1, /tmp/go2, …: a file below /bin.
 # shellcheck disable=SC2016 # expanded inside
@@ -35,7 +36,7 @@ told() { wait_for_line "$1" "$log" "$2" || fail "$3"; }
 # daemon ARGUMENT…: anew; -g is not given, so that the session config is its own.
 restart() {
   : >"$log" # what the one before said is no sign of this one
-  start_gyrfalcon run -r $rules --gvisor-root="$scratch/state" -o gvisor.socket="$socket" -o gvisor.runsc="$RUNSC" \
+  start_gyrfalcon run -r "$rules" --gvisor-root="$scratch/state" -o gvisor.socket="$socket" -o gvisor.runsc="$RUNSC" \
     -o gvisor.usual_roots=false -o gvisor.reconcile_interval_ms=1000 -o gvisor.watch_interval_ms=500 "$@"
 }
 traced() {
@@ -90,6 +91,18 @@ go "$in_pod" 1
 alert_comes "$in_pod" 1 "no alert of a container in a pod that was attached"
 ! grep -q "$in_pod" "$log" || fail "a container of a pod was taken for a sandbox"
 ! grep -q 'not connected' "$alerts" || fail "an alert for a sandbox that was attached at once"
+
+# Rules that need more: those that were attached get it.
+! grep -q timerfd_create "$scratch/run/attach.json" || fail "the session has points that no rule needs"
+cat >>"$rules" <<'EOF'
+- rule: Timer
+  desc: Any.
+  condition: evt.type = timerfd_create and proc.name = nothing
+  output: timer (command=%proc.cmdline)
+  priority: ERROR
+EOF
+told 'have the new session config: 3; ' 20 "new rules did not give those that were attached a new session"
+grep -q timerfd_create "$scratch/run/attach.json" || fail "the session was not made anew for the rules"
 
 kill -KILL "$daemon"
 wait "$daemon" 2>/dev/null || true
