@@ -35,7 +35,10 @@ struct HandedListener {
 
 class Listener {
  public:
-  static constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
+  // Clients that wait to be accepted; the kernel caps it at net.core.somaxconn. One that finds no
+  // place waits in connect(), unless it asked not to; one that has a place waits for all before it,
+  // and these are some 20 ms on a busy machine.
+  static constexpr int kBacklog = 512;
 
   // Binds `path`, at most kPathBytesMax long. A missing last folder is created with mode 0700; an
   // existing one keeps its mode, but is refused when others may write there. A socket file that
