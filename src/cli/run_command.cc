@@ -142,14 +142,13 @@ constexpr struct {
      [](const Config& a, const Config& b) { return a.visibility_policy == b.visibility_policy; }},
     {"gvisor.socket",
      [](const Config& a, const Config& b) { return a.socket_path == b.socket_path; }},
-    {"gvisor.runsc, gvisor.root, gvisor.watch_*, gvisor.clock_skew_ms, "
-     "gvisor.state_grace_ms",
     {"gvisor.attach, gvisor.reconcile_interval_ms, gvisor.takeover_sessions, gvisor.detach_at_stop",
      [](const Config& a, const Config& b) {
        return a.attach == b.attach && a.reconcile_interval_ms == b.reconcile_interval_ms &&
               a.takeover_sessions == b.takeover_sessions && a.detach_at_stop == b.detach_at_stop;
      }},
-    {"gvisor.runsc, gvisor.root*, gvisor.usual_roots, gvisor.watch_*, gvisor.clock_skew_ms",
+    {"gvisor.runsc, gvisor.root*, gvisor.usual_roots, gvisor.watch_*, gvisor.clock_skew_ms, "
+     "gvisor.state_grace_ms",
      [](const Config& a, const Config& b) {
        return a.runsc_path == b.runsc_path && a.runsc_root == b.runsc_root &&
               a.runsc_roots == b.runsc_roots && a.usual_roots == b.usual_roots &&
@@ -318,7 +317,7 @@ class Daemon {
     if (const auto kept = KeepSession(*session, **engine); !kept) return Report(kept.error());
     if (const auto written = WriteAttachSession(); !written) return Report(written.error());
     LogStart();
-    if (!attach_session_.file.empty()) (*engine)->StartAttaching();
+    if (!attach_session_.file.empty()) engine_->StartAttaching();
     AskCoverage(config_);
     StartWatchdog();
     Tell("READY=1\nSTATUS=" + StatusText());
@@ -437,7 +436,8 @@ class Daemon {
     if (!takeover) return std::unexpected(takeover.error());
     takeover_ = std::move(*takeover);
     if (auto written = WritePidFile(); !written) return written;
-    return KeepSession(session);
+    if (auto kept = KeepSession(session); !kept) return kept;
+    return WriteAttachSession();
   }
 
   // Gives everything to the process that asks for it. nullopt: this one goes on with what it has.
@@ -552,10 +552,6 @@ class Daemon {
     return {};
   }
 
-  Result<void> StartControl() {
-    auto control = ControlServer::Start(ControlSocketPath(socket_path_), [this] {
-      const std::scoped_lock lock(engine_mutex_);
-      DaemonStatus status{engine_->totals(), engine_->sandbox_count()};
   SessionUpdaterOptions SessionOptionsFor(const EngineOptions& options) const {
     return {
         .runsc = config_.runsc_path,
@@ -587,7 +583,7 @@ class Daemon {
   }
 
   // For the new rules: sandboxes that were attached get what these need.
-  void RemakeAttachSession(const RuleSet& rules, Engine& engine) {
+  void RemakeAttachSession(const RuleSet& rules) {
     AttachSession session = MakeAttachSession(config_, socket_path_, rules);
     if (!attach_session_.text || !session.text || *session.text == *attach_session_.text) return;
     attach_session_.text = std::move(session.text);
@@ -595,12 +591,13 @@ class Daemon {
       spdlog::error("{}", written.error().message);
       return;
     }
-    engine.UpdateSessions();
+    engine_->UpdateSessions();
   }
 
-  Result<std::unique_ptr<ControlServer>> StartControl(const Engine& engine) {
-    return ControlServer::Start(ControlSocketPath(socket_path_), [this, &engine] {
-      DaemonStatus status{engine.totals(), engine.sandbox_count()};
+  Result<void> StartControl() {
+    auto control = ControlServer::Start(ControlSocketPath(socket_path_), [this] {
+      const std::scoped_lock lock(engine_mutex_);
+      DaemonStatus status{engine_->totals(), engine_->sandbox_count()};
       status.totals.rules = coverage_.figures();
       if (store_) {
         status.totals.engine.Add(EngineCounter::kConnectionsNotStored, store_->refused());
@@ -767,7 +764,7 @@ class Daemon {
       spdlog::error("{}", kept.error().message);
     }
     rules_enabled_ = CountEnabled(*rules->rules);
-    RemakeAttachSession(*rules->rules, engine);
+    RemakeAttachSession(*rules->rules);
     AskCoverage(config->config);
     return true;
   }

@@ -107,7 +107,6 @@ void Engine::StopAsking() {
 }
 
 void Engine::SettleHandovers() {
-  if (options_.detach_at_stop) session_updater_.DetachConnected();
   // What is on its way from one worker to another would miss the end.
   crew_.placement.Freeze();
   for (const auto& worker : crew_.workers) worker->WaitForHandovers();
@@ -117,6 +116,7 @@ void Engine::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (handshakes_) handshakes_->Stop();
   StopAsking();
+  if (options_.detach_at_stop) session_updater_.DetachConnected();
   SettleHandovers();
   for (const auto& worker : crew_.workers) worker->Stop();
   for (const auto& worker : crew_.workers) worker->Join();

@@ -77,6 +77,7 @@ class Engine {
   // Of the threads that have to make progress: every worker, and the handshakes'. Valid as long as
   // the engine is, but still once it has stopped or released.
   std::vector<NamedHeartbeat> heartbeats() const;
+
   // The session config that untraced sandboxes get is there. Any thread; does not wait.
   void StartAttaching() { watch_.StartReconciling(); }
 

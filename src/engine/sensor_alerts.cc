@@ -106,6 +106,8 @@ std::vector<AlertField> DescribeShed(const ShedLedger& shed, std::string_view sa
           {"gyrfalcon.unasked.by_type", ByType(shed.unasked)},
           {"gyrfalcon.skipped.since", shed.since_ns},
           {"gyrfalcon.skipped.until", shed.until_ns}};
+}
+
 std::vector<AlertField> DescribeSessionLoss(std::string_view sandbox, std::string_view root,
                                             uint64_t dropped, std::optional<int64_t> since_ns,
                                             int64_t until_ns) {

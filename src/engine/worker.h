@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "engine/overload.h"
 #include "base/heartbeat.h"
+#include "engine/overload.h"
 #include "engine/pipeline.h"
 #include "engine/placement.h"
 #include "engine/process_lookup.h"
