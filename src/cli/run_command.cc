@@ -452,21 +452,21 @@ class Daemon {
       client->Refuse("systemd keeps its connections: systemctl restart gyrfalcon loses none");
       return std::nullopt;
     }
-    const std::shared_ptr<const RuleSet> rules = engine_->rules();
     watchdog_.reset();  // of the threads that end now
     Inheritance left = engine_->Release(Engine::HeldBack::kTold);
     if (const auto given = client->Give(left, -1); !given) {
       spdlog::error("not handed over, going on: {}", given.error().message);
-      const auto started = StartEngine(rules, std::move(left));
-      if (started) {
+      const auto on = engine_->GoOn(std::move(left));
+      if (on) {
         StartWatchdog();
         return std::nullopt;
       }
-      spdlog::error("{}", started.error().message);
+      spdlog::error("{}", on.error().message);
       return End::kFailed;
     }
     left.listener->Disown();
     spdlog::info("handed over {} connections; another process goes on", left.connections.size());
+    engine_->Stop();
     CloseWhatTwoCannotHave();
     client->SayDone();
     return End::kHandedOver;
@@ -491,7 +491,6 @@ class Daemon {
     return {};
   }
 
-  // In place of the one before, if there was one.
   Result<void> StartEngine(const std::shared_ptr<const RuleSet>& rules, Inheritance inherited) {
     EngineOptions options;
     options.inherited = std::move(inherited);

@@ -69,17 +69,23 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
   }
   engine->TakeUpInherited();
   for (const auto& worker : crew.workers) worker->Start();
-  Engine& self = *engine;
+  engine->on_rejected_ = std::move(on_rejected);
+  auto started = engine->StartHandshakes(std::move(engine->options_.inherited.silent));
+  if (!started) return std::unexpected(started.error());
+  return engine;
+}
+
+Result<void> Engine::StartHandshakes(std::vector<UniqueFd> silent) {
   auto handshakes = HandshakeService::Start(
-      engine->listener_, engine->options_.handshake,
-      [&self](AcceptedConnection connection) {
-        Worker& worker = self.WorkerFor(connection);
+      listener_, options_.handshake,
+      [this](AcceptedConnection connection) {
+        Worker& worker = WorkerFor(connection);
         worker.Add(std::move(connection));
       },
-      std::move(on_rejected), std::move(engine->options_.inherited.silent));
+      on_rejected_, std::move(silent));
   if (!handshakes) return std::unexpected(handshakes.error());
-  engine->handshakes_ = std::move(*handshakes);
-  return engine;
+  handshakes_ = std::move(*handshakes);
+  return {};
 }
 
 Engine::~Engine() {
@@ -116,17 +122,17 @@ void Engine::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (handshakes_) handshakes_->Stop();
   StopAsking();
+  if (released_) return;
   if (options_.detach_at_stop) session_updater_.DetachConnected();
   SettleHandovers();
   for (const auto& worker : crew_.workers) worker->Stop();
   for (const auto& worker : crew_.workers) worker->Join();
 }
 
-// What takes its time comes first, as long as everybody is still heard.
+// What others are asked goes on: the answers find their workers if this engine does.
 Inheritance Engine::Release(HeldBack held_back) {
   Inheritance left;
-  if (std::exchange(stopped_, true)) return left;
-  StopAsking();
+  if (stopped_ || std::exchange(released_, true)) return left;
   SettleHandovers();
   left.stopped_ns = SteadyNs();
   left.silent = handshakes_->Release();
@@ -143,6 +149,21 @@ Inheritance Engine::Release(HeldBack held_back) {
   left.totals = totals();
   left.listener = std::move(listener_);
   return left;
+}
+
+Result<void> Engine::GoOn(Inheritance left) {
+  listener_ = std::move(*left.listener);
+  options_.handshake.first_connection = left.next_connection;
+  totals_before_.wire.Add(handshakes_->counters().Snapshot());
+  for (AcceptedConnection& connection : left.connections) {
+    crew_.placement.WithWorkerOf(connection.id.value, [&](size_t worker) {
+      crew_.workers[worker]->TakeBack(std::move(connection));
+    });
+  }
+  crew_.placement.Thaw();
+  for (const auto& worker : crew_.workers) worker->Start();
+  released_ = false;
+  return StartHandshakes(std::move(left.silent));
 }
 
 Worker& Engine::WorkerFor(const AcceptedConnection& connection) {

@@ -60,15 +60,15 @@ class Engine {
     kKept,  // goes with the state: who gets that can read it
     kTold,  // as it is known now
   };
-  // Instead of Stop: each worker ends between two messages, and everything is given away. Nothing
-  // is read any more until the next engine starts with it.
+  // Each worker ends between two messages, and everything is given away. Nothing is read any more
+  // until another engine starts with it; or this one goes on, with all that it knows.
   Inheritance Release(HeldBack held_back);
+  // With what Release has given. Fails (Fault::kEnvironment) when the process is out of
+  // descriptors.
+  Result<void> GoOn(Inheritance left);
   // One thread at a time; each worker takes them up between two messages. Returns when all have, or
   // after a second: so the rules before are freed here, and no worker spends time on it.
   void SetRules(const std::shared_ptr<const RuleSet>& rules);
-
-  // In force; SetRules' thread.
-  const std::shared_ptr<const RuleSet>& rules() const { return rules_; }
 
   // The session config's file has been replaced: sandboxes that run and are ours get it. Any
   // thread; does not wait.
@@ -88,6 +88,7 @@ class Engine {
  private:
   Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
          OnProblem on_watch_problem, OnProblem on_lookup_problem);
+  Result<void> StartHandshakes(std::vector<UniqueFd> silent);
   void TakeUpInherited();
   void StopAsking();
   // Nothing is on its way from one worker to another any more.
@@ -114,6 +115,8 @@ class Engine {
   ProcessLookup process_lookup_;
   Crew crew_;
   std::unique_ptr<HandshakeService> handshakes_;
+  OnRejected on_rejected_;
+  bool released_ = false;
   bool stopped_ = false;
 };
 

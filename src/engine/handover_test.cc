@@ -1,4 +1,5 @@
 // An engine gives everything away, the next one goes on: no message is missed, none is heard twice.
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -170,6 +171,37 @@ TEST_F(HandoverTest, AStreamIsHeardWholeAcrossManyEngines) {
     const std::vector<uint64_t>& numbers = told[std::to_string(i)];
     ASSERT_EQ(numbers.size(), sent[i]);
     for (size_t n = 0; n < numbers.size(); ++n) ASSERT_EQ(numbers[n], n);
+  }
+}
+
+TEST_F(HandoverTest, AnEngineGoesOnWithAllThatItKnows) {
+  StartEngine(2);
+  std::array<int, 6> fds{};
+  for (int& fd : fds) {
+    fd = Connect();
+    ASSERT_GE(fd, 0);
+    const Message exec =
+        Message().Nested(1, Message().Number(1, 1).Number(2, 1).Text(6, "c")).Text(2, "/bin/known");
+    SendMessage(fd, MessageType::kSentryExec, exec);
+  }
+  for (int round = 0; round < 3; ++round) {
+    Inheritance left = engine_->Release(Engine::HeldBack::kKept);
+    EXPECT_EQ(left.connections.size(), fds.size());
+    for (size_t i = 0; i < fds.size(); ++i) {
+      SendOpen(fds[i], "/seq/" + std::to_string(i) + "/" + std::to_string(round));
+    }
+    ASSERT_TRUE(engine_->GoOn(std::move(left)));
+  }
+  engine_->Stop();
+  dispatcher_->Stop();
+  for (const int fd : fds) close(fd);
+  EXPECT_EQ(engine_->totals().wire[WireCounter::kConnectionsAccepted], fds.size());
+  EXPECT_EQ(engine_->totals().engine[EngineCounter::kMessages], fds.size() * 4);
+  auto told = Told();
+  EXPECT_EQ(told.size(), fds.size());
+  for (const auto& [sender, numbers] : told) EXPECT_EQ(numbers, (std::vector<uint64_t>{0, 1, 2}));
+  for (const std::string& line : lines_) {
+    EXPECT_NE(line.find("by known in"), std::string::npos) << line;
   }
 }
 

@@ -122,6 +122,11 @@ void Placement::Relieve(size_t worker, double share, std::span<const ConnectionL
   move({.to = to, .connections = group.connections});
 }
 
+void Placement::Thaw() {
+  const std::scoped_lock lock(mutex_);
+  frozen_ = false;
+}
+
 void Placement::Freeze() {
   const std::scoped_lock lock(mutex_);
   frozen_ = true;

@@ -58,8 +58,9 @@ class Placement {
   // is placed then. `loads` are of all connections that it could give away.
   void Relieve(size_t worker, double share, std::span<const ConnectionLoad> loads, int64_t now_ns,
                const std::function<void(const PlacementMove&)>& move);
-  // Nothing moves any more.
+  // Nothing moves any more, until it thaws.
   void Freeze();
+  void Thaw();
 
  private:
   struct Worker {

@@ -34,6 +34,7 @@ Worker::Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
       saves_(options.snapshots != nullptr) {}
 
 void Worker::Start() {
+  if (releases_.exchange(false)) source_->ReadOn();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -102,13 +103,13 @@ void Worker::Run() {
     }
     if (balance_due_ && source_->between_batches()) Balance();
   }
-  if (!keeps_held_back_) pipeline_.TellRest();
+  if (!releases_ || tells_) pipeline_.TellRest();
   if (releases_) released_ = source_->ReleaseAll();
   Publish();
 }
 
 void Worker::StopReading(bool tells) {
-  keeps_held_back_ = !tells;
+  tells_ = tells;
   releases_ = true;
   source_->StopReading();
 }

@@ -57,6 +57,8 @@ class Worker final : private HostLookups {
   void StopReading(bool tells);
   // All connections; after StopReading and Join.
   std::vector<AcceptedConnection> TakeConnections() { return std::move(released_); }
+  // One of those comes back: nobody else has read it. Before the next Start.
+  void TakeBack(AcceptedConnection connection) { source_->Adopt(std::move(connection)); }
   // A connection that another engine has read until now. Before Start.
   void Inherit(AcceptedConnection connection);
   // Beats between two messages.
@@ -125,8 +127,8 @@ class Worker final : private HostLookups {
   const bool saves_;
   bool unsaved_ = false;  // something has come since SaveSessions
   int64_t saved_ns_ = 0;  // its time, by the records' clock
-  std::atomic<bool> releases_ = false;
-  std::atomic<bool> keeps_held_back_ = false;
+  std::atomic<bool> releases_ = false;        // StopReading, until the next Start
+  std::atomic<bool> tells_ = true;            // with that
   std::vector<AcceptedConnection> released_;  // of the thread, then of who has joined it
 
   std::atomic<bool> has_news_ = false;

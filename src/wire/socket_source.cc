@@ -124,6 +124,11 @@ void SocketSource::StopReading() {
   Wake();
 }
 
+void SocketSource::ReadOn() noexcept {
+  release_asked_.store(false, std::memory_order_release);
+  releasing_ = false;
+}
+
 std::vector<AcceptedConnection> SocketSource::ReleaseAll() {
   std::vector<uint64_t> ids;
   for (const auto& [id, connection] : connections_) ids.push_back(id);

@@ -76,6 +76,8 @@ class SocketSource : public Source {
   void StopReading();
   // All connections, once that kEnd has come; their order is that of their opening.
   std::vector<AcceptedConnection> ReleaseAll();
+  // Next yields again, once its connections have been adopted anew.
+  void ReadOn() noexcept;
 
   // How long Next waits before kIdle; -1 (as at first) is for ever. Worker's thread only.
   void set_idle_timeout_ms(int timeout_ms) noexcept { idle_timeout_ms_ = timeout_ms; }
