@@ -36,7 +36,17 @@ struct Options {
   int files = 2;
   int runs = 21;
   int probes = 1'000;
+  bool without_store = false;
 };
+
+Result<Daemon> StartDaemon(const Options& options, const std::string& folder,
+                           const std::vector<std::string>& rules) {
+  const std::string store =
+      options.without_store ? "store.enabled=false" : "store.path=" + folder + "/alerts.db";
+  // A probe is an alert of one rule and sandbox: as many as are asked for.
+  return Daemon::Start(options.program, folder, rules,
+                       {"-o", store, "-o", "alerts.per_rule_burst=0"});
+}
 
 class Folder {
  public:
@@ -67,7 +77,7 @@ Result<Json> MeasureStart(const Options& options) {
   std::vector<double> times_ms;
   for (int i = 0; i < options.runs; ++i) {
     const Folder folder;
-    const auto daemon = Daemon::Start(options.program, folder.path(), options.rules);
+    const auto daemon = StartDaemon(options, folder.path(), options.rules);
     if (!daemon) return std::unexpected(daemon.error());
     times_ms.push_back(static_cast<double>(daemon->start_ns()) / 1e6);
   }
@@ -100,7 +110,7 @@ double Megabytes(int64_t bytes) {
 
 Result<Json> MeasureMemory(const Options& options) {
   const Folder folder;
-  const auto daemon = Daemon::Start(options.program, folder.path(), options.rules);
+  const auto daemon = StartDaemon(options, folder.path(), options.rules);
   if (!daemon) return std::unexpected(daemon.error());
   Settle();
   Json out;
@@ -205,9 +215,7 @@ Result<Json> MeasureLatency(const Options& options) {
                                       .sockets = {folder.path() + "/daemon.sock", ""},
                                       .connections = 8});
   if (!sender) return std::unexpected(sender.error());
-  // Each probe is an alert of one rule and sandbox: as many as are asked for.
-  auto daemon = Daemon::Start(options.program, folder.path(), with_probe.rules,
-                              {"-o", "alerts.per_rule_burst=0"});
+  auto daemon = StartDaemon(options, folder.path(), with_probe.rules);
   if (!daemon) return std::unexpected(daemon.error());
   const std::string id = "bench-latency";
   const auto fd = PlaySandbox(*daemon, id, 1, 0);
@@ -232,6 +240,7 @@ int Main(int argc, char** argv) {
   CLI::App app("Measures the daemon as a whole");
   app.add_option("--program", options.program, "gyrfalcon")->capture_default_str();
   app.add_option("-r", options.rules, "Rules file; may be given again")->allow_extra_args(false);
+  app.add_flag("--without-store", options.without_store, "With store.enabled=false");
   app.require_subcommand(1);
   auto* start = app.add_subcommand("start", "From exec to a socket that listens");
   start->add_option("--runs", options.runs)->capture_default_str();

@@ -94,6 +94,8 @@ say "sandboxes: $("$RUNSC" --version | head -n 1) $flags"
 make_rootfs "$scratch/rootfs"
 
 "$GYRFALCON" session generate --socket "$scratch/run/gvisor.sock" >"$scratch/session.json"
+STATE_DIRECTORY=$scratch/store # not among the alerts of a gyrfalcon that runs here
+export STATE_DIRECTORY
 alerts=$scratch/alerts.jsonl
 log=$scratch/log
 # As a user starts it, but for the form of the alerts: the script reads the rule's name from the JSON.

@@ -12,7 +12,7 @@ packages_of() {
         libprotozero-dev libabsl-dev libre2-dev libyaml-cpp-dev nlohmann-json3-dev libfmt-dev \
         libspdlog-dev libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libtomlplusplus-dev \
         libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev liburing-dev libprotobuf-dev \
-        protobuf-compiler libcurl4-openssl-dev zlib1g-dev openssl
+        protobuf-compiler libcurl4-openssl-dev zlib1g-dev openssl libsqlite3-dev
       ;;
     minimal-root) echo debootstrap ;;
     systemd) echo debootstrap systemd-container ;;

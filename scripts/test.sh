@@ -64,6 +64,13 @@ if [ $all = yes ]; then
   run_step "fuzzing" fuzz_all
   run_step "tests under the thread sanitizer" tsan
 fi
+kills() {
+  sh scripts/build.sh release && GYRFALCON=build/release/gyrfalcon build/release/tests/program/kill_test 100
+}
+
+if [ $all = yes ]; then
+  run_step "100 kills in the middle of a stream of alerts" kills
+fi
 run_step "unit tests under the address and undefined-behaviour sanitizers" asan
 
 # Last, so that the closing lines are ctest's summary of the run that has every test.

@@ -80,6 +80,16 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "The first ones were raised, look at them: either the rule fits too much and needs an "
      "exception, or the sandbox does one thing very often. `alerts.per_rule_burst` and "
      "`alerts.per_rule_per_minute` are the budget."},
+    {"gyrfalcon: channel failing", Priority::kError, "gyrfalcon sensor_delivery",
+     "An output has taken no alert for a while, or takes them again",
+     "`gyrfalcon.channel.state` says which of the two, `gyrfalcon.channel.problem` what the output "
+     "said last. The others have their alerts; the store keeps those of this one until it can be "
+     "reached, within its bounds (`gyrfalcon.channel.missed` says what was gone by then)."},
+    {"gyrfalcon: alerts not spooled", Priority::kError, "gyrfalcon sensor_delivery",
+     "Alerts could not be kept in the store, which can be written again now",
+     "The disk was full, or the store's folder could not be written. The outputs that worked had "
+     "them from memory; they are missing in `gyrfalcon alerts`, and an output that failed "
+     "meanwhile never had them."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

@@ -27,6 +27,8 @@ enum class Builtin : uint8_t {
   kEventFlood,
   kOverloaded,
   kAlertsSuppressed,
+  kChannelFailing,
+  kAlertsNotSpooled,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

@@ -190,7 +190,7 @@ Result<BenchResult> RunSocketBench(const BenchOptions& options, BenchSockets& so
   Workers workers;
 
   const ThreadSet before_alerts = ThreadSet::Running();
-  Dispatcher dispatcher(DispatcherOptions{}, Nowhere(options), [](const Error&) {});
+  Dispatcher dispatcher(DispatcherOptions(), Nowhere(options), [](const Error&) {});
   const ThreadSet before_engine = ThreadSet::Running();
   workers.alerts = before_engine.Without(before_alerts);
   EngineOptions engine_options;
@@ -248,7 +248,7 @@ Result<BenchResult> RunMemoryBench(const BenchOptions& options,
   if (!traffic) return std::unexpected(traffic.error());
   BenchResult result;
   result.allocations_counted = AllocationsAreCounted();
-  Dispatcher dispatcher(DispatcherOptions{}, Nowhere(options), [](const Error&) {});
+  Dispatcher dispatcher(DispatcherOptions(), Nowhere(options), [](const Error&) {});
   DispatcherSink sink(dispatcher);
   MemoryLoop loop(*traffic, rules, options.builtins, sink);
   while (loop.loops() == 0) loop.Next();

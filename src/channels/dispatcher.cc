@@ -1,33 +1,310 @@
 #include "channels/dispatcher.h"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "channels/lane.h"
+#include "channels/store_writer.h"
+
 namespace gyrfalcon {
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr auto kTick = std::chrono::milliseconds(500);
+// What is kept by one transaction, and so what one alert may wait for at most.
+constexpr size_t kTogetherMax = 1'024;
+constexpr size_t kTogetherBytesMax = size_t{4} << 20;
+
+LaneOptions LaneOptionsOf(const DispatcherOptions& options) {
+  LaneOptions lane;
+  lane.waiting_max = options.waiting_max;
+  lane.waiting_bytes_max = options.waiting_bytes_max;
+  lane.spooled_max = std::min(lane.spooled_max, lane.waiting_max);
+  lane.spooled_bytes_max = std::min(lane.spooled_bytes_max, lane.waiting_bytes_max);
+  lane.waits = options.when_full == WhenFull::kWait;
+  lane.retry_first_ms = options.retry_first_ms;
+  lane.retry_max_ms = options.retry_max_ms;
+  return lane;
+}
+
+std::vector<std::string> NamesOf(const std::vector<std::unique_ptr<Lane>>& lanes) {
+  std::vector<std::string> names;
+  names.reserve(lanes.size());
+  for (const auto& lane : lanes) names.push_back(lane->name());
+  return names;
+}
+
+}  // namespace
+
+std::string MakeBootId() {
+  std::array<unsigned char, 16> bytes{};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    const int64_t times[] = {RealTimeNs(), SteadyNs()};
+    std::copy_n(reinterpret_cast<const unsigned char*>(times), bytes.size(), bytes.begin());
+  }
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string id;
+  for (const unsigned char byte : bytes) {
+    id += kDigits[byte >> 4];
+    id += kDigits[byte & 15];
+  }
+  return id;
+}
+
+class Dispatcher::Impl {
+ public:
+  using OnError = std::function<void(const Error&)>;
+  using OnNote = std::function<void(const std::string&)>;
+
+  Impl(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels, OnError on_error,
+       const OnNote& on_note)
+      : options_(std::move(options)),
+        lanes_(MakeLanes(options_, std::move(channels), counters_, on_error)),
+        told_failing_(lanes_.size()),
+        store_(options_.spool, options_.boot_id, NamesOf(lanes_), counters_,
+               {.error =
+                    [on_error](const std::string& text) {
+                      if (on_error) on_error({text, Fault::kEnvironment});
+                    },
+                .note =
+                    [on_note](const std::string& text) {
+                      if (on_note) on_note(text);
+                    }}),
+        thread_([this] { Run(); }) {}
+
+  bool Put(Alert alert) {
+    std::unique_lock lock(mutex_);
+    if (options_.when_full == WhenFull::kWait) {
+      room_.wait(lock, [this] { return HasRoom() || stopping_; });
+    }
+    if (stopping_ || !HasRoom()) return false;
+    waiting_bytes_ += SizeBytes(alert);
+    waiting_.push_back(std::move(alert));
+    wake_.notify_one();
+    return true;
+  }
+
+  void Reopen() {
+    for (const auto& lane : lanes_) lane->Reopen();
+  }
+
+  void Stop(int patience_ms) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stopping_) return;
+      stopping_ = true;
+      stop_until_ = patience_ms < 0
+                        ? std::chrono::steady_clock::time_point::max()
+                        : std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
+    }
+    wake_.notify_all();
+    room_.notify_all();
+    thread_.join();
+  }
+
+  DeliveryFigures figures() const {
+    DeliveryFigures figures;
+    figures.counters = counters_.Snapshot();
+    figures.spooling = spooling_;
+    figures.spool_bytes = spool_bytes_;
+    figures.spool_alerts = spool_alerts_;
+    for (size_t i = 0; i < lanes_.size(); ++i) {
+      figures.channels.push_back(lanes_[i]->figures());
+      figures.channels.back().failing = told_failing_[i];
+    }
+    return figures;
+  }
+
+ private:
+  static std::vector<std::unique_ptr<Lane>> MakeLanes(
+      const DispatcherOptions& options, std::vector<std::unique_ptr<Channel>> channels,
+      AtomicCounters<DeliveryCounter>& counters, const OnError& on_error) {
+    std::vector<std::unique_ptr<Lane>> lanes;
+    for (auto& channel : channels) {
+      lanes.push_back(
+          std::make_unique<Lane>(std::move(channel), LaneOptionsOf(options), counters, on_error));
+    }
+    return lanes;
+  }
+
+  bool HasRoom() const {
+    return waiting_.size() < options_.waiting_max && waiting_bytes_ < options_.waiting_bytes_max;
+  }
+
+  void Run() {
+    store_.TryOpen();
+    AttachStore();
+    PublishStore();
+    auto next_tick = std::chrono::steady_clock::now() + kTick;
+    for (;;) {
+      const SharedBatch batch = NextBatch(next_tick);
+      if (batch) {
+        const bool kept = store_.Keep(batch);
+        AttachStore();
+        for (const auto& lane : lanes_) lane->Hand(batch, kept);
+        PublishStore();
+      }
+      if (std::chrono::steady_clock::now() >= next_tick) {
+        Tick();
+        next_tick = std::chrono::steady_clock::now() + kTick;
+      } else if (!batch && at_end_) {
+        break;
+      }
+    }
+    FinishLanes();
+    SaveCursors();
+  }
+
+  // nullptr: nothing has come by then.
+  SharedBatch NextBatch(std::chrono::steady_clock::time_point until) {
+    auto batch = std::make_shared<AlertBatch>();
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_until(lock, until, [this] { return !waiting_.empty() || stopping_; });
+      if (waiting_.empty()) {
+        at_end_ = stopping_;
+        return nullptr;
+      }
+      while (!waiting_.empty() && batch->alerts.size() < kTogetherMax &&
+             batch->bytes < kTogetherBytesMax) {
+        batch->bytes += SizeBytes(waiting_.front());
+        batch->alerts.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+      }
+      waiting_bytes_ -= std::min(waiting_bytes_, batch->bytes);
+    }
+    if (options_.when_full == WhenFull::kWait) room_.notify_all();
+    batch->first = last_ + 1;
+    batch->outgoing.reserve(batch->alerts.size());
+    for (const Alert& alert : batch->alerts) {
+      ++last_;
+      const uint64_t sequence = options_.boot_id.empty() ? 0 : last_;
+      batch->outgoing.push_back({options_.boot_id, sequence, &alert});
+    }
+    return batch;
+  }
+
+  void AttachStore() {
+    const auto attachment = store_.TakeAttachment();
+    if (!attachment) return;
+    for (size_t i = 0; i < lanes_.size(); ++i) {
+      lanes_[i]->Attach(attachment->path, attachment->boot, attachment->cursors[i].position);
+    }
+  }
+
+  void PublishStore() {
+    const Spool* spool = store_.spool();
+    spooling_ = store_.working();
+    spool_bytes_ = spool == nullptr ? 0 : spool->bytes();
+    spool_alerts_ = spool == nullptr ? 0 : spool->alerts();
+  }
+
+  void Tick() {
+    store_.Tick();
+    AttachStore();
+    SaveCursors();
+    PublishStore();
+    if (options_.when_full == WhenFull::kWait) return;
+    if (const auto report = store_.TakeReport()) {
+      Raise(Builtin::kAlertsNotSpooled, {{"gyrfalcon.alerts", report->count},
+                                         {"gyrfalcon.alerts.since", report->since_ns},
+                                         {"gyrfalcon.alerts.until", report->until_ns},
+                                         {"gyrfalcon.cause", report->cause}});
+    }
+    for (size_t i = 0; i < lanes_.size(); ++i) JudgeLane(i);
+  }
+
+  // Told when it has made no progress for a while, and when it makes some again.
+  void JudgeLane(size_t i) {
+    const Lane::Health health = lanes_[i]->health();
+    const int64_t stuck_ns = health.stuck_since_ns == 0 ? 0 : SteadyNs() - health.stuck_since_ns;
+    const bool fails = stuck_ns > options_.failing_after_ms * kNsPerMs;
+    if (fails == told_failing_[i] || (told_failing_[i] && health.stuck_since_ns != 0)) return;
+    told_failing_[i] = fails;
+    const ChannelFigures figures = lanes_[i]->figures();
+    AlertField problem{"gyrfalcon.channel.problem", {}};
+    if (fails) problem.value = health.problem.empty() ? "it does not answer" : health.problem;
+    Raise(Builtin::kChannelFailing,
+          {{"gyrfalcon.channel", lanes_[i]->name()},
+           {"gyrfalcon.channel.state", std::string(fails ? "failing" : "works again")},
+           std::move(problem),
+           {"gyrfalcon.channel.waiting", figures.waiting},
+           {"gyrfalcon.channel.missed", figures.missed},
+           {"gyrfalcon.channel.dead_letters", figures.dead_letters}});
+  }
+
+  void Raise(Builtin builtin, std::vector<AlertField> fields) {
+    if (!options_.builtins.enabled(builtin)) return;
+    counters_.Add(DeliveryCounter::kOwnAlerts);
+    Put(MakeBuiltinAlert(builtin, options_.builtins.priority(builtin), RealTimeNs(),
+                         std::move(fields)));
+  }
+
+  void SaveCursors() {
+    std::vector<Cursor> moved;
+    for (const auto& lane : lanes_) {
+      if (const auto position = lane->TakeMovedCursor()) moved.push_back({lane->name(), *position});
+    }
+    store_.SaveCursors(moved);
+  }
+
+  void FinishLanes() {
+    for (const auto& lane : lanes_) lane->Finish();
+    for (const auto& lane : lanes_) {
+      if (!lane->WaitUntilDone(stop_until_)) lane->GiveUp();
+    }
+    for (const auto& lane : lanes_) lane->Join();
+  }
+
+  const DispatcherOptions options_;
+  AtomicCounters<DeliveryCounter> counters_;
+  const std::vector<std::unique_ptr<Lane>> lanes_;
+  std::deque<std::atomic<bool>> told_failing_;  // by lane
+
+  // The dispatcher's thread's own.
+  StoreWriter store_;
+  uint64_t last_ = 0;  // number of the newest alert
+  bool at_end_ = false;
+
+  std::atomic<bool> spooling_ = false;
+  std::atomic<uint64_t> spool_bytes_ = 0;
+  std::atomic<uint64_t> spool_alerts_ = 0;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable room_;
+  std::deque<Alert> waiting_;
+  size_t waiting_bytes_ = 0;
+  bool stopping_ = false;
+  std::chrono::steady_clock::time_point stop_until_;
+  std::thread thread_;
+};
 
 Dispatcher::Dispatcher(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels,
-                       std::function<void(const Error&)> on_error)
-    : options_(std::move(options)),
-      channels_(std::move(channels)),
-      on_error_(std::move(on_error)),
-      failing_(channels_.size(), false),
-      thread_([this] { Run(); }) {}
+                       std::function<void(const Error&)> on_error,
+                       std::function<void(const std::string&)> on_note)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(channels), std::move(on_error),
+                                   std::move(on_note))) {}
 
 Dispatcher::~Dispatcher() {
   Stop();
 }
 
 bool Dispatcher::Put(Alert alert) {
-  std::unique_lock lock(mutex_);
-  if (options_.when_full == WhenFull::kWait) {
-    room_.wait(lock, [this] { return HasRoom() || stopping_; });
-  }
-  if (stopping_ || !HasRoom()) return false;
-  waiting_bytes_ += SizeBytes(alert);
-  waiting_.push_back(std::move(alert));
-  wake_.notify_one();
-  return true;
+  return impl_->Put(std::move(alert));
 }
 
-bool Dispatcher::HasRoom() const {
-  return waiting_.size() < options_.waiting_max && waiting_bytes_ < options_.waiting_bytes_max;
+void Dispatcher::Reopen() {
+  impl_->Reopen();
 }
 
 void Dispatcher::Reopen() {
@@ -35,80 +312,16 @@ void Dispatcher::Reopen() {
 }
 
 void Dispatcher::Stop(int patience_ms) {
-  {
-    const std::scoped_lock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  room_.notify_all();
-  if (patience_ms >= 0) {
-    std::unique_lock lock(mutex_);
-    const bool in_time =
-        end_.wait_for(lock, std::chrono::milliseconds(patience_ms), [this] { return done_; });
-    if (!in_time) {
-      for (const auto& channel : channels_) channel->GiveUp();
-    }
-  }
-  if (thread_.joinable()) thread_.join();
+  impl_->Stop(patience_ms);
+}
+
+DeliveryFigures Dispatcher::figures() const {
+  return impl_->figures();
 }
 
 uint64_t Dispatcher::failed_writes() const {
-  const std::scoped_lock lock(mutex_);
-  return failed_writes_;
-}
-
-void Dispatcher::Run() {
-  std::deque<Alert> batch;
-  std::vector<OutgoingAlert> outgoing;
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return !waiting_.empty() || stopping_; });
-      if (waiting_.empty()) break;
-      batch.swap(waiting_);
-    }
-    size_t bytes = 0;
-    outgoing.clear();
-    for (const Alert& alert : batch) {
-      outgoing.push_back({.boot_id = {}, .sequence = 0, .alert = &alert});
-      bytes += SizeBytes(alert);
-    }
-    for (size_t i = 0; i < channels_.size(); ++i) DeliverTo(i, outgoing);
-    batch.clear();
-    {
-      const std::scoped_lock lock(mutex_);
-      waiting_bytes_ -= bytes;
-    }
-    room_.notify_all();
-  }
-  {
-    const std::scoped_lock lock(mutex_);
-    done_ = true;
-  }
-  end_.notify_all();
-}
-
-// What it does not take is lost to it.
-void Dispatcher::DeliverTo(size_t channel, std::span<const OutgoingAlert> batch) {
-  while (!batch.empty()) {
-    const Delivery delivery = channels_[channel]->Deliver(batch);
-    batch = batch.subspan(delivery.done);
-    if (!delivery.problem) {
-      failing_[channel] = false;
-      continue;
-    }
-    NoteProblem(channel, *delivery.problem);
-    if (!batch.empty()) batch = batch.subspan(1);
-  }
-}
-
-void Dispatcher::NoteProblem(size_t channel, const Error& problem) {
-  {
-    const std::scoped_lock lock(mutex_);
-    ++failed_writes_;
-  }
-  if (!failing_[channel] && on_error_) on_error_(problem);
-  failing_[channel] = true;
+  const Counters<DeliveryCounter> counters = impl_->figures().counters;
+  return counters[DeliveryCounter::kMissed] + counters[DeliveryCounter::kDeadLetters];
 }
 
 }  // namespace gyrfalcon

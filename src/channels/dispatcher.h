@@ -1,76 +1,75 @@
-// Takes alerts from workers and gives them to the channels, on a thread of its own: a channel that
-// is slow or blocked holds up no sandbox.
+// Takes alerts from workers, keeps them in the store, and gives them to the channels, each on a
+// thread of its own: a channel that is slow or blocked holds up no sandbox and no other channel.
+// docs/delivery.md says what is promised.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "alerts/alert.h"
+#include "alerts/builtin.h"
 #include "channels/channel.h"
+#include "channels/delivery_counters.h"
+#include "store/spool_options.h"
 
 namespace gyrfalcon {
 
 enum class WhenFull : uint8_t {
   kRefuse,  // live: a sandbox must not wait for a channel
-  kWait,    // replay: nothing is lost by reading the capture later
+  kWait,  // replay: nothing is lost by reading the capture later; a failed write is not tried again
 };
 
 struct DispatcherOptions {
-  // Alerts that wait for the channels. A sandbox decides how large an alert is (an argv of 190 kB),
-  // so their bytes are bounded, not only their number.
+  // Alerts that wait for the store, and for each channel those that are not in it. A sandbox
+  // decides how large an alert is (an argv of 190 kB), so their bytes are bounded, not only their
+  // number.
   size_t waiting_max = 64 * 1024;
   size_t waiting_bytes_max = 64u << 20;
   WhenFull when_full = WhenFull::kRefuse;
+  // Names this start, for receivers; empty: alerts have no sequence number.
+  std::string boot_id = {};
+  SpoolOptions spool = {};  // without a path: alerts are not kept
+  BuiltinSettings builtins{};
+  int retry_first_ms = 250;  // doubled up to the other one
+  int retry_max_ms = 30'000;
+  int failing_after_ms = 30'000;  // without any progress; then it is told
 };
+
+// 32 random hexadecimal digits.
+std::string MakeBootId();
 
 class Dispatcher {
  public:
-  // `on_error` runs on the dispatcher's thread, once for each run of failures of a channel.
+  // Both run on threads of the dispatcher. `on_error`: once for each run of failures of a channel
+  // or of the store. `on_note`: what has become of the store's file.
   Dispatcher(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels,
-             std::function<void(const Error&)> on_error);
+             std::function<void(const Error&)> on_error,
+             std::function<void(const std::string&)> on_note = {});
   ~Dispatcher();  // as Stop
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // Any thread. False: refused, because too many wait.
+  // Any thread; does not wait for the store. False: refused, because too many wait.
   bool Put(Alert alert);
-  // Any thread: each channel opens its files anew before its next alert.
+  // Any thread: each channel opens its file or connection anew, and tries at once.
   void Reopen();
-  // Delivers what waits, flushes the channels and joins the thread. A channel that takes nothing
-  // for `patience_ms` is given up, and what it did not take is lost to it; negative waits for ever.
+  // Keeps and delivers what waits and joins the threads. A channel that fails is left at once when
+  // the store keeps the rest for the next start. One that takes nothing for `patience_ms` is given
+  // up; negative waits for ever.
   void Stop(int patience_ms = kForever);
   static constexpr int kForever = -1;
 
+  // Any thread.
+  DeliveryFigures figures() const;
   // Alerts that a channel did not take, and so lost to it.
   uint64_t failed_writes() const;
 
  private:
-  bool HasRoom() const;
-  void Run();
-  void DeliverTo(size_t channel, std::span<const OutgoingAlert> batch);
-  void NoteProblem(size_t channel, const Error& problem);
-
-  const DispatcherOptions options_;
-  const std::vector<std::unique_ptr<Channel>> channels_;
-  const std::function<void(const Error&)> on_error_;
-  std::vector<bool> failing_;  // by channel; dispatcher's thread
-
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable room_;
-  std::condition_variable end_;
-  std::deque<Alert> waiting_;
-  size_t waiting_bytes_ = 0;  // of waiting_ and of the batch being delivered
-  bool done_ = false;         // the thread has delivered all
-  bool stopping_ = false;
-  uint64_t failed_writes_ = 0;
-  std::thread thread_;
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace gyrfalcon

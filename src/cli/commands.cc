@@ -42,6 +42,8 @@ constexpr Command kCommands[] = {
     {"session detach", DetachSandboxes, "End our trace session of sandboxes that run.",
      "gyrfalcon session detach 4f1c9ad03b7e"},
     {"status", ShowStatus, "Ask a running daemon for its counters.", "gyrfalcon status --json"},
+    {"alerts", ShowAlerts, "Print the alerts that the daemon has kept, and those that come.",
+     "gyrfalcon alerts --since 2h --priority warning --sandbox 4f1c9ad03b7e --follow"},
     {"bench", Bench, "Measure what the pipeline costs, with captures looped over sockets.",
      "gyrfalcon bench sandbox.trace -r rules.yaml --connections 8 --json"},
     {"fields", ShowFields, "List what a rule can ask, or explain one field.",

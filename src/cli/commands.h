@@ -49,6 +49,7 @@ int DetachSandboxes(std::vector<std::string> args);
 int ShowFields(std::vector<std::string> args);
 int ShowPoints(std::vector<std::string> args);
 int Bench(std::vector<std::string> args);
+int ShowAlerts(std::vector<std::string> args);
 int ShowStatus(std::vector<std::string> args);
 
 }  // namespace gyrfalcon

@@ -267,4 +267,34 @@ std::string DefaultSocketPath() {
   return base + "/gyrfalcon/gvisor.sock";
 }
 
+std::string DefaultStorePath() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  constexpr const char* kFile = "/alerts.db";
+  // systemd separates several folders by colons.
+  std::string folder = variable("STATE_DIRECTORY");
+  folder = folder.substr(0, folder.find(':'));
+  if (!folder.empty()) return folder + kFile;
+  if (geteuid() == 0) return std::string("/var/lib/gyrfalcon") + kFile;
+  folder = variable("XDG_STATE_HOME");
+  if (folder.empty() && !variable("HOME").empty()) folder = variable("HOME") + "/.local/state";
+  return folder.empty() ? "" : folder + "/gyrfalcon" + kFile;
+}
+
+SpoolOptions StoreOf(const Config& config) {
+  constexpr int64_t kHourNs = int64_t{3'600} * 1'000'000'000;
+  SpoolOptions store;
+  if (config.store_enabled) {
+    store.path = config.store_path.empty() ? DefaultStorePath() : config.store_path;
+  }
+  store.bytes_max = config.store_bytes_max;
+  store.age_max_ns = static_cast<int64_t>(config.store_age_hours) * kHourNs;
+  store.sandbox_share_percent = static_cast<unsigned>(config.store_share_percent);
+  store.sync_each_commit = config.store_sync_each_commit;
+  store.sync_interval_ms = static_cast<int>(config.store_sync_interval_ms);
+  return store;
+}
+
 }  // namespace gyrfalcon

@@ -16,6 +16,7 @@
 #include "channels/program_channel.h"
 #include "channels/syslog_channel.h"
 #include "rules/rule_loader.h"
+#include "store/spool_options.h"
 
 namespace gyrfalcon {
 
@@ -55,6 +56,13 @@ struct Config {
   uint64_t state_grace_ms = 30'000;
   uint64_t workers = 0;         // 0: one per processor
   uint64_t queue_capacity = 0;  // alerts that may wait for the channels; 0: the default bound
+  bool store_enabled = true;    // `replay`: only where a config says so
+  std::string store_path;       // empty: DefaultStorePath
+  uint64_t store_bytes_max = uint64_t{256} << 20;
+  uint64_t store_age_hours = 168;
+  uint64_t store_share_percent = 25;
+  bool store_sync_each_commit = false;
+  uint64_t store_sync_interval_ms = 1'000;
   std::string log_level = "info";
   bool log_stderr = true;
   bool watch_files = true;
@@ -91,5 +99,12 @@ Result<LoadedConfig> ReadConfig(const std::string& name, std::string_view text,
 
 // /run/gyrfalcon/gvisor.sock, or below $XDG_RUNTIME_DIR for a user who is not root.
 std::string DefaultSocketPath();
+
+// alerts.db in the folder that systemd gives ($STATE_DIRECTORY), in /var/lib/gyrfalcon, or for a
+// user who is not root in $XDG_STATE_HOME/gyrfalcon. "": that user has no home.
+std::string DefaultStorePath();
+
+// Where alerts are kept by this config; without a path: they are not.
+SpoolOptions StoreOf(const Config& config);
 
 }  // namespace gyrfalcon

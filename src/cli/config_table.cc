@@ -57,6 +57,10 @@ void Budget(const YamlNode& node, Config& config) {
   config.alert_budget.*member = std::strtoull(node.scalar.c_str(), nullptr, 10);
 }
 
+void StoreSync(const YamlNode& node, Config& config) {
+  config.store_sync_each_commit = node.scalar == "commit";
+}
+
 constexpr std::string_view kLogLevels =
     "emergency|alert|critical|error|warning|notice|info|informational|debug";
 constexpr double kMaxU32 = 4'294'967'295;
@@ -550,6 +554,71 @@ constexpr ConfigKey kKeys[] = {
      {},
      0,
      kMaxU32},
+
+    // The store: what outputs could not take yet, and the history (docs/delivery.md).
+    {.path = "store.enabled",
+     .type = kBool,
+     .default_value = "true",
+     .effect = kYes,
+     .help = "Keep alerts in a database before they go to the outputs (`replay`: false)",
+     .set = Bool<&Config::store_enabled>,
+     .origin = kOurs},
+    {.path = "store.path",
+     .type = kText,
+     .default_value = "",
+     .effect = kYes,
+     .help = "That database; empty: $STATE_DIRECTORY/alerts.db, else "
+             "/var/lib/gyrfalcon/alerts.db, or in $XDG_STATE_HOME/gyrfalcon for other users "
+             "than root",
+     .set = Text<&Config::store_path>,
+     .origin = kOurs},
+    {.path = "store.max_bytes",
+     .type = kInteger,
+     .default_value = "268435456",
+     .effect = kYes,
+     .help = "Bytes of alerts that are kept; the file is larger, by a fifth or so and by a log of "
+             "up to 64 MiB",
+     .set = Number<&Config::store_bytes_max>,
+     .min = 1'048'576,
+     .max = 1e15,
+     .origin = kOurs},
+    {.path = "store.max_age_hours",
+     .type = kInteger,
+     .default_value = "168",
+     .effect = kYes,
+     .help = "How long they are kept",
+     .set = Number<&Config::store_age_hours>,
+     .min = 1,
+     .max = 1'000'000,
+     .origin = kOurs},
+    {.path = "store.sandbox_share_percent",
+     .type = kInteger,
+     .default_value = "25",
+     .effect = kYes,
+     .help = "When the store is full, sandboxes that have more of it than this lose their oldest "
+             "alerts first",
+     .set = Number<&Config::store_share_percent>,
+     .min = 1,
+     .max = 100,
+     .origin = kOurs},
+    {.path = "store.sync",
+     .type = kText,
+     .default_value = "interval",
+     .effect = kYes,
+     .help = "interval: a power cut loses what came in the last store.sync_interval_ms; commit: "
+             "nothing, and each alert waits for the disk",
+     .set = StoreSync,
+     .choices = "interval|commit",
+     .origin = kOurs},
+    {.path = "store.sync_interval_ms",
+     .type = kInteger,
+     .default_value = "1000",
+     .effect = kYes,
+     .help = "How often what is in the store is synced to the disk",
+     .set = Number<&Config::store_sync_interval_ms>,
+     .min = 10,
+     .max = 3'600'000,
+     .origin = kOurs},
 
     // The program's own log and figures.
     {"log_stderr", kBool, "true", kYes,

@@ -87,6 +87,7 @@ int Replay(std::vector<std::string> args) {
   }
   Config base;
   base.buffered_outputs = true;
+  base.store_enabled = false;
   auto applied = ApplyFlags(flags, base);
   if (!applied) return Report(applied.error());
   if (!all_outputs) KeepLocalOutputs(applied->config);

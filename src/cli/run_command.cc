@@ -135,6 +135,7 @@ constexpr struct {
               a.program_enabled == b.program_enabled && a.program == b.program &&
               a.http_enabled == b.http_enabled && a.http == b.http;
      }},
+    {"store", [](const Config& a, const Config& b) { return StoreOf(a) == StoreOf(b); }},
     {"builtin_alerts", [](const Config& a, const Config& b) { return a.builtins == b.builtins; }},
     {"engine.gvisor.config",
      [](const Config& a, const Config& b) { return a.session_file == b.session_file; }},
@@ -292,11 +293,13 @@ class Daemon {
     auto channels = MakeChannels(config_);
     if (!channels) return Report(channels.error());
     if (channels->empty()) spdlog::warn("no output is enabled: alerts go nowhere");
-    dispatcher_ = std::make_unique<Dispatcher>(
-        MakeDispatcherOptions(config_, WhenFull::kRefuse), std::move(*channels),
-        [](const Error& error) { spdlog::error("{}", error.message); });
     auto taken = TakeOverIfAsked(*loaded->rules);
     if (!taken) return Report(taken.error());
+    // Only now: the store that it keeps alerts in is one process's.
+    dispatcher_ = std::make_unique<Dispatcher>(
+        DispatcherOptionsOf(config_), std::move(*channels),
+        [](const Error& error) { spdlog::error("{}", error.message); },
+        [](const std::string& note) { spdlog::warn("{}", note); });
     const bool took_over = taken->has_value();
     if (took_over) inherited = std::move(**taken);
     const int64_t stopped_ns = inherited->stopped_ns;
@@ -311,7 +314,6 @@ class Daemon {
       if (!took_over) return Report(started.error());
       spdlog::error("{}", started.error().message);
     }
-    auto control = StartControl(**engine);
     if (!control) return Report(control.error());
     if (const auto written = WritePidFile(); !written) return Report(written.error());
     if (const auto kept = KeepSession(*session, **engine); !kept) return Report(kept.error());
@@ -331,7 +333,7 @@ class Daemon {
     }
     constexpr int kChannelPatienceMs = 5'000;
     dispatcher_->Stop(kChannelPatienceMs);
-    LogTotals(engine_->totals(), *dispatcher_);
+    LogTotals(engine_->totals(), dispatcher_->figures());
     if (end == End::kStop && !flags_.pid_file.empty()) unlink(flags_.pid_file.c_str());
     return end == End::kFailed ? kExitEnvironment : kExitOk;
   }
@@ -477,6 +479,9 @@ class Daemon {
   void CloseWhatTwoCannotHave() {
     control_.reset();
     takeover_.reset();
+    // What an output does not take by then, the store has for the next process.
+    constexpr int kPatienceMs = 1'000;
+    dispatcher_->Stop(kPatienceMs);
   }
 
   Result<void> WritePidFile() const {
@@ -593,10 +598,24 @@ class Daemon {
     engine_->UpdateSessions();
   }
 
+  static DispatcherOptions DispatcherOptionsOf(const Config& config) {
+    DispatcherOptions options = MakeDispatcherOptions(config, WhenFull::kRefuse);
+    if (!config.store_enabled) {
+      spdlog::info("store.enabled is false: what an output can't take is lost with this process");
+    } else if (options.spool.path.empty()) {
+      spdlog::warn(
+          "alerts are not kept: neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set; name a "
+          "place by store.path, or set store.enabled to false");
+    } else {
+      spdlog::info("alerts are kept in {}, boot id {}", options.spool.path, options.boot_id);
+    }
+    return options;
+  }
+
   Result<void> StartControl() {
     auto control = ControlServer::Start(ControlSocketPath(socket_path_), [this] {
       const std::scoped_lock lock(engine_mutex_);
-      DaemonStatus status{engine_->totals(), engine_->sandbox_count()};
+      DaemonStatus status{engine_->totals(), engine_->sandbox_count(), dispatcher_->figures()};
       status.totals.rules = coverage_.figures();
       if (store_) {
         status.totals.engine.Add(EngineCounter::kConnectionsNotStored, store_->refused());
@@ -773,7 +792,7 @@ class Daemon {
     return false;
   }
 
-  static void LogTotals(const Totals& totals, const Dispatcher& dispatcher) {
+  static void LogTotals(const Totals& totals, const DeliveryFigures& delivery) {
     spdlog::info("totals: {} messages, {} alerts, {} undecodable, {} dropped by sandboxes",
                  totals.engine[EngineCounter::kMessages], totals.engine[EngineCounter::kAlerts],
                  totals.undecodable(), totals.engine[EngineCounter::kDroppedBySandboxes]);
@@ -782,8 +801,16 @@ class Daemon {
         spdlog::warn("{} = {}: {}", row.def->name, row.value, row.def->help);
       }
     }
-    if (dispatcher.failed_writes() != 0) {
-      spdlog::warn("alert lines that a channel refused: {}", dispatcher.failed_writes());
+    for (const DeliveryFigures::Row& row : delivery.Rows()) {
+      if (row.value != 0 && row.def->severity == Severity::kDataLoss) {
+        spdlog::warn("{} = {}: {}", row.def->name, row.value, row.def->help);
+      }
+    }
+    for (const ChannelFigures& channel : delivery.channels) {
+      if (channel.waiting == 0) continue;
+      spdlog::warn(
+          "output {} has not had {} alerts{}", channel.name, channel.waiting,
+          delivery.spooling ? ": they are in the store, and delivered after the next start" : "");
     }
   }
 

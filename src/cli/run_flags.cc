@@ -208,6 +208,10 @@ Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config)
 
 DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full) {
   DispatcherOptions options{.when_full = when_full};
+  options.spool = StoreOf(config);
+  options.builtins = config.builtins;
+  const bool is_live = when_full == WhenFull::kRefuse;
+  if (is_live || config.store_enabled) options.boot_id = MakeBootId();
   if (config.queue_capacity != 0) options.waiting_max = config.queue_capacity;
   return options;
 }

@@ -45,6 +45,7 @@ Result<std::string> SocketPathOf(const Config& config);
 
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config);
 
+// With a new boot id, but for a replay without a store.
 DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full);
 
 }  // namespace gyrfalcon

@@ -29,6 +29,17 @@ int ShowStatus(std::vector<std::string> args) {
   for (const auto& [name, value] : status["counters"].items()) {
     fmt::print("{:<28} {}\n", name, value.dump());
   }
+  for (const auto& [name, value] :
+       status.value("store", nlohmann::ordered_json::object()).items()) {
+    fmt::print("{:<28} {}\n", "store_" + name, value.dump());
+  }
+  for (const auto& output : status.value("outputs", nlohmann::ordered_json::array())) {
+    fmt::print("output {}:", output.value("name", ""));
+    for (const auto& [name, value] : output.items()) {
+      if (name != "name") fmt::print(" {} {}", name, value.dump());
+    }
+    fmt::print("\n");
+  }
   return kExitOk;
 }
 

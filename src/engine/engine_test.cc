@@ -50,7 +50,7 @@ class EngineTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  void StartEngine(size_t workers, DispatcherOptions dispatching = {},
+  void StartEngine(size_t workers, DispatcherOptions dispatching = DispatcherOptions(),
                    std::vector<std::unique_ptr<Channel>> channels = {}) {
     if (channels.empty()) channels.push_back(std::make_unique<KeepLines>(lines_));
     dispatcher_ = std::make_unique<Dispatcher>(dispatching, std::move(channels), nullptr);

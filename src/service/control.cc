@@ -39,6 +39,23 @@ std::string StatusJson(const DaemonStatus& status) {
   nlohmann::ordered_json& counters = out["counters"];
   for (const Totals::Row& row : status.totals.Rows())
     counters[std::string(row.def->name)] = row.value;
+  const DeliveryFigures& delivery = status.delivery;
+  for (const DeliveryFigures::Row& row : delivery.Rows()) {
+    counters[std::string(row.def->name)] = row.value;
+  }
+  out["store"] = {{"spooling", delivery.spooling},
+                  {"bytes", delivery.spool_bytes},
+                  {"alerts", delivery.spool_alerts}};
+  out["outputs"] = nlohmann::ordered_json::array();
+  for (const ChannelFigures& channel : delivery.channels) {
+    out["outputs"].push_back({{"name", channel.name},
+                              {"failing", channel.failing},
+                              {"waiting", channel.waiting},
+                              {"delivered", channel.delivered},
+                              {"dead_letters", channel.dead_letters},
+                              {"missed", channel.missed},
+                              {"retries", channel.retries}});
+  }
   return out.dump() + "\n";
 }
 

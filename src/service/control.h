@@ -1,7 +1,8 @@
 // How commands talk to a running daemon: HTTP over a Unix socket of mode 0600, beside the one that
 // sandboxes connect to.
 //
-//   GET /status  {"sandboxes":N,"counters":{"messages":N,…}}
+//   GET /status  {"sandboxes":N,"counters":{"messages":N,…},"store":{"spooling":…,…},
+//                 "outputs":[{"name":…,"delivered":N,…}]}
 //   GET /metrics what Prometheus reads (service/metrics.h)
 //   GET /healthz "ok"
 #pragma once
@@ -13,6 +14,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "channels/delivery_counters.h"
 #include "engine/counters.h"
 
 namespace gyrfalcon {
@@ -20,6 +22,7 @@ namespace gyrfalcon {
 struct DaemonStatus {
   Totals totals;
   size_t sandboxes = 0;
+  DeliveryFigures delivery = {};
 };
 
 // "control.sock" in the folder of the daemon's socket.

@@ -44,6 +44,10 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' HUP INT PIPE TERM
 
+# Where the daemon keeps alerts: no test meets another one's.
+STATE_DIRECTORY=$scratch/store
+export STATE_DIRECTORY
+
 session=$scratch/session.json
 alerts=$scratch/alerts
 log=$scratch/log

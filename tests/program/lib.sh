@@ -5,6 +5,9 @@ cd "$(dirname "$0")/../.."
 : "${GYRFALCON:?the program under test}"
 data=tests/data/captures
 scratch=$(mktemp -d /tmp/gyrfalcon-test.XXXXXX)
+# Where the daemon keeps alerts: no test meets another one's.
+STATE_DIRECTORY=$scratch/store
+export STATE_DIRECTORY
 daemon=''
 cleanup() {
   [ -z "$daemon" ] || kill -KILL "$daemon" 2>/dev/null || true

@@ -1,0 +1,500 @@
+// What the dispatcher promises of delivery: channels that fail or hang, stores that can't be
+// written, and starts after an end that nobody expected.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "channels/dispatcher.h"
+#include "store/spool_reader.h"
+
+namespace gyrfalcon {
+namespace {
+
+using namespace std::chrono_literals;
+
+Alert MakeTestAlert(std::string message, std::string sandbox = "box") {
+  return {.rule = "r",
+          .priority = Priority::kError,
+          .source = "syscall",
+          .tags = {},
+          .time_ns = 1,
+          .message = std::move(message),
+          .fields = {},
+          .sandbox = std::move(sandbox)};
+}
+
+// What a receiver has got, and how it behaves; outlives its channels.
+class Receiver {
+ public:
+  struct Item {
+    std::string boot_id;
+    uint64_t sequence;
+    std::string message;
+    std::string rule;
+  };
+  enum class Mood : uint8_t { kTakes, kFails, kHangs };
+
+  void Be(Mood mood) {
+    const std::scoped_lock lock(mutex_);
+    mood_ = mood;
+    changed_.notify_all();
+  }
+  void Refuse(std::string message) { refused_message_ = std::move(message); }
+  Delivery Take(std::span<const OutgoingAlert> batch, const std::atomic<bool>& given_up) {
+    std::unique_lock lock(mutex_);
+    ++calls_;
+    while (mood_ == Mood::kHangs && !given_up) changed_.wait_for(lock, 20ms);
+    Delivery delivery;
+    if (mood_ != Mood::kTakes) {
+      delivery.problem = Error{"receiver: not now", Fault::kEnvironment};
+      return delivery;
+    }
+    for (const OutgoingAlert& outgoing : batch) {
+      ++delivery.done;
+      if (!refused_message_.empty() && outgoing.alert->message == refused_message_) {
+        ++delivery.refused;
+        continue;
+      }
+      items_.push_back({std::string(outgoing.boot_id), outgoing.sequence, outgoing.alert->message,
+                        outgoing.alert->rule});
+    }
+    changed_.notify_all();
+    return delivery;
+  }
+  bool WaitFor(size_t count, std::chrono::milliseconds patience = 10s) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [this, count] { return items_.size() >= count; });
+  }
+  bool WaitForRule(std::string_view rule, size_t count = 1) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] {
+      return static_cast<size_t>(std::ranges::count(items_, rule, &Item::rule)) >= count;
+    });
+  }
+  std::vector<Item> items() const {
+    const std::scoped_lock lock(mutex_);
+    return items_;
+  }
+  int calls() const {
+    const std::scoped_lock lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Mood mood_ = Mood::kTakes;
+  std::vector<Item> items_;
+  std::string refused_message_;
+  int calls_ = 0;
+};
+
+class TestChannel final : public Channel {
+ public:
+  TestChannel(std::string name, Receiver& receiver) : name_(std::move(name)), receiver_(receiver) {}
+  std::string_view name() const override { return name_; }
+  Delivery Deliver(std::span<const OutgoingAlert> batch) override {
+    return receiver_.Take(batch, given_up_);
+  }
+  void GiveUp() override { given_up_ = true; }
+
+ private:
+  const std::string name_;
+  Receiver& receiver_;
+  std::atomic<bool> given_up_ = false;
+};
+
+class Delivering : public ::testing::Test {
+ protected:
+  using Outputs = std::vector<std::pair<std::string, Receiver*>>;
+
+  void SetUp() override {
+    folder_ = ::testing::TempDir() + "gyrfalcon-delivery-" + std::to_string(getpid());
+    std::filesystem::remove_all(folder_);
+    options_.spool.path = folder_ + "/alerts.db";
+    options_.retry_first_ms = 5;
+    options_.retry_max_ms = 20;
+    options_.builtins.Enable(Builtin::kChannelFailing, false);
+  }
+  void TearDown() override {
+    dispatcher_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  void Start(const std::string& boot, const Outputs& outputs) {
+    dispatcher_.reset();
+    options_.boot_id = boot;
+    std::vector<std::unique_ptr<Channel>> channels;
+    for (const auto& [name, receiver] : outputs) {
+      channels.push_back(std::make_unique<TestChannel>(name, *receiver));
+    }
+    dispatcher_ = std::make_unique<Dispatcher>(
+        options_, std::move(channels),
+        [this](const Error& error) {
+          const std::scoped_lock lock(told_mutex_);
+          errors_.push_back(error.message);
+        },
+        [this](const std::string& note) {
+          const std::scoped_lock lock(told_mutex_);
+          notes_ += note + "\n";
+        });
+  }
+  void Put(int from, int to) {
+    for (int i = from; i < to; ++i) ASSERT_TRUE(dispatcher_->Put(MakeTestAlert(std::to_string(i))));
+  }
+  uint64_t Count(DeliveryCounter counter) const { return dispatcher_->figures().counters[counter]; }
+  template <class Holds>
+  static bool Eventually(const Holds& holds) {
+    for (int i = 0; i < 1'000; ++i) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
+  }
+  // All from..to of the boot, at least once each, first deliveries in order.
+  static void ExpectAll(const Receiver& receiver, const std::string& boot, uint64_t from,
+                        uint64_t to) {
+    uint64_t next = from;
+    for (const Receiver::Item& item : receiver.items()) {
+      if (item.boot_id == boot && item.sequence == next) ++next;
+    }
+    EXPECT_EQ(next, to + 1) << "of boot " << boot;
+  }
+
+  std::string folder_;
+  DispatcherOptions options_;
+  std::mutex told_mutex_;
+  std::vector<std::string> errors_;
+  std::string notes_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+};
+
+TEST_F(Delivering, EachAlertHasBootAndSequenceWithoutGaps) {
+  Receiver receiver;
+  Start("b", {{"one", &receiver}});
+  Put(0, 3'000);
+  dispatcher_->Stop();
+  const auto items = receiver.items();
+  ASSERT_EQ(items.size(), 3'000u);
+  for (size_t i = 0; i < items.size(); ++i) {
+    ASSERT_EQ(items[i].sequence, i + 1);
+    ASSERT_EQ(items[i].boot_id, "b");
+    ASSERT_EQ(items[i].message, std::to_string(i));
+  }
+  EXPECT_EQ(Count(DeliveryCounter::kSpooled), 3'000u);
+  EXPECT_EQ(Count(DeliveryCounter::kDelivered), 3'000u);
+  EXPECT_EQ(Count(DeliveryCounter::kMissed), 0u);
+}
+
+TEST_F(Delivering, AChannelThatHangsOrFailsDelaysNoOther) {
+  Receiver good;
+  Receiver hanging;
+  Receiver failing;
+  hanging.Be(Receiver::Mood::kHangs);
+  failing.Be(Receiver::Mood::kFails);
+  Start("b", {{"hanging", &hanging}, {"failing", &failing}, {"good", &good}});
+  const auto begin = std::chrono::steady_clock::now();
+  Put(0, 20'000);
+  ASSERT_TRUE(good.WaitFor(20'000));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 8s);
+  EXPECT_TRUE(hanging.items().empty());
+  EXPECT_TRUE(failing.items().empty());
+  EXPECT_TRUE(
+      Eventually([this] { return dispatcher_->figures().channels[2].delivered == 20'000; }));
+  EXPECT_EQ(dispatcher_->figures().channels[0].waiting, 20'000u);
+  // More than memory holds for a channel: the rest comes from the store, in order.
+  hanging.Be(Receiver::Mood::kTakes);
+  failing.Be(Receiver::Mood::kTakes);
+  ASSERT_TRUE(hanging.WaitFor(20'000));
+  ASSERT_TRUE(failing.WaitFor(20'000));
+  EXPECT_EQ(hanging.items().size(), 20'000u);
+  ExpectAll(hanging, "b", 1, 20'000);
+  ExpectAll(failing, "b", 1, 20'000);
+  EXPECT_EQ(Count(DeliveryCounter::kMissed), 0u);
+  EXPECT_TRUE(Eventually([this] { return dispatcher_->figures().channels[0].waiting == 0; }));
+}
+
+TEST_F(Delivering, ADeadChannelDoesNotHoldUpTheEnd) {
+  Receiver hanging;
+  hanging.Be(Receiver::Mood::kHangs);
+  Start("b", {{"hanging", &hanging}});
+  Put(0, 100);
+  const auto begin = std::chrono::steady_clock::now();
+  dispatcher_->Stop(200);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_EQ(Count(DeliveryCounter::kMissed), 0u) << "the store has them";
+}
+
+TEST_F(Delivering, WhatWasNotDeliveredIsDeliveredAfterAStartAsItsOwnBoots) {
+  Receiver receiver;
+  receiver.Be(Receiver::Mood::kFails);
+  Start("first", {{"one", &receiver}});
+  Put(0, 5'000);
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 5'000; }));
+  dispatcher_->Stop(100);
+  Start("second", {{"one", &receiver}});
+  Put(0, 10);
+  dispatcher_->Stop(100);
+  receiver.Be(Receiver::Mood::kTakes);
+  Start("third", {{"one", &receiver}});
+  Put(0, 10);
+  ASSERT_TRUE(receiver.WaitFor(5'020));
+  dispatcher_->Stop();
+  EXPECT_EQ(receiver.items().size(), 5'020u) << "and nothing twice after an orderly end";
+  ExpectAll(receiver, "first", 1, 5'000);
+  ExpectAll(receiver, "second", 1, 10);
+  ExpectAll(receiver, "third", 1, 10);
+  EXPECT_EQ(receiver.items().back().boot_id, "third");
+  Start("fourth", {{"one", &receiver}});
+  dispatcher_->Stop();
+  EXPECT_EQ(receiver.items().size(), 5'020u);
+}
+
+TEST_F(Delivering, ANewChannelBeginsWithThisStartAndARemovedOneIsForgotten) {
+  Receiver first;
+  Receiver late;
+  first.Be(Receiver::Mood::kFails);
+  Start("a", {{"first", &first}});
+  Put(0, 10);
+  dispatcher_->Stop(50);
+  Start("b", {{"late", &late}});
+  Put(0, 10);
+  dispatcher_->Stop();
+  EXPECT_EQ(late.items().size(), 10u);
+  EXPECT_NE(notes_.find("output first is no longer configured"), std::string::npos) << notes_;
+  first.Be(Receiver::Mood::kTakes);
+  Start("c", {{"first", &first}, {"late", &late}});
+  Put(0, 10);
+  dispatcher_->Stop();
+  EXPECT_EQ(first.items().size(), 10u);
+  EXPECT_EQ(late.items().size(), 20u);
+}
+
+TEST_F(Delivering, WhatTheReceiverRefusesIsADeadLetterAndHoldsUpNothing) {
+  Receiver receiver;
+  receiver.Refuse("3");
+  Start("b", {{"one", &receiver}});
+  Put(0, 10);
+  dispatcher_->Stop();
+  EXPECT_EQ(receiver.items().size(), 9u);
+  EXPECT_EQ(Count(DeliveryCounter::kDeadLetters), 1u);
+  EXPECT_EQ(Count(DeliveryCounter::kDelivered), 9u);
+  EXPECT_EQ(dispatcher_->figures().channels[0].dead_letters, 1u);
+}
+
+TEST_F(Delivering, WhatTheStoreHadToDropForAChannelIsCountedAsMissed) {
+  options_.spool.bytes_max = 200'000;
+  options_.waiting_max = 100;  // in memory, so that the store is needed
+  Receiver receiver;
+  receiver.Be(Receiver::Mood::kFails);
+  Start("b", {{"one", &receiver}});
+  for (int i = 0; i < 5'000; ++i) {
+    while (!dispatcher_->Put(MakeTestAlert(std::string(200, 'x'))))
+      std::this_thread::sleep_for(1ms);
+  }
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 5'000; }));
+  receiver.Be(Receiver::Mood::kTakes);
+  ASSERT_TRUE(Eventually([this] { return dispatcher_->figures().channels[0].waiting == 0; }));
+  const uint64_t missed = Count(DeliveryCounter::kMissed);
+  EXPECT_GT(missed, 0u);
+  EXPECT_EQ(receiver.items().size() + missed, 5'000u);
+  EXPECT_GT(Count(DeliveryCounter::kTrimmedByBytes), 0u);
+}
+
+TEST_F(Delivering, RetriesAreFewAndEachRunOfFailuresIsToldOnce) {
+  options_.retry_first_ms = 50;
+  options_.retry_max_ms = 1'000;
+  Receiver receiver;
+  receiver.Be(Receiver::Mood::kFails);
+  Start("b", {{"one", &receiver}});
+  Put(0, 100);
+  std::this_thread::sleep_for(1s);
+  EXPECT_GE(receiver.calls(), 3);
+  EXPECT_LE(receiver.calls(), 8) << "50, 100, 200, 400 ms, each shortened by up to half";
+  receiver.Be(Receiver::Mood::kTakes);
+  ASSERT_TRUE(receiver.WaitFor(100));
+  dispatcher_->Stop();
+  EXPECT_EQ(errors_, std::vector<std::string>{"receiver: not now"});
+}
+
+TEST_F(Delivering, AChannelThatFailsForAWhileIsToldByTheOthersAndSoIsItsReturn) {
+  options_.builtins.Enable(Builtin::kChannelFailing, true);
+  options_.failing_after_ms = 300;
+  Receiver good;
+  Receiver failing;
+  Receiver hanging;
+  failing.Be(Receiver::Mood::kFails);
+  hanging.Be(Receiver::Mood::kHangs);
+  Start("b", {{"good", &good}, {"failing", &failing}, {"hanging", &hanging}});
+  Put(0, 1);
+  ASSERT_TRUE(good.WaitForRule("gyrfalcon: channel failing", 2));
+  failing.Be(Receiver::Mood::kTakes);
+  hanging.Be(Receiver::Mood::kTakes);
+  ASSERT_TRUE(good.WaitForRule("gyrfalcon: channel failing", 4));
+  std::multiset<std::string> states;
+  for (const auto& item : good.items()) {
+    for (const char* name : {"failing", "hanging"}) {
+      for (const char* state : {"failing", "works again"}) {
+        const std::string text =
+            std::string("gyrfalcon_channel=") + name + " gyrfalcon_channel_state=" + state + " ";
+        if (item.message.find(text) != std::string::npos) states.insert(text);
+      }
+    }
+  }
+  EXPECT_EQ(states.size(), 4u);
+  EXPECT_EQ(Count(DeliveryCounter::kOwnAlerts), 4u);
+}
+
+TEST_F(Delivering, WithoutAStoreAlertsGoOutFromMemory) {
+  options_.spool.path = "/proc/nowhere/alerts.db";
+  Receiver receiver;
+  Start("b", {{"one", &receiver}});
+  Put(0, 100);
+  dispatcher_->Stop();
+  ExpectAll(receiver, "b", 1, 100);
+  ASSERT_EQ(errors_.size(), 1u);
+  EXPECT_NE(errors_[0].find("/proc/nowhere"), std::string::npos);
+  EXPECT_FALSE(dispatcher_->figures().spooling);
+}
+
+TEST_F(Delivering, AStoreThatIsInUseIsTakenOnceItIsFree) {
+  Receiver old_one;
+  Receiver new_one;
+  old_one.Be(Receiver::Mood::kFails);
+  Start("old", {{"out", &old_one}});
+  Put(0, 10);
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 10; }));
+  auto old_dispatcher = std::move(dispatcher_);
+  Start("new", {{"out", &new_one}});
+  Put(0, 10);
+  ASSERT_TRUE(new_one.WaitFor(10)) << "from memory";
+  old_dispatcher->Stop(50);
+  old_dispatcher.reset();
+  ASSERT_TRUE(new_one.WaitFor(20)) << "what the old one could not deliver";
+  ExpectAll(new_one, "old", 1, 10);
+  ExpectAll(new_one, "new", 1, 10);
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 10; }));
+}
+
+TEST_F(Delivering, AStoreThatIsDeletedIsBegunAnew) {
+  Receiver receiver;
+  Start("b", {{"one", &receiver}});
+  Put(0, 10);
+  ASSERT_TRUE(receiver.WaitFor(10));
+  std::filesystem::remove_all(folder_);
+  ASSERT_TRUE(Eventually([this] { return std::filesystem::exists(options_.spool.path); }));
+  Put(10, 20);
+  ASSERT_TRUE(receiver.WaitFor(20));
+  dispatcher_->Stop();
+  ExpectAll(receiver, "b", 1, 20);
+  auto reader = SpoolReader::Open(options_.spool.path);
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ(reader->Read({})->alerts.size(), 10u);
+}
+
+// A child is killed in the middle of a stream, as often as said; what it had put into the store is
+// delivered by those after it.
+TEST_F(Delivering, AfterAKillEverythingThatWasSpooledIsDelivered) {
+  constexpr int kKills = 5;
+  Receiver receiver;
+  receiver.Be(Receiver::Mood::kFails);
+  for (int i = 0; i < kKills; ++i) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      Start("kill" + std::to_string(i), {{"one", &receiver}});
+      for (int n = 0;; ++n) {
+        if (!dispatcher_->Put(MakeTestAlert(std::to_string(n)))) std::this_thread::sleep_for(1ms);
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(150 + 37 * i));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
+  std::set<std::pair<std::string, uint64_t>> stored;
+  {
+    auto reader = SpoolReader::Open(options_.spool.path);
+    ASSERT_TRUE(reader) << reader.error().message;
+    SpoolRange range;
+    for (;;) {
+      const auto page = reader->Read(range);
+      ASSERT_TRUE(page) << page.error().message;
+      if (page->last == 0) break;
+      for (const SpooledAlert& spooled : page->alerts) {
+        stored.emplace(spooled.boot_id, static_cast<uint64_t>(spooled.position) & 0xff'ffff'ffff);
+      }
+      range.after = page->last;
+    }
+  }
+  ASSERT_GT(stored.size(), 100u);
+  receiver.Be(Receiver::Mood::kTakes);
+  Start("after", {{"one", &receiver}});
+  ASSERT_TRUE(receiver.WaitFor(stored.size(), 60s));
+  dispatcher_->Stop();
+  std::set<std::pair<std::string, uint64_t>> delivered;
+  for (const Receiver::Item& item : receiver.items())
+    delivered.emplace(item.boot_id, item.sequence);
+  EXPECT_EQ(delivered, stored);
+}
+
+// Needs root, for a file system of its own.
+class OnASmallDisk : public Delivering {
+ protected:
+  void SetUp() override {
+    Delivering::SetUp();
+    std::filesystem::create_directories(folder_);
+    mounted_ = mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=16m") == 0;
+  }
+  void TearDown() override {
+    dispatcher_.reset();
+    if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
+    Delivering::TearDown();
+  }
+  bool mounted_ = false;
+};
+
+TEST_F(OnASmallDisk, TheDaemonGoesOnAndTheLossIsToldWhenThereIsSpace) {
+  if (!mounted_) GTEST_SKIP() << "a tmpfs can't be mounted (not root?)";
+  Receiver receiver;
+  Start("b", {{"one", &receiver}});
+  Put(0, 10);
+  ASSERT_TRUE(receiver.WaitFor(10));
+  const std::string filler = folder_ + "/filler";
+  {
+    std::ofstream file(filler);
+    const std::string block(4'096, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  constexpr size_t kAlerts = 20'000;
+  for (size_t i = 0; i < kAlerts; ++i) {
+    while (!dispatcher_->Put(MakeTestAlert(std::string(500, 'x'))))
+      std::this_thread::sleep_for(1ms);
+  }
+  ASSERT_TRUE(receiver.WaitFor(10 + kAlerts)) << "from memory";
+  EXPECT_GT(Count(DeliveryCounter::kNotSpooled), 0u);
+  EXPECT_FALSE(dispatcher_->figures().spooling);
+  std::filesystem::remove(filler);
+  ASSERT_TRUE(receiver.WaitForRule("gyrfalcon: alerts not spooled")) << notes_;
+  const auto items = receiver.items();
+  const auto told =
+      std::ranges::find(items, "gyrfalcon: alerts not spooled", &Receiver::Item::rule);
+  const std::string count =
+      "gyrfalcon_alerts=" + std::to_string(Count(DeliveryCounter::kNotSpooled)) + " ";
+  EXPECT_NE(told->message.find(count), std::string::npos) << told->message;
+  ExpectAll(receiver, "b", 1, 10 + kAlerts);
+  EXPECT_EQ(Count(DeliveryCounter::kMissed), 0u);
+}
+
+}  // namespace
+}  // namespace gyrfalcon

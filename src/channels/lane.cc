@@ -1,0 +1,370 @@
+#include "channels/lane.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "base/clock.h"
+#include "store/position.h"
+
+namespace gyrfalcon {
+
+Lane::Lane(std::unique_ptr<Channel> channel, LaneOptions options,
+           AtomicCounters<DeliveryCounter>& counters, OnError on_error)
+    : channel_(std::move(channel)),
+      name_(channel_->name()),
+      options_(options),
+      counters_(counters),
+      on_error_(std::move(on_error)),
+      thread_([this] { Run(); }) {}
+
+Lane::~Lane() {
+  Finish();
+  if (!WaitUntilDone(std::chrono::steady_clock::now())) GiveUp();
+  Join();
+}
+
+void Lane::Hand(const SharedBatch& batch, bool spooled) {
+  std::unique_lock lock(mutex_);
+  if (options_.waits) {
+    room_.wait(lock, [this] { return queued_ < options_.waiting_max || done_; });
+  }
+  const size_t count_max = spooled ? options_.spooled_max : options_.waiting_max;
+  const size_t bytes_max = spooled ? options_.spooled_bytes_max : options_.waiting_bytes_max;
+  newest_ = batch->last();
+  if (queued_ < count_max && queued_bytes_ < bytes_max) {
+    queue_.push_back(batch);
+    queued_ += batch->alerts.size();
+    queued_bytes_ += batch->bytes;
+  }
+  wake_.notify_one();
+}
+
+void Lane::Attach(const std::string& path, int64_t boot, int64_t cursor) {
+  uint64_t waiting = 0;
+  if (auto reader = SpoolReader::Open(path)) {
+    waiting = reader->CountBetween(cursor, MakePosition(boot, 0)).value_or(0);
+  }
+  const std::scoped_lock lock(mutex_);
+  store_ = Store{path, boot};
+  backlog_.reset();
+  if (cursor < MakePosition(boot, 0)) backlog_ = backlog_delivered_ = cursor;
+  backlog_waiting_ = waiting;
+  told_cursor_ = cursor;
+  wake_.notify_one();
+}
+
+std::optional<int64_t> Lane::TakeMovedCursor() {
+  const std::scoped_lock lock(mutex_);
+  if (!store_) return std::nullopt;
+  const int64_t now = backlog_ ? backlog_delivered_ : MakePosition(store_->boot, delivered_);
+  if (now == told_cursor_) return std::nullopt;
+  told_cursor_ = now;
+  return now;
+}
+
+void Lane::Reopen() {
+  channel_->Reopen();
+  {
+    const std::scoped_lock lock(mutex_);
+    try_now_ = true;
+  }
+  wake_.notify_one();
+}
+
+ChannelFigures Lane::figures() const {
+  const std::scoped_lock lock(mutex_);
+  ChannelFigures figures = figures_;
+  figures.name = name_;
+  figures.waiting = newest_ - delivered_ + backlog_waiting_;
+  return figures;
+}
+
+Lane::Health Lane::health() const {
+  const std::scoped_lock lock(mutex_);
+  return {.stuck_since_ns = stuck_since_ns_, .problem = problem_};
+}
+
+void Lane::Finish() {
+  {
+    const std::scoped_lock lock(mutex_);
+    finishing_ = true;
+  }
+  wake_.notify_one();
+}
+
+bool Lane::WaitUntilDone(std::chrono::steady_clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  if (until == std::chrono::steady_clock::time_point::max()) {
+    end_.wait(lock, [this] { return done_; });
+    return true;
+  }
+  return end_.wait_until(lock, until, [this] { return done_; });
+}
+
+void Lane::GiveUp() {
+  {
+    const std::scoped_lock lock(mutex_);
+    given_up_ = true;
+  }
+  channel_->GiveUp();
+  wake_.notify_one();
+}
+
+void Lane::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Lane::Run() {
+  for (Work work; Next(work) && Deliver(work); work = {}) {
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!store_) NoteMissed(newest_ - delivered_);
+    done_ = true;
+  }
+  room_.notify_all();
+  end_.notify_all();
+}
+
+// What is next in order; waits for it. False: the thread's work is done.
+bool Lane::Next(Work& work) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (given_up_) return false;
+    while (!queue_.empty() && queue_.front()->last() <= taken_) {
+      queued_ -= queue_.front()->alerts.size();
+      queued_bytes_ -= queue_.front()->bytes;
+      queue_.pop_front();
+    }
+    if (store_ && backlog_) {
+      if (ReadBacklog(lock, work)) return true;
+      continue;
+    }
+    const bool in_memory = !queue_.empty() && queue_.front()->first <= taken_ + 1;
+    if (in_memory || (!queue_.empty() && !store_)) {
+      TakeFromQueue(work);
+      room_.notify_all();
+      return true;
+    }
+    if (newest_ > taken_) {
+      if (!store_) {
+        Skip(newest_);
+      } else if (ReadThisBoot(lock, work)) {
+        return true;
+      }
+      continue;
+    }
+    reader_.reset();
+    if (finishing_) return false;
+    wake_.wait(lock, [this] {
+      return given_up_ || finishing_ || newest_ > taken_ || (store_ && backlog_);
+    });
+  }
+}
+
+void Lane::TakeFromQueue(Work& work) {
+  work.batch = std::move(queue_.front());
+  queue_.pop_front();
+  const AlertBatch& batch = *work.batch;
+  queued_ -= batch.alerts.size();
+  queued_bytes_ -= batch.bytes;
+  if (batch.first > taken_ + 1) Skip(batch.first - 1);
+  for (uint64_t number = std::max(batch.first, taken_ + 1); number <= batch.last(); ++number) {
+    work.outgoing.push_back(batch.outgoing[number - batch.first]);
+    work.marks.push_back(static_cast<int64_t>(number));
+  }
+  taken_ = batch.last();
+}
+
+bool Lane::ReadBacklog(std::unique_lock<std::mutex>& lock, Work& work) {
+  const int64_t end = MakePosition(store_->boot, 0);
+  const SpoolRange range{.after = *backlog_, .before = end};
+  const std::string path = store_->path;
+  lock.unlock();
+  auto page = Read(path, range);
+  uint64_t missed = 0;
+  if (page && reader_) {
+    // Gaps, those of damaged rows among them.
+    const int64_t until = page->last == 0 ? end : page->last + 1;
+    const uint64_t between = reader_->CountBetween(range.after, until).value_or(0);
+    missed = between - std::min<uint64_t>(between, page->alerts.size());
+  }
+  lock.lock();
+  if (!page) {
+    NoteReadFailure(lock, page.error());
+    return false;
+  }
+  NoteMissed(missed);
+  backlog_waiting_ -= std::min(backlog_waiting_, missed);
+  if (page->last == 0) {
+    backlog_.reset();
+    return false;
+  }
+  counters_.Add(DeliveryCounter::kDamaged, page->damaged);
+  backlog_ = page->last;
+  work.is_backlog = true;
+  work.read = std::move(page->alerts);
+  for (const SpooledAlert& spooled : work.read) {
+    work.outgoing.push_back({spooled.boot_id, SequenceOf(spooled.position), &spooled.alert});
+    work.marks.push_back(spooled.position);
+  }
+  return !work.outgoing.empty();
+}
+
+bool Lane::ReadThisBoot(std::unique_lock<std::mutex>& lock, Work& work) {
+  const uint64_t last = queue_.empty() ? newest_ : queue_.front()->first - 1;
+  const SpoolRange range{.after = MakePosition(store_->boot, taken_),
+                         .before = MakePosition(store_->boot, last + 1)};
+  const std::string path = store_->path;
+  lock.unlock();
+  auto page = Read(path, range);
+  lock.lock();
+  if (!page) {
+    NoteReadFailure(lock, page.error());
+    return false;
+  }
+  counters_.Add(DeliveryCounter::kDamaged, page->damaged);
+  work.read = std::move(page->alerts);
+  for (const SpooledAlert& spooled : work.read) {
+    const uint64_t number = SequenceOf(spooled.position);
+    NoteMissed(number - taken_ - 1);
+    taken_ = number;
+    work.outgoing.push_back({spooled.boot_id, number, &spooled.alert});
+    work.marks.push_back(static_cast<int64_t>(number));
+  }
+  if (!work.outgoing.empty()) return true;
+  Skip(page->last == 0 ? last : SequenceOf(page->last));
+  return false;
+}
+
+StoreResult<SpoolPage> Lane::Read(const std::string& path, const SpoolRange& range) {
+  if (!reader_) {
+    auto opened = SpoolReader::Open(path);
+    if (!opened) return std::unexpected(opened.error());
+    reader_ = std::move(*opened);
+  }
+  auto page = reader_->Read(range);
+  if (page) read_failures_ = 0;
+  return page;
+}
+
+// A few tries; then the channel goes on with what is in memory.
+void Lane::NoteReadFailure(std::unique_lock<std::mutex>& lock, const StoreError& error) {
+  constexpr int kTriesMax = 10;
+  constexpr auto kPause = std::chrono::milliseconds(200);
+  reader_.reset();
+  counters_.Add(DeliveryCounter::kSpoolFailures);
+  if (error.fault != StoreFault::kCorrupt && ++read_failures_ < kTriesMax) {
+    wake_.wait_for(lock, kPause, [this] { return given_up_; });
+    return;
+  }
+  read_failures_ = 0;
+  store_.reset();
+  backlog_.reset();
+  NoteMissed(std::exchange(backlog_waiting_, 0));
+  lock.unlock();
+  if (on_error_) {
+    on_error_({name_ + ": what it has not had yet can't be read from the store: " + error.message,
+               Fault::kEnvironment});
+  }
+  lock.lock();
+}
+
+// Those up to this one are not there.
+void Lane::Skip(uint64_t up_to) {
+  NoteMissed(up_to - taken_);
+  if (delivered_ == taken_) delivered_ = up_to;
+  taken_ = up_to;
+}
+
+void Lane::NoteMissed(uint64_t count) {
+  figures_.missed += count;
+  counters_.Add(DeliveryCounter::kMissed, count);
+}
+
+// False: the thread's work is done.
+bool Lane::Deliver(Work& work) {
+  std::span<const OutgoingAlert> rest = work.outgoing;
+  while (!rest.empty()) {
+    if (stuck_since_ns_ == 0) stuck_since_ns_ = SteadyNs();
+    Delivery delivery = channel_->Deliver(rest);
+    const size_t done = std::min(delivery.done, rest.size());
+    if (done > 0) {
+      NoteDone(work, work.outgoing.size() - rest.size() + done, std::min(delivery.refused, done));
+      rest = rest.subspan(done);
+    }
+    if (!delivery.problem && done > 0) continue;
+    if (!delivery.problem)
+      delivery.problem = Error{name_ + ": it took nothing", Fault::kEnvironment};
+    if (AfterProblem(*delivery.problem)) continue;
+    const std::scoped_lock lock(mutex_);
+    if (given_up_ && !options_.waits) return false;
+    // Its first is lost to it: there is no later try.
+    if (rest.empty()) continue;
+    NoteMissed(1);
+    const size_t passed = work.outgoing.size() - rest.size();
+    if (!work.is_backlog) delivered_ = static_cast<uint64_t>(work.marks[passed]);
+    rest = rest.subspan(1);
+  }
+  return true;
+}
+
+void Lane::NoteDone(const Work& work, size_t done, size_t refused) {
+  tries_ = 0;
+  stuck_since_ns_ = 0;
+  const std::scoped_lock lock(mutex_);
+  problem_.clear();
+  const int64_t mark = work.marks[done - 1];
+  uint64_t count = 0;
+  if (work.is_backlog) {
+    const auto first = std::ranges::upper_bound(work.marks, backlog_delivered_);
+    count = static_cast<uint64_t>(work.marks.begin() + static_cast<ptrdiff_t>(done) - first);
+    backlog_delivered_ = mark;
+    backlog_waiting_ -= std::min(backlog_waiting_, count);
+  } else {
+    const auto first = std::ranges::upper_bound(work.marks, static_cast<int64_t>(delivered_));
+    count = static_cast<uint64_t>(work.marks.begin() + static_cast<ptrdiff_t>(done) - first);
+    delivered_ = static_cast<uint64_t>(mark);
+  }
+  figures_.delivered += count - refused;
+  figures_.dead_letters += refused;
+  counters_.Add(DeliveryCounter::kDelivered, count - refused);
+  counters_.Add(DeliveryCounter::kDeadLetters, refused);
+}
+
+bool Lane::AfterProblem(const Error& problem) {
+  bool first = false;
+  bool again = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    first = problem_.empty();
+    problem_ = problem.message;
+    again = !options_.waits && !given_up_ && !finishing_;
+    // The store keeps the rest for the next run.
+    if (finishing_ && store_) given_up_ = true;
+  }
+  if (first && on_error_) on_error_(problem);
+  if (!again) return false;
+  counters_.Add(DeliveryCounter::kRetries);
+  Pause();
+  return true;
+}
+
+// Twice as long each time, and somewhere in the upper half of it, so that many daemons don't come
+// back to a receiver at the same moment.
+void Lane::Pause() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  constexpr unsigned kDoublingsMax = 20;
+  const int64_t whole_ms = std::min<int64_t>(
+      options_.retry_max_ms, int64_t{options_.retry_first_ms} << std::min(tries_, kDoublingsMax));
+  ++tries_;
+  std::uniform_int_distribution<int64_t> upper_half(whole_ms - whole_ms / 2, whole_ms);
+  const auto pause = std::chrono::milliseconds(upper_half(random));
+  std::unique_lock lock(mutex_);
+  ++figures_.retries;
+  wake_.wait_for(lock, pause, [this] { return given_up_ || finishing_ || try_now_; });
+  try_now_ = false;
+}
+
+}  // namespace gyrfalcon
