@@ -79,6 +79,26 @@ TEST(Dispatcher, InReplayNothingIsRefused) {
   EXPECT_FALSE(dispatcher.Put(MakeTestAlert("late")));
 }
 
+TEST(Dispatcher, InReplayTheBoundOfBytesIsWaitedForToo) {
+  std::promise<void> go;
+  BlockedChannel::written = 0;
+  DispatcherOptions options;
+  options.waiting_bytes_max = 1 << 20;
+  options.when_full = WhenFull::kWait;
+  Dispatcher dispatcher(options, One(std::make_unique<BlockedChannel>(go.get_future().share())),
+                        nullptr);
+  std::thread later([&go] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    go.set_value();
+  });
+  for (int i = 0; i < 100; ++i)
+    EXPECT_TRUE(dispatcher.Put(MakeTestAlert(std::string(200'000, 'x'))));
+  later.join();
+  dispatcher.Stop();
+  EXPECT_EQ(BlockedChannel::written, 100);
+  EXPECT_EQ(dispatcher.failed_writes(), 0u);
+}
+
 TEST(Dispatcher, BytesAreBoundedNotOnlyNumbers) {
   std::promise<void> go;
   BlockedChannel::written = 0;

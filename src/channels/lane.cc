@@ -26,13 +26,12 @@ Lane::~Lane() {
 
 void Lane::Hand(const SharedBatch& batch, bool spooled) {
   std::unique_lock lock(mutex_);
-  if (options_.waits) {
-    room_.wait(lock, [this] { return queued_ < options_.waiting_max || done_; });
-  }
   const size_t count_max = spooled ? options_.spooled_max : options_.waiting_max;
   const size_t bytes_max = spooled ? options_.spooled_bytes_max : options_.waiting_bytes_max;
+  const auto has_room = [&] { return queued_ < count_max && queued_bytes_ < bytes_max; };
+  if (options_.waits) room_.wait(lock, [&] { return has_room() || done_; });
   newest_ = batch->last();
-  if (queued_ < count_max && queued_bytes_ < bytes_max) {
+  if (has_room()) {
     queue_.push_back(batch);
     queued_ += batch->alerts.size();
     queued_bytes_ += batch->bytes;

@@ -29,11 +29,12 @@ int ShowStatus(std::vector<std::string> args) {
   for (const auto& [name, value] : status["counters"].items()) {
     fmt::print("{:<28} {}\n", name, value.dump());
   }
-  for (const auto& [name, value] :
-       status.value("store", nlohmann::ordered_json::object()).items()) {
+  const auto store = status.value("store", nlohmann::ordered_json::object());
+  for (const auto& [name, value] : store.items()) {
     fmt::print("{:<28} {}\n", "store_" + name, value.dump());
   }
-  for (const auto& output : status.value("outputs", nlohmann::ordered_json::array())) {
+  const auto outputs = status.value("outputs", nlohmann::ordered_json::array());
+  for (const auto& output : outputs) {
     fmt::print("output {}:", output.value("name", ""));
     for (const auto& [name, value] : output.items()) {
       if (name != "name") fmt::print(" {} {}", name, value.dump());
