@@ -307,10 +307,6 @@ void Dispatcher::Reopen() {
   impl_->Reopen();
 }
 
-void Dispatcher::Reopen() {
-  for (const auto& channel : channels_) channel->Reopen();
-}
-
 void Dispatcher::Stop(int patience_ms) {
   impl_->Stop(patience_ms);
 }

@@ -314,10 +314,6 @@ class Daemon {
       if (!took_over) return Report(started.error());
       spdlog::error("{}", started.error().message);
     }
-    if (!control) return Report(control.error());
-    if (const auto written = WritePidFile(); !written) return Report(written.error());
-    if (const auto kept = KeepSession(*session, **engine); !kept) return Report(kept.error());
-    if (const auto written = WriteAttachSession(); !written) return Report(written.error());
     LogStart();
     if (!attach_session_.file.empty()) engine_->StartAttaching();
     AskCoverage(config_);

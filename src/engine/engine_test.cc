@@ -169,11 +169,10 @@ class Stuck final : public Channel {
  public:
   explicit Stuck(std::shared_future<void> let_go) : let_go_(std::move(let_go)) {}
   std::string_view name() const override { return "stuck"; }
-  Result<void> Write(std::string_view) override {
+  Delivery Deliver(std::span<const OutgoingAlert> batch) override {
     let_go_.wait();
-    return {};
+    return {.done = batch.size()};
   }
-  Result<void> Flush() override { return {}; }
 
  private:
   std::shared_future<void> let_go_;
