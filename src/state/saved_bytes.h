@@ -116,11 +116,12 @@ class SavedReader {
   void String(Text& text, size_t bytes_max) {
     size_t size = 0;
     Count(size, bytes_max == 0 ? text_bytes_max_ : bytes_max);
-    text.assign(rest_.data(), size);
+    text.assign(rest_.substr(0, size));
     rest_.remove_prefix(size);
   }
   void Raw(void* bytes, size_t size) {
     if (size > rest_.size()) return Fail();
+    if (size == 0) return;
     std::memcpy(bytes, rest_.data(), size);
     rest_.remove_prefix(size);
   }
