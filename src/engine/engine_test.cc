@@ -171,7 +171,7 @@ class Stuck final : public Channel {
   std::string_view name() const override { return "stuck"; }
   Delivery Deliver(std::span<const OutgoingAlert> batch) override {
     let_go_.wait();
-    return {.done = batch.size()};
+    return {.done = batch.size(), .refused = 0, .problem = {}};
   }
 
  private:
@@ -183,7 +183,10 @@ TEST_F(EngineTest, WorkersThatAreStuckKeepNoSandboxFromStarting) {
   std::vector<std::unique_ptr<Channel>> channels;
   channels.push_back(std::make_unique<Stuck>(let_go.get_future().share()));
   constexpr size_t kWorkers = 2;
-  StartEngine(kWorkers, {.waiting_max = 1, .when_full = WhenFull::kWait}, std::move(channels));
+  DispatcherOptions dispatching;
+  dispatching.waiting_max = 1;
+  dispatching.when_full = WhenFull::kWait;
+  StartEngine(kWorkers, dispatching, std::move(channels));
   std::vector<int> fds;
   for (size_t i = 0; i < kWorkers; ++i) fds.push_back(Connect());
   constexpr int kAlerts = 5;  // more than the dispatcher takes

@@ -25,11 +25,10 @@ class KeepLines final : public Channel {
  public:
   explicit KeepLines(std::vector<std::string>& out) : out_(out) {}
   std::string_view name() const override { return "test"; }
-  Result<void> Write(std::string_view line) override {
-    out_.emplace_back(line);
-    return {};
+  Delivery Deliver(std::span<const OutgoingAlert> batch) override {
+    for (const OutgoingAlert& outgoing : batch) out_.push_back(FormatText(*outgoing.alert, {}));
+    return {.done = batch.size(), .refused = 0, .problem = {}};
   }
-  Result<void> Flush() override { return {}; }
 
  private:
   std::vector<std::string>& out_;
