@@ -247,6 +247,7 @@ TEST_F(WatchThreadTest, OneThatIsCalledStoppedAndHasAProcessRuns) {
   // A process that looks like its Sentry.
   const pid_t sentry = ::fork();
   if (sentry == 0) {
+    ::setpgid(0, 0);  // to be ended with what it starts
     ::execl("/bin/sh", "runsc-sandbox", "-c", "sleep 60; :", "boot", "s", nullptr);
     ::_exit(1);
   }
@@ -258,7 +259,7 @@ TEST_F(WatchThreadTest, OneThatIsCalledStoppedAndHasAProcessRuns) {
   const auto end = Clock::now() + seconds(30);
   while (untraced.empty() && Clock::now() < end) untraced = Untraced();  // it takes a moment
   EXPECT_TRUE(Raised("gyrfalcon: sandbox not traced"));
-  ::kill(sentry, SIGKILL);
+  ::kill(-sentry, SIGKILL);
   ::waitpid(sentry, nullptr, 0);
   ASSERT_EQ(untraced.size(), 1u);
   EXPECT_EQ(untraced[0].sandbox_id, "s");
