@@ -30,7 +30,8 @@ falco=../shared/falco-rules/falco_rules.yaml
 run() {
   : >"$log"
   # shellcheck disable=SC2086 # words on purpose
-  start_gyrfalcon run $rules -g "$scratch/$1.json" -o json_output=true -o rule_matching=all
+  start_gyrfalcon run $rules -g "$scratch/$1.json" -o json_output=true -o rule_matching=all \
+    -o json_include_sequence_property=false
   run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$scratch/$1.json" "$(echo "$script" | tr '\n' ' ') true" \
     >"$scratch/runsc.log" 2>&1 || fail "$1: the sandbox ended with $?"
   stop_gyrfalcon
