@@ -496,13 +496,13 @@ class Daemon {
     EngineOptions options;
     options.inherited = std::move(inherited);
     options.handshake.keeper = store_.get();
-    options.source.keeper = store_.get();
     options.socket_path = socket_path_;
     options.pipeline.builtins = config_.builtins;
     options.pipeline.alert_budget = config_.alert_budget;
     options.pipeline.overload = config_.overload;
     options.pipeline.limits = config_.limits.sandbox;
     options.source = config_.limits.source;
+    options.source.keeper = store_.get();
     options.handshake.deadline_ms = static_cast<int64_t>(config_.limits.handshake_ms);
     options.handshake.pending_max = config_.limits.handshakes_waiting_max;
     options.total_bytes_max = config_.limits.total_bytes_max;

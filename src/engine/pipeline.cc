@@ -208,7 +208,7 @@ void Pipeline::Close(const Record& record) {
     connection_by_sandbox_.erase(named);
   }
   if (options_.memory != nullptr) {
-    options_.memory->Note(session.memory_noted, 0);
+    if (!keep) options_.memory->Note(session.memory_noted, 0);
     options_.memory->Leave();
   }
   if (options_.observer != nullptr) options_.observer->OnEnded(record.connection.value);
@@ -831,7 +831,11 @@ void Pipeline::SetPressure(unsigned step) {
 
 void Pipeline::NoteMemory(Session& session) {
   if (options_.memory == nullptr || !session.sandbox) return;
-  const size_t share = options_.memory->ShareNow();
+  size_t share = options_.memory->ShareNow();
+  // Nobody may come for what is kept.
+  while (share != MemoryBudget::kUnlimited && ForgetOldestKept()) {
+    share = options_.memory->ShareNow();
+  }
   size_t bytes = session.sandbox->memory_bytes() + sizeof(Session);
   if (bytes > share) {
     speaking_ = &session;

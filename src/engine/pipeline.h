@@ -331,6 +331,8 @@ class Pipeline : private HappeningSink {
   void TakeUpKept(Session& session, bool begins);
   void ForgetKept(const std::string& sandbox_key);
   void DropOverdueKept();
+  bool ForgetOldestKept();  // false: there is none
+  void UncountKept(KeptState& kept);
   // pipeline_snapshot.cc
   struct SavedParts;
   template <class Visit>

@@ -30,25 +30,38 @@ void Pipeline::Keep(Session session) {
   kept_bytes_ += kept.bytes;
   kept_.insert_or_assign(std::move(key), std::move(kept));
   while (kept_.size() > options_.kept_states_max || kept_bytes_ > options_.kept_bytes_max) {
-    const auto oldest = std::ranges::min_element(
-        kept_, {}, [](const auto& entry) { return entry.second.until_ns; });
-    kept_bytes_ -= oldest->second.bytes;
-    kept_.erase(oldest);
-    totals_.engine.Add(EngineCounter::kStatesEvicted);
+    ForgetOldestKept();
   }
 }
 
 void Pipeline::ForgetKept(const std::string& sandbox_key) {
   const auto found = kept_.find(sandbox_key);
   if (found == kept_.end()) return;
-  kept_bytes_ -= found->second.bytes;
+  UncountKept(found->second);
   kept_.erase(found);
 }
 
+// What it holds was the sandbox's part of all sandboxes' memory, and stayed so.
+void Pipeline::UncountKept(KeptState& kept) {
+  kept_bytes_ -= kept.bytes;
+  if (options_.memory != nullptr) options_.memory->Note(kept.session.memory_noted, 0);
+  kept.session.memory_noted = 0;
+}
+
+bool Pipeline::ForgetOldestKept() {
+  const auto oldest =
+      std::ranges::min_element(kept_, {}, [](const auto& entry) { return entry.second.until_ns; });
+  if (oldest == kept_.end()) return false;
+  UncountKept(oldest->second);
+  kept_.erase(oldest);
+  totals_.engine.Add(EngineCounter::kStatesEvicted);
+  return true;
+}
+
 void Pipeline::DropOverdueKept() {
-  absl::erase_if(kept_, [this](const auto& entry) {
+  absl::erase_if(kept_, [this](auto& entry) {
     if (entry.second.until_ns > clock_.now_ns()) return false;
-    kept_bytes_ -= entry.second.bytes;
+    UncountKept(entry.second);
     return true;
   });
 }
@@ -57,12 +70,15 @@ void Pipeline::DropOverdueKept() {
 void Pipeline::TakeUpKept(Session& session, bool begins) {
   const auto found = kept_.find(session.sandbox_key);
   if (found == kept_.end()) return;
-  Session before = std::move(found->second.session);
   const bool in_time = found->second.until_ns > clock_.now_ns();
-  ForgetKept(session.sandbox_key);
-  if (begins || !session.may_follow || !in_time) return;
+  if (begins || !session.may_follow || !in_time) {
+    ForgetKept(session.sandbox_key);
+    return;
+  }
   totals_.engine.Add(EngineCounter::kStatesResumed);
-  MoveState(before, session);
+  // They exchange what is counted of their memory: the empty state's goes with the entry.
+  MoveState(found->second.session, session);
+  ForgetKept(session.sandbox_key);
   // What happened in between nobody has told: that something did not come proves nothing.
   session.sandbox->NoteLoss();
 }

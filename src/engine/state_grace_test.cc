@@ -75,6 +75,36 @@ class StateGraceTest : public ::testing::Test, public AlertSink {
   }
 };
 
+TEST_F(StateGraceTest, KeptStatesCountAsMemoryUntilTheyGo) {
+  MemoryBudget memory(0);
+  options_.memory = &memory;
+  Make();
+  Open(1, kCreate);
+  Start(1);
+  for (uint64_t connection = 1; connection < 20; ++connection) {
+    Close(connection);
+    EXPECT_GT(memory.held_bytes(), 0U) << "kept";
+    Open(connection + 1, kAttach);
+    OpenFile(connection + 1);
+  }
+  EXPECT_EQ(Count(EngineCounter::kStatesResumed), 19U);
+  Exit(20);
+  Close(20);
+  EXPECT_EQ(memory.held_bytes(), 0U);
+}
+
+TEST_F(StateGraceTest, KeptStatesGoFirstWhereMemoryIsShort) {
+  MemoryBudget memory(1);
+  options_.memory = &memory;
+  Make();
+  Open(1, kCreate);
+  Start(1);
+  Close(1);
+  EXPECT_EQ(Count(EngineCounter::kStatesKept), 1U);
+  Open(2, kAttachOther);
+  EXPECT_EQ(Count(EngineCounter::kStatesEvicted), 1U);
+}
+
 TEST_F(StateGraceTest, GoesToTheConnectionThatComesInTime) {
   Make();
   Open(1, kCreate);

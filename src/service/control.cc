@@ -152,6 +152,8 @@ Result<void> ControlServer::Bind() {
     return Fail(Fault::kEnvironment, "cannot listen on the control socket " + path_ + ": " +
                                          ErrnoText(errno) + "; check the folder's owner and mode");
   }
+  struct stat status{};
+  if (lstat(path_.c_str(), &status) == 0) inode_ = status.st_ino;
   return {};
 }
 
@@ -173,10 +175,11 @@ void ControlServer::Run() {
 ControlServer::~ControlServer() {
   const uint64_t one = 1;
   if (stop_.get() >= 0 && write(stop_.get(), &one, sizeof one) < 0) return;
-  if (thread_.joinable()) {
-    thread_.join();
-    unlink(path_.c_str());
-  }
+  if (!thread_.joinable()) return;
+  thread_.join();
+  // Unless a process that has taken over has made its own there.
+  struct stat status{};
+  if (lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_) unlink(path_.c_str());
 }
 
 Result<std::string> AskDaemon(const std::string& control_path, const std::string& target) {

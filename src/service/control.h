@@ -12,6 +12,8 @@
 #include <string>
 #include <thread>
 
+#include <sys/types.h>
+
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "channels/delivery_counters.h"
@@ -49,6 +51,7 @@ class ControlServer {
   const std::string path_;
   std::unique_ptr<Http> http_;
   UniqueFd socket_;
+  ino_t inode_ = 0;  // of the socket's file
   UniqueFd stop_;
   std::thread thread_;
 };

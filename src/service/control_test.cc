@@ -81,6 +81,16 @@ TEST(ControlServer, IsGoneWithItsSocketAndSaysSo) {
   EXPECT_NE(answer.error().message.find("gyrfalcon run"), std::string::npos);
 }
 
+TEST(ControlServer, LeavesTheSocketOfWhoCameAfterIt) {
+  const std::string path = TestPath();
+  auto before = ControlServer::Start(path, SomeStatus);
+  ASSERT_TRUE(before);
+  const auto after = ControlServer::Start(path, SomeStatus);
+  ASSERT_TRUE(after);
+  before->reset();
+  EXPECT_TRUE(AskDaemon(path, "/healthz"));
+}
+
 TEST(ControlSocketPath, StandsBesideTheDaemonsSocket) {
   EXPECT_EQ(ControlSocketPath("/run/gyrfalcon/gvisor.sock"), "/run/gyrfalcon/control.sock");
   EXPECT_EQ(ControlSocketPath("gvisor.sock"), "control.sock");
