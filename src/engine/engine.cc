@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "base/clock.h"
 #include "engine/sandbox_id.h"
 #include "rules/plan.h"
@@ -98,11 +100,18 @@ void Engine::TakeUpInherited() {
   totals_before_ = inherited.totals;
   options_.handshake.first_connection =
       std::max(options_.handshake.first_connection, inherited.next_connection);
+  SnapshotFile* snapshots = options_.pipeline.snapshots;
+  // What is there of others goes by numbers that these may have.
+  if (snapshots != nullptr && snapshots != inherited.state) snapshots->KeepOnly({});
+  absl::flat_hash_set<uint64_t> taken_up;
   for (AcceptedConnection& connection : inherited.connections) {
+    taken_up.insert(connection.id.value);
     Worker& worker = WorkerFor(connection);
-    worker.Inherit(std::move(connection));
+    worker.Inherit(std::move(connection), inherited.state);
   }
   inherited.connections.clear();
+  inherited.state = nullptr;
+  if (snapshots != nullptr) snapshots->KeepOnly(taken_up);
 }
 
 void Engine::StopAsking() {
@@ -130,7 +139,7 @@ void Engine::Stop() {
 }
 
 // What others are asked goes on: the answers find their workers if this engine does.
-Inheritance Engine::Release(HeldBack held_back) {
+Inheritance Engine::Release(HeldBack held_back, SnapshotFile* state) {
   Inheritance left;
   if (stopped_ || std::exchange(released_, true)) return left;
   SettleHandovers();
@@ -138,7 +147,7 @@ Inheritance Engine::Release(HeldBack held_back) {
   left.silent = handshakes_->Release();
   left.next_connection = handshakes_->next_connection();
   const bool tells = held_back == HeldBack::kTold;
-  for (const auto& worker : crew_.workers) worker->StopReading(tells);
+  for (const auto& worker : crew_.workers) worker->StopReading(tells, state);
   for (const auto& worker : crew_.workers) {
     worker->Join();
     for (AcceptedConnection& connection : worker->TakeConnections()) {
@@ -148,6 +157,7 @@ Inheritance Engine::Release(HeldBack held_back) {
   std::ranges::sort(left.connections, {}, &AcceptedConnection::id);
   left.totals = totals();
   left.listener = std::move(listener_);
+  left.state = state;
   return left;
 }
 

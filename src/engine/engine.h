@@ -60,9 +60,10 @@ class Engine {
     kKept,  // goes with the state: who gets that can read it
     kTold,  // as it is known now
   };
-  // Each worker ends between two messages, and everything is given away. Nothing is read any more
-  // until another engine starts with it; or this one goes on, with all that it knows.
-  Inheritance Release(HeldBack held_back);
+  // Each worker ends between two messages, and everything is given away: what is known of sandboxes
+  // goes into `state`, which the result refers to. Nothing is read any more until another engine
+  // starts with it; or this one goes on, with all that it knows.
+  Inheritance Release(HeldBack held_back, SnapshotFile* state = nullptr);
   // With what Release has given. Fails (Fault::kEnvironment) when the process is out of
   // descriptors.
   Result<void> GoOn(Inheritance left);

@@ -26,7 +26,8 @@ class KeepLines final : public Channel {
   explicit KeepLines(std::vector<std::string>& out) : out_(out) {}
   std::string_view name() const override { return "test"; }
   Delivery Deliver(std::span<const OutgoingAlert> batch) override {
-    for (const OutgoingAlert& outgoing : batch) out_.push_back(FormatText(*outgoing.alert, {}));
+    for (const OutgoingAlert& outgoing : batch)
+      out_.push_back(outgoing.alert->rule + ": " + FormatText(*outgoing.alert, {}));
     return {.done = batch.size(), .refused = 0, .problem = {}};
   }
 
@@ -39,7 +40,7 @@ constexpr std::string_view kRules = R"(
 - rule: told
   desc: x
   condition: evt.type = openat and fd.name startswith /seq/
-  output: by %proc.name in %container.id opened %fd.name
+  output: by %proc.name under %proc.pname in %container.id opened %fd.name
   priority: ERROR
 )";
 
@@ -62,8 +63,9 @@ class HandoverTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void StartEngine(size_t workers, Inheritance inherited = {}) {
+  void StartEngine(size_t workers, Inheritance inherited = {}, SnapshotFile* snapshots = nullptr) {
     EngineOptions options;
+    options.pipeline.snapshots = snapshots;
     options.socket_path = folder_ + "/gvisor.sock";
     options.workers = workers;
     options.inherited = std::move(inherited);
@@ -98,6 +100,46 @@ class HandoverTest : public ::testing::Test {
                                 .Number(3, 257)
                                 .Text(6, path);
     return SendMessage(fd, MessageType::kOpen, message);
+  }
+
+  static Message By(int64_t process) {
+    return Message()
+        .Number(1, 1)
+        .Number(2, process)
+        .Number(3, 500 + process)
+        .Number(4, process)
+        .Number(5, 500 + process)
+        .Text(6, "c");
+  }
+  // A process "child" below "parent"; only `child` says more.
+  static void SendFamily(int fd) {
+    SendMessage(fd, MessageType::kSentryExec, Message().Nested(1, By(1)).Text(2, "/bin/parent"));
+    SendMessage(fd, MessageType::kSentryClone,
+                Message().Nested(1, By(1)).Number(3, 2).Number(4, 2).Number(5, 502));
+    SendMessage(fd, MessageType::kSentryExec, Message().Nested(1, By(2)).Text(2, "/bin/child"));
+  }
+  static bool SendOpenByChild(int fd, std::string_view path) {
+    return SendMessage(
+        fd, MessageType::kOpen,
+        Message().Nested(1, By(2)).Nested(2, Message().Number(1, 3)).Number(3, 257).Text(6, path));
+  }
+  // Until the engine has heard so many messages.
+  void WaitForMessages(uint64_t count) const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (engine_->totals().engine[EngineCounter::kMessages] < count &&
+           std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  size_t CountLines(std::string_view text) const {
+    return static_cast<size_t>(std::ranges::count_if(
+        lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; }));
+  }
+  uint64_t Counted(EngineCounter counter) const { return engine_->totals().engine[counter]; }
+  static std::unique_ptr<SnapshotFile> MakeFile() {
+    auto file = SnapshotFile::Create({});
+    EXPECT_TRUE(file);
+    return file ? std::move(*file) : nullptr;
   }
 
   // What was told of each sender, in order.
@@ -200,7 +242,7 @@ TEST_F(HandoverTest, AnEngineGoesOnWithAllThatItKnows) {
   EXPECT_EQ(told.size(), fds.size());
   for (const auto& [sender, numbers] : told) EXPECT_EQ(numbers, (std::vector<uint64_t>{0, 1, 2}));
   for (const std::string& line : lines_) {
-    EXPECT_NE(line.find("by known in"), std::string::npos) << line;
+    EXPECT_NE(line.find("by known under"), std::string::npos) << line;
   }
 }
 
@@ -228,6 +270,139 @@ TEST_F(HandoverTest, TheSocketListensAllTheTimeAndIdsGoOn) {
   close(first);
   const auto told = Told();
   EXPECT_EQ(told.size(), 2u);
+}
+
+// Nothing but what the first engine has heard tells who opens the file, and below whom.
+TEST_F(HandoverTest, WhatIsKnownOfSandboxesGoesAlong) {
+  const auto file = MakeFile();
+  StartEngine(3);
+  std::array<int, 8> fds{};
+  for (int& fd : fds) {
+    fd = Connect();
+    ASSERT_GE(fd, 0);
+    SendFamily(fd);
+  }
+  WaitForMessages(fds.size() * 3);
+  Inheritance left = engine_->Release(Engine::HeldBack::kKept, file.get());
+  engine_.reset();
+  // As the process that it is given to.
+  auto read = SnapshotFile::Open(UniqueFd(dup(file->fd())), {});
+  ASSERT_TRUE(read) << read.error().message;
+  left.state = read->get();
+  left.totals = {};
+  StartEngine(2, std::move(left));
+  read->reset();  // not needed any more
+  for (const int fd : fds) ASSERT_TRUE(SendOpenByChild(fd, "/seq/0/0"));
+  engine_->Stop();
+  dispatcher_->Stop();
+  for (const int fd : fds) close(fd);
+  EXPECT_EQ(Counted(EngineCounter::kSessionsRestored), fds.size());
+  EXPECT_EQ(Counted(EngineCounter::kSnapshotsRefused), 0u);
+  EXPECT_EQ(CountLines("by child under parent in c opened /seq/0/0"), fds.size());
+  EXPECT_EQ(CountLines("events lost"), 0u);
+}
+
+// The first half of a call is heard by one engine, the second by the next.
+TEST_F(HandoverTest, ACallThatIsCutInTheMiddleIsOne) {
+  const auto open = [](int fd, std::string_view path, bool exits) {
+    Message message = Message().Nested(1, By(2));
+    if (exits) message.Nested(2, Message().Number(1, -1).Number(2, 1));
+    SendMessage(fd, MessageType::kOpen, message.Number(3, 257).Text(6, path));
+  };
+  const auto file = MakeFile();
+  StartEngine(1);
+  const int fd = Connect();
+  ASSERT_GE(fd, 0);
+  SendFamily(fd);
+  open(fd, "/etc/hosts", false);
+  WaitForMessages(4);
+  Inheritance left = engine_->Release(Engine::HeldBack::kKept, file.get());
+  engine_.reset();
+  StartEngine(1, std::move(left));
+  open(fd, "/etc/passwd", true);
+  engine_->Stop();
+  dispatcher_->Stop();
+  close(fd);
+  EXPECT_EQ(CountLines("/etc/hosts"), 1u) << (lines_.empty() ? "" : lines_.front());
+}
+
+TEST_F(HandoverTest, WithoutStateASandboxIsAsOneThatIsAttachedLate) {
+  StartEngine(1);
+  const int fd = Connect();
+  ASSERT_GE(fd, 0);
+  SendFamily(fd);
+  WaitForMessages(3);
+  Inheritance left = engine_->Release(Engine::HeldBack::kTold);
+  engine_.reset();
+  StartEngine(1, std::move(left));
+  SendOpenByChild(fd, "/seq/0/0");
+  engine_->Stop();
+  dispatcher_->Stop();
+  close(fd);
+  EXPECT_EQ(Counted(EngineCounter::kSnapshotsRefused), 1u);
+  EXPECT_EQ(CountLines("opened /seq/0/0"), 1u);
+  EXPECT_EQ(CountLines("under parent"), 0u);
+  EXPECT_EQ(CountLines("gyrfalcon: events lost"), 1u);
+}
+
+// As systemd's store has it: written all the time, and read by the next, which writes on.
+TEST_F(HandoverTest, AnEngineThatIsStoppedLeavesItsStateAndADeadOneWhatItHadRead) {
+  const auto file = MakeFile();
+  StartEngine(2, {}, file.get());
+  const int fd = Connect();
+  ASSERT_GE(fd, 0);
+  const int unread = Connect();
+  ASSERT_GE(unread, 0);
+  SendFamily(fd);
+  WaitForMessages(3);
+  Inheritance left = engine_->Release(Engine::HeldBack::kTold);
+  engine_.reset();
+  EXPECT_EQ(file->frames_read(1), 3u);
+  EXPECT_EQ(file->Keys(SnapshotKind::kSession), (std::vector<uint64_t>{1, 2}));
+  // Killed after five more; of another nothing is left but its state; one has said nothing yet.
+  file->MarkOf(1)->fetch_add(5);
+  ASSERT_TRUE(file->Put(SnapshotKind::kSession, 99, "of one that has ended"));
+  file->Remove(SnapshotKind::kSession, 2);
+  EXPECT_EQ(file->last_connection(), 99u);
+  left.state = file.get();
+  left.totals = {};
+  StartEngine(2, std::move(left), file.get());
+  EXPECT_EQ(file->last_connection(), 2u);
+  SendOpenByChild(fd, "/seq/0/0");
+  engine_->Stop();
+  dispatcher_->Stop();
+  close(fd);
+  close(unread);
+  EXPECT_EQ(Counted(EngineCounter::kSessionsRestored), 1u);
+  EXPECT_EQ(Counted(EngineCounter::kSnapshotsRefused), 0u);
+  EXPECT_EQ(Counted(EngineCounter::kMessagesUnsaved), 5u);
+  EXPECT_EQ(CountLines("gyrfalcon: events lost"), 1u);
+  EXPECT_EQ(CountLines("gyrfalcon_lost_unsaved=5"), 1u);
+  EXPECT_EQ(CountLines("by child under parent in c opened /seq/0/0"), 1u);
+  EXPECT_EQ(file->frames_read(1), 9u);
+}
+
+// What is told at a stop must not be told again by the next.
+TEST_F(HandoverTest, WhatWasToldAtTheEndIsNotToldAgain) {
+  const auto file = MakeFile();
+  StartEngine(1, {}, file.get());
+  const int fd = Connect();
+  ASSERT_GE(fd, 0);
+  SendFamily(fd);
+  SendMessage(fd, MessageType::kOpen, Message().Raw("\xff\xff"));
+  SendMessage(fd, MessageType::kOpen, Message().Raw("\xff\xff"));
+  WaitForMessages(5);
+  // Written, with what is held back.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  Inheritance left = engine_->Release(Engine::HeldBack::kTold);
+  engine_.reset();
+  left.state = file.get();
+  StartEngine(1, std::move(left), file.get());
+  engine_->Stop();
+  dispatcher_->Stop();
+  close(fd);
+  // One at once, one for the rest.
+  EXPECT_EQ(CountLines("gyrfalcon: events lost"), 2u);
 }
 
 }  // namespace

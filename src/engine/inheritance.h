@@ -8,6 +8,7 @@
 
 #include "base/unique_fd.h"
 #include "engine/counters.h"
+#include "engine/snapshot_file.h"
 #include "wire/connection.h"
 #include "wire/listener.h"
 
@@ -23,6 +24,9 @@ struct Inheritance {
   ConnectionId next_connection{1};
   int64_t stopped_ns = 0;  // steady clock; since when nothing has been read. 0: not known
   Totals totals;           // counted before, where the process is the same
+  // What is known of the sandboxes behind them, by the connection's id; must be there until the
+  // next engine has started. nullptr: nothing is.
+  const SnapshotFile* state = nullptr;
 };
 
 }  // namespace gyrfalcon

@@ -433,11 +433,13 @@ void Pipeline::TellRest(Session& session) {
 void Pipeline::TellRest() {
   for (auto& [connection, session] : sessions_) {
     speaking_ = &session;
+    const uint64_t told_before = totals_.engine[EngineCounter::kAlerts];
     if (session.sandbox) {
       session.sandbox->TellDue(std::numeric_limits<int64_t>::max(), *this);
       NoteLimits(session, session.losses.last_ns());
     }
     TellRest(session);
+    NoteTold(session, told_before);
   }
 }
 
@@ -463,10 +465,17 @@ void Pipeline::TellDue(int64_t receive_time_ns) {
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
     speaking_ = &session;
+    const uint64_t told_before = totals_.engine[EngineCounter::kAlerts];
     if (session.sandbox) session.sandbox->TellDue(receive_time_ns, *this);
     NoteMemory(session);
     TellDue(session);
+    NoteTold(session, told_before);
   }
+}
+
+// Without a message the state changes by what it tells: the next process must not tell it again.
+void Pipeline::NoteTold(Session& session, uint64_t told_before) {
+  if (totals_.engine[EngineCounter::kAlerts] != told_before) ++session.changes;
 }
 
 void Pipeline::Raise(Alert alert) {

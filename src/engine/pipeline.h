@@ -313,6 +313,7 @@ class Pipeline : private HappeningSink {
   void TellDue(Session& session);
   void TellRest(Session& session);
   void TellHeldBack(Session& session, bool at_end);
+  void NoteTold(Session& session, uint64_t told_before);
   void RaiseBuiltin(Builtin builtin, int64_t time_ns, std::vector<AlertField> fields);
   void Raise(Alert alert);
   // At a connection's first message: takes over the state of an older connection of the same

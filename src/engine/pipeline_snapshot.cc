@@ -319,10 +319,13 @@ void Pipeline::RejoinContainers(Session& session, const SavedParts& parts) {
 
 // More cannot be known: what they were the dead process has taken with it.
 void Pipeline::NoteUnsaved(Session& session, uint64_t frames_read) {
-  if (frames_read <= session.frames) return;
-  const uint64_t unsaved = frames_read - std::exchange(session.frames, frames_read);
-  totals_.engine.Add(EngineCounter::kMessagesUnsaved, unsaved);
-  session.losses.Note(LossKind::kUnsaved, unsaved, session.losses.last_ns());
+  if (frames_read > session.frames) {
+    const uint64_t unsaved = frames_read - std::exchange(session.frames, frames_read);
+    totals_.engine.Add(EngineCounter::kMessagesUnsaved, unsaved);
+    session.losses.Note(LossKind::kUnsaved, unsaved, session.losses.last_ns());
+  }
+  // What came before this process is no load on it.
+  session.frames_of_load = session.frames_of_tick = session.frames;
 }
 
 Result<void> Pipeline::RestoreSession(const RestoredConnection& connection,
@@ -369,6 +372,7 @@ Result<void> Pipeline::RestoreSession(const RestoredConnection& connection,
   if (!read) {
     totals_.engine.Add(EngineCounter::kSnapshotsRefused);
     session.spoke = true;  // to the process before
+    if (options_.observer != nullptr) options_.observer->OnSpoke(connection.connection);
     AskForUsers(connection.connection, session, session.place.sandbox_id);
     NoteUnsaved(session, std::max<uint64_t>(connection.frames_read, 1));
     TellDue(session);
@@ -384,7 +388,7 @@ Result<void> Pipeline::RestoreSession(const RestoredConnection& connection,
   restored.named = session.named;
   restored.identity = session.identity;
   restored.read_mark = session.read_mark;
-  restored.frames_of_load = restored.frames;
+  restored.memory_noted = session.memory_noted;
   restored.told_claims = {parts.told_claims.begin(), parts.told_claims.end()};
   session = std::move(restored);
   questions_ = std::max(questions_, parts.questions);
@@ -410,6 +414,7 @@ Result<void> Pipeline::RestoreSession(const RestoredConnection& connection,
     options_.observer->OnSpoke(connection.connection);
   }
   NoteUnsaved(session, connection.frames_read);
+  NoteMemory(session);
   AskForUsers(connection.connection, session, session.place.sandbox_id);
   if (!session.sandbox) return {};
   session.sandbox->ResumeSnapshots(lookups_ != nullptr && lookups_->CanAskProcesses(session.place));

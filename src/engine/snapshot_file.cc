@@ -252,12 +252,40 @@ Result<void> SnapshotFile::Put(SnapshotKind kind, uint64_t key, std::string_view
 void SnapshotFile::Remove(SnapshotKind kind, uint64_t key) {
   const std::scoped_lock lock(mutex_);
   if (const auto found = records_.find({kind, key}); found != records_.end()) Forget(found);
-  if (kind != SnapshotKind::kSession) return;
-  const auto mark = mark_of_.find(key);
+  if (kind == SnapshotKind::kSession) ForgetMark(key);
+}
+
+void SnapshotFile::ForgetMark(uint64_t connection) {
+  const auto mark = mark_of_.find(connection);
   if (mark == mark_of_.end()) return;
   marks_[mark->second].key.store(0, std::memory_order_relaxed);
   free_marks_.push_back(mark->second);
   mark_of_.erase(mark);
+}
+
+void SnapshotFile::KeepOnly(const absl::flat_hash_set<uint64_t>& connections) {
+  const std::scoped_lock lock(mutex_);
+  for (auto record = records_.begin(); record != records_.end();) {
+    const auto [kind, key] = record->first;
+    const auto next = std::next(record);
+    if (kind == SnapshotKind::kSession && !connections.contains(key)) Forget(record);
+    record = next;
+  }
+  std::vector<uint64_t> marked;
+  for (const auto& [connection, mark] : mark_of_) {
+    if (!connections.contains(connection)) marked.push_back(connection);
+  }
+  for (const uint64_t connection : marked) ForgetMark(connection);
+}
+
+uint64_t SnapshotFile::last_connection() const {
+  const std::scoped_lock lock(mutex_);
+  uint64_t last = 0;
+  for (const auto& [key, extent] : records_) {
+    if (key.first == SnapshotKind::kSession) last = std::max(last, key.second);
+  }
+  for (const auto& [connection, mark] : mark_of_) last = std::max(last, connection);
+  return last;
 }
 
 std::optional<std::string> SnapshotFile::ReadRecord(const Extent& extent, const Key& key) const {

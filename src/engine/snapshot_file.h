@@ -25,6 +25,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -65,6 +66,11 @@ class SnapshotFile {
   Result<std::string> Get(SnapshotKind kind, uint64_t key) const;
   std::vector<uint64_t> Keys(SnapshotKind kind) const;  // ascending
 
+  // Sessions and marks of other connections are removed: nobody goes on with them.
+  void KeepOnly(const absl::flat_hash_set<uint64_t>& connections);
+  // The highest that anything is there of; 0: of none.
+  uint64_t last_connection() const;
+
   // Where the reader of a connection notes how many of its frames it has read: found again after a
   // crash. Valid until Remove(kSession, connection). nullptr: there are too many.
   std::atomic<uint64_t>* MarkOf(uint64_t connection);
@@ -95,6 +101,7 @@ class SnapshotFile {
   uint64_t FindRoom(uint64_t size) const;
   void Remember(const Key& key, const Extent& extent);
   void Forget(std::map<Key, Extent>::iterator record);
+  void ForgetMark(uint64_t connection);
   void GiveBack(const Extent& extent);
 
   const UniqueFd fd_;

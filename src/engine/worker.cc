@@ -104,23 +104,52 @@ void Worker::Run() {
     if (balance_due_ && source_->between_batches()) Balance();
   }
   if (!releases_ || tells_) pipeline_.TellRest();
-  if (releases_) released_ = source_->ReleaseAll();
+  if (saves_) pipeline_.SaveAll();
+  if (releases_) {
+    released_ = source_->ReleaseAll();
+    if (SnapshotFile* state = released_state_) SaveReleased(*state);
+  }
   Publish();
 }
 
-void Worker::StopReading(bool tells) {
+void Worker::SaveReleased(SnapshotFile& state) {
+  for (const AcceptedConnection& connection : released_) {
+    const uint64_t id = connection.id.value;
+    const std::string saved = pipeline_.SaveSession(id);
+    if (!saved.empty() && state.Put(SnapshotKind::kSession, id, saved)) continue;
+    // That something of it was read, the next one can still know.
+    if (auto* read = state.MarkOf(id)) read->store(1, std::memory_order_relaxed);
+  }
+}
+
+void Worker::StopReading(bool tells, SnapshotFile* state) {
   tells_ = tells;
+  released_state_ = state;
   releases_ = true;
   source_->StopReading();
 }
 
-void Worker::Inherit(AcceptedConnection connection) {
-  Record opened;
-  opened.kind = RecordKind::kOpened;
-  opened.connection = connection.id;
-  opened.receive_time_ns = RealTimeNs();
-  opened.peer = connection.peer;
-  pipeline_.Process(opened);
+void Worker::Inherit(AcceptedConnection connection, const SnapshotFile* state) {
+  const uint64_t id = connection.id.value;
+  const auto saved = state != nullptr ? state->Get(SnapshotKind::kSession, id) : std::string();
+  const uint64_t frames_read = state != nullptr ? state->frames_read(id) : 0;
+  if (state != nullptr && !saved && frames_read == 0) {
+    // Nobody has read any of it: it begins here.
+    Record opened;
+    opened.kind = RecordKind::kOpened;
+    opened.connection = connection.id;
+    opened.receive_time_ns = RealTimeNs();
+    opened.peer = connection.peer;
+    pipeline_.Process(opened);
+  } else {
+    // Where it fails the sandbox is as one that is attached late, which is counted.
+    [[maybe_unused]] const auto restored =
+        pipeline_.RestoreSession({.connection = id,
+                                  .peer = connection.peer,
+                                  .receive_time_ns = RealTimeNs(),
+                                  .frames_read = frames_read},
+                                 saved.value_or(""));
+  }
   source_->Adopt(std::move(connection));
 }
 

@@ -53,14 +53,16 @@ class Worker final : private HostLookups {
   void WaitForHandovers();
   // What has been sent by now is taken up, then the thread ends.
   void Stop() { source_->Stop(); }
-  // What has been received is taken up, then the thread ends. `tells`: also what is held back.
-  void StopReading(bool tells);
+  // What has been received is taken up, then the thread ends, with what it knows of each connection
+  // written to `state`; nullptr: nowhere. `tells`: also what is held back, before that.
+  void StopReading(bool tells, SnapshotFile* state);
   // All connections; after StopReading and Join.
   std::vector<AcceptedConnection> TakeConnections() { return std::move(released_); }
   // One of those comes back: nobody else has read it. Before the next Start.
   void TakeBack(AcceptedConnection connection) { source_->Adopt(std::move(connection)); }
-  // A connection that another engine has read until now. Before Start.
-  void Inherit(AcceptedConnection connection);
+  // A connection that another engine has read until now, with what is left of it in `state`
+  // (nullptr: nothing is). Before Start.
+  void Inherit(AcceptedConnection connection, const SnapshotFile* state);
   // Beats between two messages.
   const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
   // As published, at most a second ago.
@@ -98,6 +100,8 @@ class Worker final : private HostLookups {
   void LookAtLoad();
   // Writes what has changed to where the next process finds it.
   void SaveSessions();
+  // All connections to where they are released to.
+  void SaveReleased(SnapshotFile& state);
   // Gives a sandbox to another worker when there is more to do than this one can.
   void Balance();
   void HandOver(const PlacementMove& move);
@@ -125,10 +129,11 @@ class Worker final : private HostLookups {
   int64_t waited_until_then_ns_ = 0;
   bool balance_due_ = false;
   const bool saves_;
-  bool unsaved_ = false;  // something has come since SaveSessions
-  int64_t saved_ns_ = 0;  // its time, by the records' clock
-  std::atomic<bool> releases_ = false;        // StopReading, until the next Start
-  std::atomic<bool> tells_ = true;            // with that
+  bool unsaved_ = false;                // something has come since SaveSessions
+  int64_t saved_ns_ = 0;                // its time, by the records' clock
+  std::atomic<bool> releases_ = false;  // StopReading, until the next Start
+  std::atomic<bool> tells_ = true;      // with that, as the next
+  std::atomic<SnapshotFile*> released_state_ = nullptr;
   std::vector<AcceptedConnection> released_;  // of the thread, then of who has joined it
 
   std::atomic<bool> has_news_ = false;
