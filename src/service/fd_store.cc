@@ -19,6 +19,7 @@ namespace gyrfalcon {
 namespace {
 
 constexpr std::string_view kMapName = "+connections";
+constexpr std::string_view kStateName = "+";
 constexpr std::string_view kLetters =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr size_t kOtherFds = 8;  // in the store beside connections
@@ -47,9 +48,36 @@ Peer AskForPeer(int fd) {
   return peer;
 }
 
-std::string RemoveText(uint32_t place) {
-  return "FDSTOREREMOVE=1\nFDNAME=" + StoredName(place);
+std::string RemoveText(std::string_view name) {
+  return "FDSTOREREMOVE=1\nFDNAME=" + std::string(name);
 }
+
+std::string StoreText(std::string_view name) {
+  return "FDSTORE=1\nFDPOLL=0\nFDNAME=" + std::string(name);
+}
+
+// What the process before has left beside connections. `Made`: what is there now, and whether that
+// is new; `was_there`: something of the name, whatever it is.
+template <class Made>
+struct Beside {
+  std::optional<Made> made;
+  bool was_there = false;
+  bool is_new = false;
+
+  void TakeUp(Result<Made> opened, const FdStore::OnProblem& on_problem) {
+    was_there = true;
+    if (!opened) return on_problem(opened.error());
+    made = std::move(*opened);
+  }
+  Result<void> Complete(Result<Made> (*make)()) {
+    is_new = !made;
+    if (!is_new) return {};
+    auto another = make();
+    if (!another) return std::unexpected(another.error());
+    made = std::move(*another);
+    return {};
+  }
+};
 
 }  // namespace
 
@@ -85,41 +113,39 @@ size_t FdStore::Capacity() {
   return std::min(number - kOtherFds, kFdStoreMax);
 }
 
-FdStore::FdStore(size_t capacity, ConnectionMap map, OnProblem on_problem)
-    : capacity_(capacity), on_problem_(std::move(on_problem)), map_(std::move(map)) {}
+FdStore::FdStore(size_t capacity, ConnectionMap map, std::unique_ptr<SnapshotFile> state,
+                 bool has_state, OnProblem on_problem)
+    : capacity_(capacity),
+      on_problem_(std::move(on_problem)),
+      map_(std::move(map)),
+      state_(std::move(state)),
+      has_state_(has_state) {}
 
 Result<std::unique_ptr<FdStore>> FdStore::Start(size_t capacity, std::vector<ReceivedFd>& received,
                                                 OnProblem on_problem) {
   std::vector<Stored> stored;
-  std::optional<ConnectionMap> map;
-  bool map_is_old = false;
+  Beside<ConnectionMap> map;
+  Beside<std::unique_ptr<SnapshotFile>> state;
   for (ReceivedFd& one : received) {
     if (one.name == kMapName) {
-      auto opened = ConnectionMap::Open(std::move(one.fd));
-      if (opened) {
-        map = std::move(*opened);
-      } else {
-        map_is_old = true;
-        on_problem(opened.error());
-      }
+      map.TakeUp(ConnectionMap::Open(std::move(one.fd)), on_problem);
+    } else if (one.name == kStateName) {
+      state.TakeUp(SnapshotFile::Open(std::move(one.fd), {}), on_problem);
     } else if (const auto place = PlaceOfName(one.name); place && IsConnection(one.fd.get())) {
       stored.push_back({std::move(one.fd), *place});
     }
   }
   std::erase_if(received, [](const ReceivedFd& one) { return !one.fd; });
-  const bool is_new = !map;
-  if (is_new) {
-    auto made = ConnectionMap::Create();
-    if (!made) return std::unexpected(made.error());
-    map = std::move(*made);
+  if (auto made = map.Complete(&ConnectionMap::Create); !made) {
+    return std::unexpected(made.error());
   }
-  std::unique_ptr<FdStore> store(new FdStore(capacity, std::move(*map), std::move(on_problem)));
-  const std::string name(kMapName);
-  if (map_is_old) store->Say("FDSTOREREMOVE=1\nFDNAME=" + name);
-  if (is_new) {
-    store->Say("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name,
-               UniqueFd(::fcntl(store->map_.fd(), F_DUPFD_CLOEXEC, 0)));
+  if (auto made = state.Complete([] { return SnapshotFile::Create({}); }); !made) {
+    return std::unexpected(made.error());
   }
+  std::unique_ptr<FdStore> store(new FdStore(capacity, std::move(*map.made), std::move(*state.made),
+                                             !state.is_new, std::move(on_problem)));
+  if (map.is_new) store->StoreBeside(kMapName, store->map_.fd(), map.was_there);
+  if (state.is_new) store->StoreBeside(kStateName, store->state_->fd(), state.was_there);
   store->TakeUp(std::move(stored));
   // Signals are for the thread that asked for them.
   sigset_t all;
@@ -143,6 +169,8 @@ FdStore::~FdStore() {
 // Before there are other threads.
 void FdStore::TakeUp(std::vector<Stored> stored) {
   std::ranges::stable_sort(stored, {}, &Stored::place);
+  // Nobody gets the number of one whose state is there.
+  next_connection_.value = state_->last_connection() + 1;
   for (const Stored& one : stored) {
     places_used_ = std::max(places_used_, one.place + 1);
     const auto entry = map_.Get(one.place);
@@ -154,7 +182,7 @@ void FdStore::TakeUp(std::vector<Stored> stored) {
     const bool same_as_before = i > 0 && stored[i - 1].place == stored[i].place;
     const bool same_as_next = i + 1 < stored.size() && stored[i + 1].place == stored[i].place;
     // A name that two have is given up, and each gets one of its own.
-    if (same_as_next && !same_as_before) Say(RemoveText(stored[i].place));
+    if (same_as_next && !same_as_before) Say(RemoveText(StoredName(stored[i].place)));
     TakeUpOne({std::move(stored[i].fd), stored[i].place}, !same_as_before && !same_as_next);
   }
   std::ranges::sort(connections_, {}, &AcceptedConnection::id);
@@ -216,7 +244,7 @@ void FdStore::Keep(std::unique_lock<std::mutex>& lock, int fd, ConnectionId id, 
   }
   place_of_[id.value] = *place;
   map_.Put(*place, {.cookie = SocketCookie(fd), .id = id, .peer = peer, .answered = answered});
-  messages_.push_back({"FDSTORE=1\nFDPOLL=0\nFDNAME=" + StoredName(*place), std::move(copy)});
+  messages_.push_back({StoreText(StoredName(*place)), std::move(copy)});
   ++messages_put_;
   wake_.notify_one();
 }
@@ -245,9 +273,14 @@ void FdStore::OnEnded(ConnectionId id) {
   place_of_.erase(found);
   map_.Clear(place);
   free_places_.insert(place);
-  messages_.push_back({RemoveText(place), {}});
+  messages_.push_back({RemoveText(StoredName(place)), {}});
   ++messages_put_;
   wake_.notify_one();
+}
+
+void FdStore::StoreBeside(std::string_view name, int fd, bool replaces) {
+  if (replaces) Say(RemoveText(name));
+  Say(StoreText(name), UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)));
 }
 
 void FdStore::Say(std::string text, UniqueFd fd) {

@@ -7,6 +7,9 @@
 // ConnectionMap, in base 62 and the lowest that is free. All names together are one environment
 // variable, at most 128 KiB long: one to three letters each leave room for kFdStoreMax.
 //
+// Beside them lie two memfds with names that no connection has: who the connections are
+// (ConnectionMap), and what is known of the sandboxes behind them (SnapshotFile).
+//
 // Does not use the store of a unit that has none: FDSTORE= says how much it holds. systemd sets
 // that variable from version 254 on, our unit file before that.
 #pragma once
@@ -27,6 +30,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "base/result.h"
+#include "engine/snapshot_file.h"
 #include "service/connection_map.h"
 #include "service/systemd.h"
 #include "wire/connection_keeper.h"
@@ -62,6 +66,11 @@ class FdStore final : public ConnectionKeeper {
   std::vector<AcceptedConnection> TakeConnections() { return std::move(connections_); }
   ConnectionId next_connection() const noexcept { return next_connection_; }
 
+  // Where this process writes what it knows of sandboxes, as long as this object is there.
+  SnapshotFile& state() noexcept { return *state_; }
+  // What the process before has written there; nullptr: nothing, or nothing that can be read.
+  const SnapshotFile* state_before() const noexcept { return has_state_ ? state_.get() : nullptr; }
+
   // Connections that the store had no room for: they would not outlive this process.
   uint64_t refused() const;
 
@@ -79,18 +88,23 @@ class FdStore final : public ConnectionKeeper {
     uint32_t place = 0;
   };
 
-  FdStore(size_t capacity, ConnectionMap map, OnProblem on_problem);
+  FdStore(size_t capacity, ConnectionMap map, std::unique_ptr<SnapshotFile> state, bool has_state,
+          OnProblem on_problem);
   void TakeUp(std::vector<Stored> stored);
   void TakeUpOne(Stored stored, bool is_alone);
   std::optional<uint32_t> FreePlace();
   void Keep(std::unique_lock<std::mutex>& lock, int fd, ConnectionId id, const Peer& peer,
             bool answered);
+  // A memfd of ours under a name of its own; `replaces`: one of that name is there.
+  void StoreBeside(std::string_view name, int fd, bool replaces);
   void Say(std::string text, UniqueFd fd = {});
   void Run();
 
   const size_t capacity_;
   const OnProblem on_problem_;
   ConnectionMap map_;  // under mutex_
+  const std::unique_ptr<SnapshotFile> state_;
+  const bool has_state_;
   std::vector<AcceptedConnection> connections_;
   ConnectionId next_connection_{1};
 

@@ -147,7 +147,7 @@ TEST(FdStoreNames, AreOneToThreeLettersAndComeBack) {
   EXPECT_EQ(StoredName(62), "00");
   // LISTEN_FDNAMES is one string of the environment, which the kernel bounds by 128 KiB.
   EXPECT_LT(bytes, 128u * 1024 - 1024);
-  for (const char* no : {"", "+connections", "gvisor", "stored", "a b", "-"}) {
+  for (const char* no : {"", "+", "+connections", "gvisor", "stored", "a b", "-"}) {
     EXPECT_FALSE(PlaceOfName(no)) << no;
   }
 }
@@ -173,7 +173,7 @@ TEST_F(FdStoreTest, WhatIsStoredTheNextProcessGetsWithItsPeer) {
   const UniqueFd second = Admit(2, std::string(size_t{64} * 1024, 'c'));
   ASSERT_EQ(send(first.get(), "unread", 6, 0), 6);
   Kill();
-  EXPECT_EQ(Names(), (std::vector<std::string>{"+connections", "0", "1"}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{"+", "+connections", "0", "1"}));
   StartStore();
   std::vector<AcceptedConnection> got = store_->TakeConnections();
   ASSERT_EQ(got.size(), 2u);
@@ -189,10 +189,10 @@ TEST_F(FdStoreTest, WhatIsStoredTheNextProcessGetsWithItsPeer) {
   // It goes on like the one before.
   store_->OnEnded(ConnectionId{1});
   systemd_->Listen();
-  EXPECT_EQ(Names(), (std::vector<std::string>{"+connections", "1"}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{"+", "+connections", "1"}));
   const UniqueFd third = Admit(3);
   systemd_->Listen();
-  EXPECT_EQ(Names(), (std::vector<std::string>{"+connections", "0", "1"}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{"+", "+connections", "0", "1"}));
   EXPECT_TRUE(problems_.empty());
 }
 
@@ -218,10 +218,10 @@ TEST_F(FdStoreTest, AnEndIsRemovedAndItsNameIsUsedAgain) {
   EXPECT_EQ(systemd_->store().count("07"), 1u);
   for (uint64_t id = 1; id <= 70; ++id) store_->OnEnded(ConnectionId{id});
   systemd_->Listen();
-  EXPECT_EQ(Names(), std::vector<std::string>{"+connections"});
+  EXPECT_EQ(Names(), (std::vector<std::string>{"+", "+connections"}));
   clients.push_back(Admit(71));
   systemd_->Listen();
-  EXPECT_EQ(Names(), (std::vector<std::string>{"+connections", "0"}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{"+", "+connections", "0"}));
 }
 
 TEST_F(FdStoreTest, AFullStoreIsCountedAndToldOnce) {
@@ -236,7 +236,7 @@ TEST_F(FdStoreTest, AFullStoreIsCountedAndToldOnce) {
   clients.push_back(Admit(6));
   EXPECT_EQ(store_->refused(), 2u);
   systemd_->Listen();
-  EXPECT_EQ(Names(), (std::vector<std::string>{"+connections", "0", "1", "2"}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{"+", "+connections", "0", "1", "2"}));
 }
 
 TEST_F(FdStoreTest, AConnectionWhoseRecordIsAnothersIsAskedWhoItIs) {
@@ -256,10 +256,10 @@ TEST_F(FdStoreTest, AConnectionWhoseRecordIsAnothersIsAskedWhoItIs) {
   EXPECT_EQ(got[1].peer->pid, getpid());
   // Two of one name would go together; now each has its own.
   systemd_->Listen();
-  EXPECT_EQ(systemd_->store().size(), 3u);
+  EXPECT_EQ(systemd_->store().size(), 4u);
   store_->OnEnded(ConnectionId{2});
   systemd_->Listen();
-  ASSERT_EQ(systemd_->store().size(), 2u);
+  ASSERT_EQ(systemd_->store().size(), 3u);
   EXPECT_EQ(SocketCookie(systemd_->store().rbegin()->second.get()), SocketCookie(got[0].fd.get()));
   close(ends[0]);
   close(ends[1]);
@@ -280,6 +280,46 @@ TEST_F(FdStoreTest, ADamagedMapIsReplacedAndTheConnectionsAreTaken) {
   Kill();
   StartStore();
   EXPECT_EQ(store_->TakeConnections().size(), 1u);
+  EXPECT_EQ(problems_.size(), 1u);
+}
+
+TEST_F(FdStoreTest, WhatIsKnownOfSandboxesTheNextProcessGets) {
+  StartStore();
+  EXPECT_EQ(store_->state_before(), nullptr);
+  ASSERT_TRUE(store_->state().Put(SnapshotKind::kSession, 7, "of the seventh"));
+  store_->state().MarkOf(9)->store(3);
+  Kill();
+  StartStore();
+  ASSERT_NE(store_->state_before(), nullptr);
+  EXPECT_EQ(store_->state_before()->Get(SnapshotKind::kSession, 7), "of the seventh");
+  EXPECT_EQ(store_->state_before()->frames_read(9), 3u);
+  // Nobody else is called so, or would get what is not theirs.
+  EXPECT_EQ(store_->next_connection(), ConnectionId{10});
+  // It is the same file that is written on.
+  ASSERT_TRUE(store_->state().Put(SnapshotKind::kSession, 8, "another"));
+  Kill();
+  StartStore();
+  EXPECT_EQ(store_->state_before()->Keys(SnapshotKind::kSession), (std::vector<uint64_t>{7, 8}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{"+", "+connections"}));
+  EXPECT_TRUE(problems_.empty());
+}
+
+TEST_F(FdStoreTest, StateThatCannotBeReadIsReplaced) {
+  StartStore();
+  const UniqueFd client = Admit(1);
+  Kill();
+  const auto state = systemd_->store().find("+");
+  ASSERT_EQ(pwrite(state->second.get(), "damaged!", 8, 0), 8);
+  StartStore();
+  EXPECT_EQ(store_->state_before(), nullptr);
+  EXPECT_EQ(store_->TakeConnections().size(), 1u);
+  ASSERT_EQ(problems_.size(), 1u);
+  EXPECT_THAT(problems_[0], HasSubstr("not a file with the state of sandboxes"));
+  ASSERT_TRUE(store_->state().Put(SnapshotKind::kSession, 1, "anew"));
+  Kill();
+  StartStore();
+  ASSERT_NE(store_->state_before(), nullptr);
+  EXPECT_EQ(store_->state_before()->Get(SnapshotKind::kSession, 1), "anew");
   EXPECT_EQ(problems_.size(), 1u);
 }
 
