@@ -307,6 +307,7 @@ class Daemon {
     if (const auto started = StartEngine(loaded->rules, std::move(*inherited)); !started) {
       return Report(started.error());
     }
+    taken_state_.reset();
     if (took_over) LogPause(stopped_ns);
     loaded->rules.reset();  // the engine has them, and frees them at a reload
     if (const auto started = StartBesides(*session); !started) {
@@ -374,6 +375,7 @@ class Daemon {
     store_ = std::move(*store);
     inherited.connections = store_->TakeConnections();
     inherited.next_connection = store_->next_connection();
+    inherited.state = store_->state_before();
     spdlog::info("systemd keeps up to {} connections over a restart, {} were kept", capacity,
                  inherited.connections.size());
     return {};
@@ -403,10 +405,10 @@ class Daemon {
   }
 
   // What comes when everything else is ready. nullopt: not asked for, or nobody is there.
-  Result<std::optional<Inheritance>> TakeOverIfAsked(const RuleSet& rules) const {
+  Result<std::optional<Inheritance>> TakeOverIfAsked(const RuleSet& rules) {
     if (!flags_.takeover) return std::nullopt;
     rules.plan();  // compiled before sandboxes wait for it
-    auto taken = TakeOver({.socket_path = socket_path_});
+    auto taken = TakeOver({.socket_path = socket_path_, .state_version = SessionSnapshotVersion()});
     if (!taken) return std::unexpected(taken.error());
     if (!*taken) {
       spdlog::info("nobody to take over from at {}", TakeoverSocketPath(socket_path_));
@@ -418,7 +420,20 @@ class Daemon {
     const Inheritance& inherited = (*taken)->inherited;
     spdlog::info("took over {} connections, and {} clients that have not said anything",
                  inherited.connections.size(), inherited.silent.size());
+    OpenTakenState(**taken);
     return std::move((*taken)->inherited);
+  }
+
+  void OpenTakenState(TakenOver& taken) {
+    auto state = taken.state ? SnapshotFile::Open(std::move(taken.state), {})
+                             : Fail(Fault::kInput, "the other process has another version");
+    if (state) {
+      taken_state_ = std::move(*state);
+      taken.inherited.state = taken_state_.get();
+    } else {
+      spdlog::warn("what was known of their sandboxes can't be taken over: {}",
+                   state.error().message);
+    }
   }
 
   static void LogPause(int64_t stopped_ns) {
@@ -442,7 +457,8 @@ class Daemon {
   std::optional<End> HandOver() {
     auto client = takeover_->Accept();
     if (!client) return std::nullopt;
-    if (const auto ask = client->ReadAsk(); !ask) {
+    const auto ask = client->ReadAsk();
+    if (!ask) {
       spdlog::warn("asked to hand over, but: {}", ask.error().message);
       return std::nullopt;
     }
@@ -450,9 +466,11 @@ class Daemon {
       client->Refuse("systemd keeps its connections: systemctl restart gyrfalcon loses none");
       return std::nullopt;
     }
+    const std::unique_ptr<SnapshotFile> state = MakeStateFor(*ask);
     watchdog_.reset();  // of the threads that end now
-    Inheritance left = engine_->Release(Engine::HeldBack::kTold);
-    if (const auto given = client->Give(left, -1); !given) {
+    Inheritance left =
+        engine_->Release(state ? Engine::HeldBack::kKept : Engine::HeldBack::kTold, state.get());
+    if (const auto given = client->Give(left, state ? state->fd() : -1); !given) {
       spdlog::error("not handed over, going on: {}", given.error().message);
       const auto on = engine_->GoOn(std::move(left));
       if (on) {
@@ -468,6 +486,19 @@ class Daemon {
     CloseWhatTwoCannotHave();
     client->SayDone();
     return End::kHandedOver;
+  }
+
+  // Where it gets what is known of sandboxes, made only now: nobody else would read it. nullptr: it
+  // could not.
+  static std::unique_ptr<SnapshotFile> MakeStateFor(const TakeoverAsk& ask) {
+    if (ask.state_version != SessionSnapshotVersion()) {
+      spdlog::warn("handing over to another version: what is known of sandboxes is not for it");
+      return nullptr;
+    }
+    auto state = SnapshotFile::Create({});
+    if (state) return std::move(*state);
+    spdlog::error("{}", state.error().message);
+    return nullptr;
   }
 
   // Before the other process is told to begin: the files that it makes anew, and whatever store of
@@ -503,6 +534,9 @@ class Daemon {
     options.pipeline.limits = config_.limits.sandbox;
     options.source = config_.limits.source;
     options.source.keeper = store_.get();
+    // Without systemd's store nobody could read it after us, but who takes over: for that it is
+    // made then.
+    if (store_) options.pipeline.snapshots = &store_->state();
     options.handshake.deadline_ms = static_cast<int64_t>(config_.limits.handshake_ms);
     options.handshake.pending_max = config_.limits.handshakes_waiting_max;
     options.total_bytes_max = config_.limits.total_bytes_max;
@@ -818,8 +852,9 @@ class Daemon {
   LoadCoverage coverage_;
   FileWatch watch_;
   std::unique_ptr<Dispatcher> dispatcher_;
-  std::unique_ptr<FdStore> store_;  // none without systemd
-  std::mutex engine_mutex_;         // held where another thread may see engine_ change
+  std::unique_ptr<FdStore> store_;             // none without systemd
+  std::unique_ptr<SnapshotFile> taken_state_;  // until the engine has read it
+  std::mutex engine_mutex_;                    // held where another thread may see engine_ change
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<TakeoverServer> takeover_;

@@ -2,7 +2,8 @@
 //
 //   sender SOCKET CONNECTIONS MESSAGES_PER_SECOND
 //
-// connects, says "connected" and sends numbered messages in turn until SIGTERM. Where a queue is
+// connects, tells of each which processes it has (a "child" that a "parent" has made), says
+// "connected" and sends numbered messages of the child in turn until SIGTERM. Where a queue is
 // full it waits: what it has sent, the kernel has taken. Every hundredth opens
 // /seq/CONNECTION/NUMBER. Beside it, others connect and hang up all the time. Then it says, as
 // shell words,
@@ -53,15 +54,41 @@ int Connect(const std::string& path) {
   return -1;
 }
 
-std::string Opens(const std::string& path) {
-  using testing::Message;
-  const Message message = Message()
-                              .Nested(1, Message().Number(1, 1).Number(2, 1).Text(6, "c"))
-                              .Nested(2, Message().Number(1, 3))
-                              .Number(3, 257)
-                              .Text(6, path);
-  const std::array<char, 8> header = {8, 0, static_cast<char>(MessageType::kOpen), 0, 0, 0, 0, 0};
+using testing::Message;
+
+std::string Datagram(MessageType type, const Message& message) {
+  const std::array<char, 8> header = {8, 0, static_cast<char>(type), 0, 0, 0, 0, 0};
   return std::string(header.data(), header.size()) + message.bytes();
+}
+
+constexpr int64_t kParent = 1;
+constexpr int64_t kChild = 2;
+
+Message By(int64_t process) {
+  return Message()
+      .Number(1, 1)
+      .Number(2, process)
+      .Number(3, 500 + process)
+      .Number(4, process)
+      .Number(5, 500 + process)
+      .Text(6, "c");
+}
+
+// Said once: of who opens the files no other message tells more than a number.
+std::vector<std::string> Family() {
+  return {
+      Datagram(MessageType::kSentryExec, Message().Nested(1, By(kParent)).Text(2, "/bin/parent")),
+      Datagram(MessageType::kSentryClone,
+               Message().Nested(1, By(kParent)).Number(3, 2).Number(4, 2).Number(5, 502)),
+      Datagram(MessageType::kSentryExec, Message().Nested(1, By(kChild)).Text(2, "/bin/child"))};
+}
+
+std::string Opens(const std::string& path) {
+  return Datagram(MessageType::kOpen, Message()
+                                          .Nested(1, By(kChild))
+                                          .Nested(2, Message().Number(1, 3))
+                                          .Number(3, 257)
+                                          .Text(6, path));
 }
 
 struct Sandbox {
@@ -105,25 +132,36 @@ void ComeAndGo(const std::string& path, Clients& clients) {
   }
 }
 
+bool SendFamily(int fd) {
+  static const std::vector<std::string> kFamily = Family();
+  return std::ranges::all_of(kFamily, [fd](const std::string& message) {
+    return send(fd, message.data(), message.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(message.size());
+  });
+}
+
 int Run(const std::string& path, size_t count, uint64_t per_second) {
   std::vector<Sandbox> sandboxes(count);
+  uint64_t sent = 0;
   for (Sandbox& sandbox : sandboxes) {
     sandbox.fd = Connect(path);
     if (sandbox.fd < 0) {
       std::fprintf(stderr, "sender: %s does not answer\n", path.c_str());
       return 1;
     }
+    if (!SendFamily(sandbox.fd)) return 1;
+    sent += Family().size();
   }
   std::printf("connected\n");
   std::fflush(stdout);
   Clients clients;
   std::thread others([&] { ComeAndGo(path, clients); });
   const auto since = Clock::now();
-  uint64_t sent = 0;
+  const uint64_t sent_before = sent;
   uint64_t full = 0;
   for (size_t i = 0; !stopping; i = (i + 1) % count) {
     ++(SendNext(i, sandboxes[i]) ? sent : full);
-    const std::chrono::nanoseconds due(sent * 1'000'000'000 / per_second);
+    const std::chrono::nanoseconds due((sent - sent_before) * 1'000'000'000 / per_second);
     if (Clock::now() - since < due) std::this_thread::sleep_until(since + due);
   }
   others.join();

@@ -7,20 +7,21 @@ cat >"$scratch/rules.yaml" <<'RULES'
 - rule: Numbered
   desc: every hundredth message
   condition: evt.type = openat and fd.name startswith /seq/
-  output: seq %fd.name
+  output: by %proc.name under %proc.pname seq %fd.name
   priority: INFO
 RULES
 generation=0
 
 sender=''
 
-# start_daemon [COMMAND…]: the next one, by that command, which takes over from the one before. Its number is $generation,
+# start_daemon [COMMAND…]: the next one, by that command, which takes over from the one before, and asks rules about every
+# message, also when it has to catch up. Its number is $generation,
 # its process $daemon, its log $log.
 start_daemon() {
   generation=$((generation + 1))
   log=$scratch/log.$generation
   "$@" "$GYRFALCON" run --takeover -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -o gvisor.runsc= \
-    >"$scratch/alerts.$generation" 2>"$log" &
+    -o overload.shedding=false >"$scratch/alerts.$generation" 2>"$log" &
   daemon=$!
 }
 
@@ -58,4 +59,10 @@ check_heard() {
     { ++next_of[$1] }
     END { if (bad) exit 1; for (i = 0; i < all; ++i) if (!(i in next_of)) { print "connection " i " was not heard"; exit 1 } }
   ' >"$scratch/order" || fail "$(cat "$scratch/order")"
+  # Who it was each connection has said once, to the first daemon that read it.
+  # shellcheck disable=SC2086 # words on purpose
+  strangers=$(cat $generations | grep ' seq /seq/' | grep -vc ' by child under parent seq ' || true)
+  [ "$strangers" -eq 0 ] || fail "$strangers alerts do not know whose file it was: $(cat $generations | grep ' seq /seq/' | grep -v -m 1 ' by child under parent ')"
+  # shellcheck disable=SC2086
+  ! grep -h 'gyrfalcon: events lost\|gyrfalcon_lost' $generations || fail 'something was lost'
 }
