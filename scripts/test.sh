@@ -65,11 +65,14 @@ if [ $all = yes ]; then
   run_step "tests under the thread sanitizer" tsan
 fi
 kills() {
-  sh scripts/build.sh release && GYRFALCON=build/release/gyrfalcon build/release/tests/program/kill_test 100
+  sh scripts/build.sh release || return 1
+  for output in stdout webhook; do
+    GYRFALCON=build/release/gyrfalcon build/release/tests/program/kill_test 100 $output || return 1
+  done
 }
 
 if [ $all = yes ]; then
-  run_step "100 kills in the middle of a stream of alerts" kills
+  run_step "100 kills in the middle of a stream of alerts, to standard output and to a webhook" kills
 fi
 run_step "unit tests under the address and undefined-behaviour sanitizers" asan
 

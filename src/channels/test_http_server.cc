@@ -23,10 +23,13 @@ std::string TestRequest::Header(std::string_view name) const {
   return "";
 }
 
-TestHttpServer::TestHttpServer(Handler handler)
+TestHttpServer::TestHttpServer(Handler handler, uint16_t port)
     : handler_(std::move(handler)), listening_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const int yes = 1;
+  setsockopt(listening_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   bind(listening_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   constexpr int kBacklog = 128;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -32,10 +33,12 @@ class TestHttpServer {
   };
   using Handler = std::function<Reply(const TestRequest&)>;
 
-  explicit TestHttpServer(Handler handler);
+  // Port 0: any that is free.
+  explicit TestHttpServer(Handler handler, uint16_t port = 0);
   ~TestHttpServer();
 
   std::string url() const;
+  uint16_t port() const { return port_; }
   std::vector<TestRequest> requests() const;
   int connections() const { return connections_; }
 
@@ -48,7 +51,7 @@ class TestHttpServer {
 
   const Handler handler_;
   UniqueFd listening_;
-  int port_ = 0;
+  uint16_t port_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<int> connections_ = 0;
   mutable std::mutex mutex_;

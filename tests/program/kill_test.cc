@@ -1,9 +1,9 @@
 // SIGKILL in the middle of a stream of alerts, as often as said: whatever was in the store by then
 // must reach the output, by that daemon or by one after it. A real daemon, with a sandbox that this
-// program plays; the output is its standard output, which is read slowly, so that much waits at
-// each end.
+// program plays; the output is its standard output, or a webhook that lives on. Both take slowly,
+// so that much waits at each end.
 //
-//   kill_test [KILLS]     GYRFALCON names the program
+//   kill_test [KILLS [stdout|webhook]]     GYRFALCON names the program
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -12,10 +12,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <random>
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -26,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "channels/test_http_server.h"
 #include "points/test_message.h"
 #include "store/position.h"
 #include "store/spool_reader.h"
@@ -42,10 +45,47 @@ using Ids = std::set<std::pair<std::string, uint64_t>>;
   std::exit(1);
 }
 
-// The daemon, and what comes out of it.
+// What has come out, of all daemons together.
+class Received {
+ public:
+  void Add(const nlohmann::json& alert) {
+    const std::scoped_lock lock(mutex_);
+    ++count_;
+    ids_.emplace(alert.value("boot_id", ""), alert.value("sequence", uint64_t{0}));
+  }
+  size_t CountMissing(const Ids& stored) const {
+    const std::scoped_lock lock(mutex_);
+    size_t missing = 0;
+    for (const auto& id : stored) missing += ids_.contains(id) ? 0u : 1u;
+    return missing;
+  }
+  size_t CountRepeated() const {
+    const std::scoped_lock lock(mutex_);
+    return count_ - ids_.size();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  size_t count_ = 0;
+  Ids ids_;
+};
+
+// The daemon, and its standard output.
 class Run {
  public:
-  Run(const std::string& program, const std::string& folder) {
+  Run(const std::string& program, const std::string& folder,
+      const std::vector<std::string>& output) {
+    // Before the fork: other threads are at work, and one may hold a lock that the child needs.
+    std::vector<std::string> words = {program, "run",
+                                      "-r",    folder + "/rules.yaml",
+                                      "-o",    "gvisor.socket=" + folder + "/run/g.sock",
+                                      "-o",    "store.path=" + folder + "/store/alerts.db",
+                                      "-o",    "gvisor.runsc=",
+                                      "-o",    "log_level=error"};
+    for (const std::string& setting : output) words.insert(words.end(), {"-o", setting});
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) Die("no pipe");
     output_ = UniqueFd(ends[0]);
@@ -56,10 +96,7 @@ class Run {
     if (child_ == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       dup2(input.get(), STDOUT_FILENO);
-      execl(program.c_str(), program.c_str(), "run", "-r", (folder + "/rules.yaml").c_str(), "-o",
-            ("gvisor.socket=" + folder + "/run/g.sock").c_str(), "-o",
-            ("store.path=" + folder + "/store/alerts.db").c_str(), "-o", "json_output=true", "-o",
-            "gvisor.runsc=", "-o", "log_level=error", nullptr);
+      execv(arguments[0], arguments.data());
       _exit(127);
     }
   }
@@ -80,7 +117,7 @@ class Run {
     child_ = -1;
   }
   // Whole lines until its end; a line that the kill cut off is not one that came.
-  void Read(Ids& got, std::atomic<int>& pause_us) const {
+  void Read(Received& received, std::atomic<int>& pause_us) const {
     std::string text;
     char block[4'096];
     for (;;) {
@@ -92,7 +129,7 @@ class Run {
         // What a kill cut off goes on with the next daemon's first line only where a pipe is
         // shared.
         if (json.is_discarded()) Die("no JSON: " + text.substr(0, end));
-        got.emplace(json.value("boot_id", ""), json.value("sequence", uint64_t{0}));
+        received.Add(json);
       }
       std::this_thread::sleep_for(std::chrono::microseconds(pause_us.load()));
     }
@@ -149,13 +186,27 @@ Ids StoredIn(const std::string& path) {
   }
 }
 
-size_t CountMissing(const Ids& stored, const Ids& got) {
-  size_t missing = 0;
-  for (const auto& id : stored) missing += got.contains(id) ? 0u : 1u;
-  return missing;
+// A webhook that is as slow as the other output.
+TestHttpServer::Handler TakeInto(Received& received, std::atomic<int>& pause_us) {
+  return [&](const TestRequest& request) {
+    const auto json = nlohmann::json::parse(request.body, nullptr, false);
+    if (json.is_discarded()) Die("no JSON: " + request.body);
+    received.Add(json);
+    std::this_thread::sleep_for(std::chrono::microseconds(pause_us.load()));
+    return TestHttpServer::Answer(200, "", "");
+  };
 }
 
-int Main(int kills) {
+void SendUntil(std::chrono::steady_clock::time_point until, const std::string& socket_path) {
+  const UniqueFd sandbox = Connect(socket_path);
+  const std::string message = OpenMessage();
+  while (std::chrono::steady_clock::now() < until) {
+    if (send(sandbox.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) return;
+    std::this_thread::sleep_for(50us);
+  }
+}
+
+int Main(int kills, bool by_webhook) {
   const char* program = std::getenv("GYRFALCON");
   if (program == nullptr) Die("GYRFALCON does not name the program");
   std::string folder = "/tmp/gyrfalcon-kill-XXXXXX";
@@ -164,40 +215,49 @@ int Main(int kills) {
       << "- rule: opened\n  desc: x\n  condition: evt.type = openat\n"
          "  output: opened %fd.name\n  priority: ERROR\n";
   const std::string store = folder + "/store/alerts.db";
+  const std::string socket_path = folder + "/run/g.sock";
   std::mt19937 random(4711);
-  Ids got;
-  std::atomic<int> pause_us = 300;
+  Received received;
+  constexpr int kPauseUs = 300;
+  std::atomic<int> pause_us = kPauseUs;
+  const TestHttpServer webhook(TakeInto(received, pause_us));
+  const auto output = by_webhook ? std::vector<std::string>{"stdout_output.enabled=false",
+                                                            "http_output.enabled=true",
+                                                            "http_output.url=" + webhook.url()}
+                                 : std::vector<std::string>{"json_output=true"};
   size_t waited = 0;  // alerts that were in the store and not out, over all kills
   for (int i = 0; i < kills; ++i) {
-    Run run(program, folder);
-    std::thread reader([&] { run.Read(got, pause_us); });
-    const UniqueFd sandbox = Connect(folder + "/run/g.sock");
-    const auto until = std::chrono::steady_clock::now() +
-                       std::chrono::milliseconds(50 + static_cast<int>(random() % 300));
-    const std::string message = OpenMessage();
-    while (std::chrono::steady_clock::now() < until) {
-      if (send(sandbox.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) break;
-      std::this_thread::sleep_for(50us);
-    }
+    Run run(program, folder, output);
+    std::thread reader([&] { run.Read(received, pause_us); });
+    Connect(socket_path).reset();
+    SendUntil(std::chrono::steady_clock::now() +
+                  std::chrono::milliseconds(50 + static_cast<int>(random() % 300)),
+              socket_path);
     run.Kill(SIGKILL);
-    pause_us = 0;
+    if (!by_webhook) pause_us = 0;
     reader.join();
-    pause_us = 300;
-    waited += CountMissing(StoredIn(store), got);
+    pause_us = kPauseUs;
+    waited += received.CountMissing(StoredIn(store));
   }
   if (waited == 0) Die("nothing waited at any kill: this has tested nothing");
   const Ids stored = StoredIn(store);
   pause_us = 0;
-  Run last(program, folder);
-  std::thread reader([&] { last.Read(got, pause_us); });
-  Connect(folder + "/run/g.sock").reset();
+  Run last(program, folder, output);
+  std::thread reader([&] { last.Read(received, pause_us); });
+  Connect(socket_path).reset();
+  const auto patience = std::chrono::steady_clock::now() + 120s;
+  while (by_webhook && received.CountMissing(stored) != 0 &&
+         std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(20ms);
+  }
   last.Terminate();
   reader.join();
   last.Wait();
-  const size_t missing = CountMissing(stored, got);
+  const size_t missing = received.CountMissing(stored);
   std::printf(
-      "%d kills, %zu alerts in the store, %zu of them not out at some kill, %zu never out\n", kills,
-      stored.size(), waited, missing);
+      "%d kills, %zu alerts in the store, %zu of them not out at some kill, %zu out twice, "
+      "%zu never out\n",
+      kills, stored.size(), waited, received.CountRepeated(), missing);
   std::filesystem::remove_all(folder);
   return missing == 0 ? 0 : 1;
 }
@@ -207,5 +267,6 @@ int Main(int kills) {
 
 int main(int argc, char** argv) {
   constexpr int kKillsDefault = 5;
-  return gyrfalcon::Main(argc > 1 ? std::atoi(argv[1]) : kKillsDefault);
+  const bool by_webhook = argc > 2 && std::string_view(argv[2]) == "webhook";
+  return gyrfalcon::Main(argc > 1 ? std::atoi(argv[1]) : kKillsDefault, by_webhook);
 }

@@ -1,12 +1,16 @@
 // The daemon itself with every output: a recorded sandbox is played to it, and each output has its
 // alerts. The receivers are real: a web server, a datagram socket, a program, a file that is
 // rotated.
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include <fcntl.h>
@@ -14,6 +18,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,8 +87,9 @@ class DaemonOutputs : public ::testing::Test {
   }
 
   void Start(const std::string& config) {
-    Write("gyrfalcon.yaml",
-          config + "gvisor:\n  socket: " + File("g.sock") + "\n  runsc: ''\n  clock_skew_ms: 0\n");
+    Write("gyrfalcon.yaml", config + "gvisor:\n  socket: " + File("g.sock") +
+                                "\n  runsc: ''\n  clock_skew_ms: 0\n" +
+                                "store: {path: " + File("alerts.db") + "}\n");
     daemon_ = fork();
     if (daemon_ == 0) {
       const auto send_to = [this](const char* name, int fd) {
@@ -180,6 +186,106 @@ TEST_F(DaemonOutputs, AReceiverThatHangsHoldsUpNeitherTheOthersNorTheEnd) {
   Stop();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
 }
+
+// Each hanging one keeps its alerts to itself: the others have all, at the time when they are
+// found.
+TEST_F(DaemonOutputs, OutputsThatHangDelayNeitherEventsNorTheOthers) {
+  TestHttpServer webhook([](const TestRequest&) {
+    TestHttpServer::Reply reply;
+    reply.hangs = true;
+    return reply;
+  });
+  ASSERT_EQ(mkfifo(File("fifo").c_str(), 0600), 0);
+  const UniqueFd never_read(open(File("fifo").c_str(), O_RDWR | O_CLOEXEC));
+  std::string full(64 * 1024, 'x');
+  ASSERT_EQ(write(never_read.get(), full.data(), full.size()), ssize_t{64 * 1024});
+  Start("http_output: {enabled: true, timeout_ms: 600000, url: '" + webhook.url() + "'}\n" +
+        "program_output: {enabled: true, keep_alive: true, program: exec sleep 600}\n" +
+        "file_output: {enabled: true, keep_alive: true, filename: " + File("fifo") + "}\n");
+  constexpr size_t kSandboxes = 50;
+  for (size_t i = 1; i <= kSandboxes; ++i) {
+    PlaySandbox();
+    const auto sent = std::chrono::steady_clock::now();
+    ASSERT_TRUE(WaitUntil([&] { return CountIn("out", "start of") == i; }));
+    EXPECT_LT(std::chrono::steady_clock::now() - sent, std::chrono::seconds(2)) << i;
+  }
+  EXPECT_EQ(webhook.requests().size(), 1u) << "it still hangs on the first";
+}
+
+enum class Trouble : uint8_t { kUnavailable, kError, kHangs, kClosesHalfWay, kRefuses };
+
+class WebhookInTrouble : public DaemonOutputs, public ::testing::WithParamInterface<Trouble> {
+ protected:
+  TestHttpServer::Reply Answer(const TestRequest& request) {
+    if (is_well_) {
+      const std::scoped_lock lock(mutex_);
+      const Json alert = Json::parse(request.body);
+      boots_.insert(alert["boot_id"]);
+      sequences_.insert(alert["sequence"].get<uint64_t>());
+      return TestHttpServer::Answer(200, "", "");
+    }
+    ++failures_;
+    TestHttpServer::Reply reply;
+    switch (GetParam()) {
+      case Trouble::kUnavailable:
+        return TestHttpServer::Answer(503, "not now", "");
+      case Trouble::kError:
+        return TestHttpServer::Answer(500, "", "");
+      case Trouble::kHangs:
+        reply.hangs = true;
+        break;
+      case Trouble::kClosesHalfWay:
+        reply.bytes = "HTTP/1.1 200 OK\r\nContent-Le";
+        reply.closes = true;
+        break;
+      case Trouble::kRefuses:
+        break;
+    }
+    return reply;
+  }
+  std::set<uint64_t> sequences() const {
+    const std::scoped_lock lock(mutex_);
+    return sequences_;
+  }
+  std::unique_ptr<TestHttpServer> Serve(uint16_t port = 0) {
+    return std::make_unique<TestHttpServer>(
+        [this](const TestRequest& request) { return Answer(request); }, port);
+  }
+
+  std::atomic<bool> is_well_ = false;
+  std::atomic<int> failures_ = 0;
+  mutable std::mutex mutex_;
+  std::set<std::string> boots_;
+  std::set<uint64_t> sequences_;  // of alerts that were answered 200
+};
+
+TEST_P(WebhookInTrouble, HasEveryAlertOnceItIsWell) {
+  auto webhook = Serve();
+  const uint16_t port = webhook->port();
+  if (GetParam() == Trouble::kRefuses) webhook.reset();
+  Start("http_output: {enabled: true, timeout_ms: 300, url: 'http://127.0.0.1:" +
+        std::to_string(port) + "/alerts'}\n");
+  constexpr size_t kBefore = 20;
+  for (size_t i = 0; i < kBefore; ++i) PlaySandbox();
+  ASSERT_TRUE(WaitUntil([this] { return CountIn("out", "start of") == kBefore; }));
+  if (webhook) {
+    ASSERT_TRUE(WaitUntil([this] { return failures_ >= 4; }));
+  } else {
+    ASSERT_TRUE(WaitUntil([this] { return Text("log").contains("http_output to"); }));
+  }
+  is_well_ = true;
+  if (!webhook) webhook = Serve(port);
+  PlaySandbox();
+  ASSERT_TRUE(WaitUntil([this] { return sequences().size() == kBefore + 1; }));
+  EXPECT_EQ(*sequences().begin(), 1u);
+  EXPECT_EQ(*sequences().rbegin(), kBefore + 1);
+  EXPECT_EQ(boots_.size(), 1u);
+  Stop();
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, WebhookInTrouble,
+                         ::testing::Values(Trouble::kUnavailable, Trouble::kError, Trouble::kHangs,
+                                           Trouble::kClosesHalfWay, Trouble::kRefuses));
 
 }  // namespace
 }  // namespace gyrfalcon
