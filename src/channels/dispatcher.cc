@@ -87,9 +87,7 @@ class Dispatcher::Impl {
       room_.wait(lock, [this] { return HasRoom() || stopping_; });
     }
     if (stopping_ || !HasRoom()) return false;
-    waiting_bytes_ += SizeBytes(alert);
-    waiting_.push_back(std::move(alert));
-    wake_.notify_one();
+    Queue(std::move(alert));
     return true;
   }
 
@@ -134,6 +132,13 @@ class Dispatcher::Impl {
           std::make_unique<Lane>(std::move(channel), LaneOptionsOf(options), counters, on_error));
     }
     return lanes;
+  }
+
+  // With the mutex held.
+  void Queue(Alert alert) {
+    waiting_bytes_ += SizeBytes(alert);
+    waiting_.push_back(std::move(alert));
+    wake_.notify_one();
   }
 
   bool HasRoom() const {
@@ -242,11 +247,15 @@ class Dispatcher::Impl {
            {"gyrfalcon.channel.dead_letters", figures.dead_letters}});
   }
 
+  // Whether there is room or not, and at a stop too: what tells of a loss must not be lost itself,
+  // and a few each tick are all that there can be.
   void Raise(Builtin builtin, std::vector<AlertField> fields) {
     if (!options_.builtins.enabled(builtin)) return;
     counters_.Add(DeliveryCounter::kOwnAlerts);
-    Put(MakeBuiltinAlert(builtin, options_.builtins.priority(builtin), RealTimeNs(),
-                         std::move(fields)));
+    Alert alert = MakeBuiltinAlert(builtin, options_.builtins.priority(builtin), RealTimeNs(),
+                                   std::move(fields));
+    const std::scoped_lock lock(mutex_);
+    Queue(std::move(alert));
   }
 
   void SaveCursors() {

@@ -291,6 +291,15 @@ TEST(HttpChannel, NoAnswerAtAllIsTriedAgainAndAHalfOneCounts) {
   EXPECT_EQ(Open(To(half))->Deliver(alerts.batch()).done, 1) << "its status has come";
   TestHttpServer cut(Always({.bytes = "HTTP/1.1 200", .closes = true}));
   EXPECT_EQ(Open(To(cut))->Deliver(alerts.batch()).done, 0);
+  TestHttpServer half_a_head(Always({.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .closes = true}));
+  const Delivery unsure = Open(To(half_a_head))->Deliver(alerts.batch());
+  EXPECT_EQ(unsure.done, 0);
+  ASSERT_TRUE(unsure.problem);
+  EXPECT_THAT(unsure.problem->message, ::testing::HasSubstr("cut off"));
+  TestHttpServer trailed(
+      Always({.bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n0\r\nX-End: yes\r\n\r\n"}));
+  EXPECT_EQ(Open(To(trailed))->Deliver(alerts.batch()).done, 1);
   TestHttpServer garbage(Always({.bytes = "no HTTP\r\n\r\n", .closes = true}));
   EXPECT_EQ(Open(To(garbage))->Deliver(alerts.batch()).done, 0);
 }

@@ -114,6 +114,7 @@ bool HttpTransfer::Begin(CURLM* multi, HttpBody body) {
   body_ = std::move(body);
   answer_.clear();
   answer_bytes_ = 0;
+  is_head_whole_ = false;
   error_[0] = '\0';
   SetHeaders();
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body_.bytes.data());
@@ -129,12 +130,17 @@ HttpAnswer HttpTransfer::End(CURLcode result) {
   curl_off_t retry_after = 0;
   curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &retry_after);
   answer.retry_after_s = retry_after;
-  // A status is an answer, whatever became of what follows it.
+  // A whole head is an answer, whatever became of what follows it. A status by itself is none: who
+  // dies behind it may not have kept the alert.
   constexpr long kFirstFinalStatus = 200;
-  if (answer.status < kFirstFinalStatus) {
+  if (answer.status < kFirstFinalStatus || !is_head_whole_) {
     answer.status = 0;
     answer.timed_out = result == CURLE_OPERATION_TIMEDOUT;
-    answer.problem = Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(result));
+    if (result == CURLE_OK) {
+      answer.problem = "its answer was cut off";
+    } else {
+      answer.problem = Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(result));
+    }
   }
   answer.body = std::move(answer_);
   Leave();
@@ -165,8 +171,12 @@ size_t HttpTransfer::TakeBody(char* data, size_t size, size_t count, void* self)
   return transfer.answer_bytes_ > kAnswerBytesMax ? 0 : bytes;  // 0 ends the transfer
 }
 
-size_t HttpTransfer::TakeHeader(char*, size_t size, size_t count, void* self) {
+// Once for each line, the empty one at the end too.
+size_t HttpTransfer::TakeHeader(char* data, size_t size, size_t count, void* self) {
   auto& transfer = *static_cast<HttpTransfer*>(self);
+  const std::string_view line(data, size * count);
+  if (line.starts_with("HTTP/")) transfer.is_head_whole_ = false;  // behind a 100
+  if (line == "\r\n" || line == "\n") transfer.is_head_whole_ = true;
   transfer.answer_bytes_ += size * count;
   return transfer.answer_bytes_ > kAnswerBytesMax ? 0 : size * count;
 }

@@ -65,6 +65,7 @@ class HttpTransfer {
   CurlList headers_;
   std::string answer_;
   size_t answer_bytes_ = 0;  // headers and body
+  bool is_head_whole_ = false;
   char error_[CURL_ERROR_SIZE] = {};
 };
 

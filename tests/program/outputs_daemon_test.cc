@@ -200,7 +200,7 @@ TEST_F(DaemonOutputs, OutputsThatHangDelayNeitherEventsNorTheOthers) {
   std::string full(64 * 1024, 'x');
   ASSERT_EQ(write(never_read.get(), full.data(), full.size()), ssize_t{64 * 1024});
   Start("http_output: {enabled: true, timeout_ms: 600000, url: '" + webhook.url() + "'}\n" +
-        "program_output: {enabled: true, keep_alive: true, program: exec sleep 600}\n" +
+        "program_output: {enabled: true, keep_alive: true, program: sleep 30}\n" +
         "file_output: {enabled: true, keep_alive: true, filename: " + File("fifo") + "}\n");
   constexpr size_t kSandboxes = 50;
   for (size_t i = 1; i <= kSandboxes; ++i) {
