@@ -388,6 +388,52 @@ TEST_F(Delivering, AStoreThatIsInUseIsTakenOnceItIsFree) {
   ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 10; }));
 }
 
+TEST_F(Delivering, AfterAStopTheStoreIsFree) {
+  Receiver& old_one = receivers_.emplace_back();
+  Receiver& new_one = receivers_.emplace_back();
+  old_one.Be(Receiver::Mood::kFails);
+  Start("old", {{"out", &old_one}});
+  Put(0, 10);
+  dispatcher_->Stop(50);
+  errors_.clear();
+  const auto stopped = std::move(dispatcher_);
+  Start("new", {{"out", &new_one}});
+  Put(0, 10);
+  dispatcher_->Stop();
+  EXPECT_EQ(Count(DeliveryCounter::kSpooled), 10u);
+  EXPECT_TRUE(errors_.empty()) << errors_.front();
+  ExpectAll(new_one, "old", 1, 10);
+  ExpectAll(new_one, "new", 1, 10);
+}
+
+// Places in the one that was deleted mean nothing in the new one, where starts are counted anew.
+TEST_F(Delivering, AnOutputThatIsBehindInADeletedStoreGoesOnInTheNewOne) {
+  Receiver& receiver = receivers_.emplace_back();
+  receiver.Be(Receiver::Mood::kFails);
+  Start("a", {{"one", &receiver}});
+  Put(0, 2'500);
+  dispatcher_->Stop(50);
+  options_.waiting_max = 100;
+  Start("b", {{"one", &receiver}});
+  for (int i = 0; i < 2'000; ++i) {
+    while (!dispatcher_->Put(MakeTestAlert(std::to_string(i)))) std::this_thread::sleep_for(1ms);
+  }
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 2'000; }));
+  std::filesystem::remove_all(folder_);
+  ASSERT_TRUE(Eventually([this] { return std::filesystem::exists(options_.spool.path); }));
+  Put(2'000, 2'010);
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 2'010; }));
+  receiver.Be(Receiver::Mood::kTakes);
+  ASSERT_TRUE(Eventually([this] { return dispatcher_->figures().channels[0].waiting == 0; }));
+  dispatcher_->Stop();
+  const auto items = receiver.items();
+  ASSERT_FALSE(items.empty());
+  EXPECT_EQ(items.back().message, "2009");
+  const auto of_b = static_cast<uint64_t>(std::ranges::count(items, "b", &Receiver::Item::boot_id));
+  EXPECT_EQ(of_b + Count(DeliveryCounter::kMissed), 2'010u);
+  EXPECT_EQ(Count(DeliveryCounter::kDelivered), items.size());
+}
+
 TEST_F(Delivering, AStoreThatIsDeletedIsBegunAnew) {
   Receiver& receiver = receivers_.emplace_back();
   Start("b", {{"one", &receiver}});
@@ -457,6 +503,19 @@ class OnASmallDisk : public Delivering {
     std::filesystem::create_directories(folder_);
     mounted_ = mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=16m") == 0;
   }
+  std::string Fill() const {
+    std::string filler = folder_ + "/filler";
+    std::ofstream file(filler);
+    const std::string block(4'096, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+    return filler;
+  }
+  void PutLarge(int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_TRUE(dispatcher_->Put(MakeTestAlert(std::string(5'000, 'x'))));
+    }
+  }
   void TearDown() override {
     dispatcher_.reset();
     if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
@@ -471,13 +530,7 @@ TEST_F(OnASmallDisk, TheDaemonGoesOnAndTheLossIsToldWhenThereIsSpace) {
   Start("b", {{"one", &receiver}});
   Put(0, 10);
   ASSERT_TRUE(receiver.WaitFor(10));
-  const std::string filler = folder_ + "/filler";
-  {
-    std::ofstream file(filler);
-    const std::string block(4'096, 'x');
-    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
+  const std::string filler = Fill();
   constexpr size_t kAlerts = 20'000;
   for (size_t i = 0; i < kAlerts; ++i) {
     while (!dispatcher_->Put(MakeTestAlert(std::string(500, 'x'))))
@@ -506,6 +559,41 @@ TEST_F(OnASmallDisk, TheDaemonGoesOnAndTheLossIsToldWhenThereIsSpace) {
   ASSERT_TRUE(receiver.WaitFor(10 + kAlerts + times));
   ExpectAll(receiver, "b", 1, 10 + kAlerts + times);
   EXPECT_EQ(Count(DeliveryCounter::kMissed), 0u);
+}
+
+TEST_F(OnASmallDisk, WhatWaitsForSpaceIsTriedOnceMoreAtTheEnd) {
+  if (!mounted_) GTEST_SKIP() << "a tmpfs can't be mounted (not root?)";
+  Receiver& receiver = receivers_.emplace_back();
+  receiver.Be(Receiver::Mood::kFails);
+  Start("b", {{"one", &receiver}});
+  Put(0, 10);
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 10; }));
+  const std::string filler = Fill();
+  PutLarge(100);
+  ASSERT_TRUE(Eventually([this] { return !dispatcher_->figures().spooling; }));
+  std::filesystem::remove(filler);
+  dispatcher_->Stop(50);
+  EXPECT_EQ(Count(DeliveryCounter::kSpooled), 110u);
+  EXPECT_EQ(Count(DeliveryCounter::kMissed), 0u);
+  receiver.Be(Receiver::Mood::kTakes);
+  Start("c", {{"one", &receiver}});
+  ASSERT_TRUE(receiver.WaitFor(110));
+  dispatcher_->Stop();
+  ExpectAll(receiver, "b", 1, 110);
+}
+
+TEST_F(OnASmallDisk, WhatIsNeitherStoredNorDeliveredAtTheEndIsCounted) {
+  if (!mounted_) GTEST_SKIP() << "a tmpfs can't be mounted (not root?)";
+  Receiver& receiver = receivers_.emplace_back();
+  receiver.Be(Receiver::Mood::kFails);
+  Start("b", {{"one", &receiver}});
+  Put(0, 10);
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 10; }));
+  Fill();
+  PutLarge(100);
+  dispatcher_->Stop(50);
+  EXPECT_EQ(Count(DeliveryCounter::kSpooled) + Count(DeliveryCounter::kMissed), 110u);
+  EXPECT_GT(Count(DeliveryCounter::kMissed), 90u);
 }
 
 }  // namespace

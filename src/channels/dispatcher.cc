@@ -162,11 +162,14 @@ class Dispatcher::Impl {
         Tick();
         next_tick = std::chrono::steady_clock::now() + kTick;
       } else if (!batch && at_end_) {
-        break;
+        if (std::exchange(had_last_tick_, true)) break;
+        store_.TryNow();
+        Tick();
       }
     }
     FinishLanes();
     SaveCursors();
+    store_.Close();
   }
 
   // nullptr: nothing has come by then.
@@ -267,7 +270,7 @@ class Dispatcher::Impl {
   }
 
   void FinishLanes() {
-    for (const auto& lane : lanes_) lane->Finish();
+    for (const auto& lane : lanes_) lane->Finish(store_.last_stored());
     for (const auto& lane : lanes_) {
       if (!lane->WaitUntilDone(stop_until_)) lane->GiveUp();
     }
@@ -283,6 +286,7 @@ class Dispatcher::Impl {
   StoreWriter store_;
   uint64_t last_ = 0;  // number of the newest alert
   bool at_end_ = false;
+  bool had_last_tick_ = false;  // with nothing behind it but what it raises itself
 
   std::atomic<bool> spooling_ = false;
   std::atomic<uint64_t> spool_bytes_ = 0;

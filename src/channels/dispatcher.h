@@ -56,9 +56,9 @@ class Dispatcher {
   bool Put(Alert alert);
   // Any thread: each channel opens its file or connection anew, and tries at once.
   void Reopen();
-  // Keeps and delivers what waits and joins the threads. A channel that fails is left at once when
-  // the store keeps the rest for the next start. One that takes nothing for `patience_ms` is given
-  // up; negative waits for ever.
+  // Keeps and delivers what waits, joins the threads, and leaves the store to whoever is next. A
+  // channel that fails is left at once when the store keeps the rest for the next start. One that
+  // takes nothing for `patience_ms` is given up; negative waits for ever.
   void Stop(int patience_ms = kForever);
   static constexpr int kForever = -1;
 

@@ -19,7 +19,7 @@ Lane::Lane(std::unique_ptr<Channel> channel, LaneOptions options,
       thread_([this] { Run(); }) {}
 
 Lane::~Lane() {
-  Finish();
+  Finish(0);
   if (!WaitUntilDone(std::chrono::steady_clock::now())) GiveUp();
   Join();
 }
@@ -46,6 +46,7 @@ void Lane::Attach(const std::string& path, int64_t boot, int64_t cursor) {
   }
   const std::scoped_lock lock(mutex_);
   store_ = Store{path, boot};
+  ++attachments_;
   backlog_.reset();
   if (cursor < MakePosition(boot, 0)) backlog_ = backlog_delivered_ = cursor;
   backlog_waiting_ = waiting;
@@ -84,10 +85,11 @@ Lane::Health Lane::health() const {
   return {.stuck_since_ns = stuck_since_ns_, .problem = problem_};
 }
 
-void Lane::Finish() {
+void Lane::Finish(uint64_t stored_to) {
   {
     const std::scoped_lock lock(mutex_);
     finishing_ = true;
+    stored_to_ = std::max(stored_to_, stored_to);
   }
   wake_.notify_one();
 }
@@ -119,7 +121,8 @@ void Lane::Run() {
   }
   {
     const std::scoped_lock lock(mutex_);
-    if (!store_) NoteMissed(newest_ - delivered_);
+    // What the store has, the next run delivers.
+    NoteMissed(newest_ - std::min(newest_, std::max(delivered_, stored_to_)));
     done_ = true;
   }
   room_.notify_all();
@@ -180,8 +183,9 @@ bool Lane::ReadBacklog(std::unique_lock<std::mutex>& lock, Work& work) {
   const int64_t end = MakePosition(store_->boot, 0);
   const SpoolRange range{.after = *backlog_, .before = end};
   const std::string path = store_->path;
+  const int attachment = attachments_;
   lock.unlock();
-  auto page = Read(path, range);
+  auto page = Read(path, attachment, range);
   uint64_t missed = 0;
   if (page && reader_) {
     // Gaps, those of damaged rows among them.
@@ -190,6 +194,7 @@ bool Lane::ReadBacklog(std::unique_lock<std::mutex>& lock, Work& work) {
     missed = between - std::min<uint64_t>(between, page->alerts.size());
   }
   lock.lock();
+  if (attachment != attachments_) return false;
   if (!page) {
     NoteReadFailure(lock, page.error());
     return false;
@@ -203,6 +208,7 @@ bool Lane::ReadBacklog(std::unique_lock<std::mutex>& lock, Work& work) {
   counters_.Add(DeliveryCounter::kDamaged, page->damaged);
   backlog_ = page->last;
   work.is_backlog = true;
+  work.attachment = attachment;
   work.read = std::move(page->alerts);
   for (const SpooledAlert& spooled : work.read) {
     work.outgoing.push_back({spooled.boot_id, SequenceOf(spooled.position), &spooled.alert});
@@ -216,9 +222,11 @@ bool Lane::ReadThisBoot(std::unique_lock<std::mutex>& lock, Work& work) {
   const SpoolRange range{.after = MakePosition(store_->boot, taken_),
                          .before = MakePosition(store_->boot, last + 1)};
   const std::string path = store_->path;
+  const int attachment = attachments_;
   lock.unlock();
-  auto page = Read(path, range);
+  auto page = Read(path, attachment, range);
   lock.lock();
+  if (attachment != attachments_) return false;
   if (!page) {
     NoteReadFailure(lock, page.error());
     return false;
@@ -237,7 +245,10 @@ bool Lane::ReadThisBoot(std::unique_lock<std::mutex>& lock, Work& work) {
   return false;
 }
 
-StoreResult<SpoolPage> Lane::Read(const std::string& path, const SpoolRange& range) {
+StoreResult<SpoolPage> Lane::Read(const std::string& path, int attachment,
+                                  const SpoolRange& range) {
+  // At the same path there may be another file now.
+  if (std::exchange(reader_attachment_, attachment) != attachment) reader_.reset();
   if (!reader_) {
     auto opened = SpoolReader::Open(path);
     if (!opened) return std::unexpected(opened.error());
@@ -290,7 +301,7 @@ bool Lane::Deliver(Work& work) {
     Delivery delivery = channel_->Deliver(rest);
     const size_t done = std::min(delivery.done, rest.size());
     if (done > 0) {
-      NoteDone(work, work.outgoing.size() - rest.size() + done, std::min(delivery.refused, done));
+      NoteDone(work, work.outgoing.size() - rest.size(), done, std::min(delivery.refused, done));
       rest = rest.subspan(done);
     }
     if (!delivery.problem && done > 0) continue;
@@ -309,21 +320,24 @@ bool Lane::Deliver(Work& work) {
   return true;
 }
 
-void Lane::NoteDone(const Work& work, size_t done, size_t refused) {
+void Lane::NoteDone(const Work& work, size_t passed, size_t done, size_t refused) {
   tries_ = 0;
   stuck_since_ns_ = 0;
   const std::scoped_lock lock(mutex_);
   problem_.clear();
-  const int64_t mark = work.marks[done - 1];
+  const auto end = work.marks.begin() + static_cast<ptrdiff_t>(passed + done);
+  const int64_t mark = *(end - 1);
   uint64_t count = 0;
-  if (work.is_backlog) {
+  if (work.is_backlog && work.attachment != attachments_) {
+    count = done;  // of a store that is there no more, and its places mean nothing in this one
+  } else if (work.is_backlog) {
     const auto first = std::ranges::upper_bound(work.marks, backlog_delivered_);
-    count = static_cast<uint64_t>(work.marks.begin() + static_cast<ptrdiff_t>(done) - first);
+    count = static_cast<uint64_t>(end - first);
     backlog_delivered_ = mark;
     backlog_waiting_ -= std::min(backlog_waiting_, count);
   } else {
     const auto first = std::ranges::upper_bound(work.marks, static_cast<int64_t>(delivered_));
-    count = static_cast<uint64_t>(work.marks.begin() + static_cast<ptrdiff_t>(done) - first);
+    count = static_cast<uint64_t>(end - first);
     delivered_ = static_cast<uint64_t>(mark);
   }
   figures_.delivered += count - refused;

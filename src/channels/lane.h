@@ -66,8 +66,9 @@ class Lane {
   };
   Health health() const;
 
-  // No more comes. It goes on until it has had all, or fails while the store keeps the rest.
-  void Finish();
+  // No more comes. It goes on until it has had all, or fails while the store keeps the rest: this
+  // run's alerts up to that number, as far as they have found room.
+  void Finish(uint64_t stored_to);
   // False: not done by then.
   bool WaitUntilDone(std::chrono::steady_clock::time_point until);
   void GiveUp();
@@ -79,6 +80,7 @@ class Lane {
     std::vector<OutgoingAlert> outgoing;
     std::vector<int64_t> marks;  // numbers of this run; positions of earlier ones
     bool is_backlog = false;
+    int attachment = 0;  // when it was taken up
     SharedBatch batch;
     std::vector<SpooledAlert> read;
   };
@@ -93,12 +95,13 @@ class Lane {
   // These let go of the lock while they read. False: nothing to deliver came of it.
   bool ReadBacklog(std::unique_lock<std::mutex>& lock, Work& work);
   bool ReadThisBoot(std::unique_lock<std::mutex>& lock, Work& work);
-  StoreResult<SpoolPage> Read(const std::string& path, const SpoolRange& range);
+  StoreResult<SpoolPage> Read(const std::string& path, int attachment, const SpoolRange& range);
   void NoteReadFailure(std::unique_lock<std::mutex>& lock, const StoreError& error);
   void Skip(uint64_t up_to);
   void NoteMissed(uint64_t count);
   bool Deliver(Work& work);
-  void NoteDone(const Work& work, size_t done, size_t refused);
+  // `done` more, behind those that were before.
+  void NoteDone(const Work& work, size_t passed, size_t done, size_t refused);
   bool AfterProblem(const Error& problem);  // false: no later try
   void Pause();
 
@@ -110,6 +113,7 @@ class Lane {
 
   // Its thread's own.
   std::optional<SpoolReader> reader_;
+  int reader_attachment_ = 0;  // whose store it reads
   int read_failures_ = 0;
   unsigned tries_ = 0;  // that failed since the last success
 
@@ -124,11 +128,14 @@ class Lane {
   uint64_t taken_ = 0;      // of the last one that was taken up, or passed over
   uint64_t delivered_ = 0;  // of the last one that is done
   std::optional<Store> store_;
+  int attachments_ =
+      0;  // stores that there have been; what was read from an earlier one has no place here
   std::optional<int64_t> backlog_;  // earlier runs: how far they are taken up; none: all are done
   int64_t backlog_delivered_ = 0;
   uint64_t backlog_waiting_ = 0;
   int64_t told_cursor_ = 0;
   bool finishing_ = false;
+  uint64_t stored_to_ = 0;  // once finishing
   bool given_up_ = false;
   bool try_now_ = false;
   bool done_ = false;

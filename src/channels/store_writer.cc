@@ -83,6 +83,7 @@ bool StoreWriter::Write() {
     }
     counters_.Add(DeliveryCounter::kSpooled, rows.size());
     Count(trimmed);
+    last_stored_ = batch.last();
     waiting_alerts_ -= rows.size();
     waiting_bytes_ -= batch.bytes;
     waiting_.pop_front();
@@ -94,7 +95,9 @@ bool StoreWriter::Write() {
 void StoreWriter::Tick() {
   if (!enabled()) return;
   if (spool_ && !spool_->IsInPlace()) {
-    tell_.note("the store " + options_.path + " was deleted or replaced: it is begun anew");
+    tell_.note("the store " + options_.path +
+               " was deleted or replaced: it is begun anew; alerts in it "
+               "that outputs had not taken yet are not delivered");
     spool_.reset();
   }
   TryOpen();

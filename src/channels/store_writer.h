@@ -55,6 +55,12 @@ class StoreWriter {
   // Once in a while: what is too old goes, what waits is tried again.
   void Tick();
   void SaveCursors(std::span<const Cursor> cursors);
+  // Before the last Tick: a pause between two tries is over.
+  void TryNow() { next_try_ns_ = 0; }
+  // The number of the last alert that is in it; 0: none.
+  uint64_t last_stored() const { return last_stored_; }
+  // Leaves it to the next daemon.
+  void Close() { spool_.reset(); }
   // Once the store works again: what it has not got.
   std::optional<UnspooledReport> TakeReport();
 
@@ -77,6 +83,7 @@ class StoreWriter {
   std::deque<SharedBatch> waiting_;  // not stored yet
   size_t waiting_alerts_ = 0;
   size_t waiting_bytes_ = 0;
+  uint64_t last_stored_ = 0;
   UnspooledReport lost_;
 };
 
