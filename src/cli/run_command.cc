@@ -324,7 +324,7 @@ class Daemon {
     // TimeoutStopSec= has an eye on what follows.
     Tell("STOPPING=1\nSTATUS=taking up what sandboxes have sent");
     watchdog_.reset();
-    if (end == End::kStop) {
+    if (end != End::kHandedOver) {
       spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
       engine_->Stop();
     }
@@ -407,6 +407,10 @@ class Daemon {
   // What comes when everything else is ready. nullopt: not asked for, or nobody is there.
   Result<std::optional<Inheritance>> TakeOverIfAsked(const RuleSet& rules) {
     if (!flags_.takeover) return std::nullopt;
+    if (store_) {
+      spdlog::warn("--takeover: systemd keeps the connections here, nobody is asked for them");
+      return std::nullopt;
+    }
     rules.plan();  // compiled before sandboxes wait for it
     auto taken = TakeOver({.socket_path = socket_path_, .state_version = SessionSnapshotVersion()});
     if (!taken) return std::unexpected(taken.error());
@@ -444,13 +448,23 @@ class Daemon {
 
   // Only once the socket is ours: what lies beside it is another daemon's before.
   Result<void> StartBesides(const std::optional<KeptSession>& session) {
-    if (auto started = StartControl(); !started) return started;
-    auto takeover = TakeoverServer::Start(TakeoverSocketPath(socket_path_));
-    if (!takeover) return std::unexpected(takeover.error());
-    takeover_ = std::move(*takeover);
-    if (auto written = WritePidFile(); !written) return written;
-    if (auto kept = KeepSession(session); !kept) return kept;
-    return WriteAttachSession();
+    std::vector<Error> failed;
+    const auto note = [&failed](const Result<void>& result) {
+      if (!result) failed.push_back(result.error());
+      return result.has_value();
+    };
+    note(StartControl());
+    if (auto takeover = TakeoverServer::Start(TakeoverSocketPath(socket_path_))) {
+      takeover_ = std::move(*takeover);
+    } else {
+      failed.push_back(takeover.error());
+    }
+    note(WritePidFile());
+    note(KeepSession(session));
+    if (!note(WriteAttachSession())) attach_session_.file.clear();  // nobody can be given it
+    if (failed.empty()) return {};
+    for (size_t i = 1; i < failed.size(); ++i) spdlog::error("{}", failed[i].message);
+    return std::unexpected(failed.front());
   }
 
   // Gives everything to the process that asks for it. nullopt: this one goes on with what it has.
@@ -472,7 +486,7 @@ class Daemon {
         engine_->Release(state ? Engine::HeldBack::kKept : Engine::HeldBack::kTold, state.get());
     if (const auto given = client->Give(left, state ? state->fd() : -1); !given) {
       spdlog::error("not handed over, going on: {}", given.error().message);
-      const auto on = engine_->GoOn(std::move(left));
+      const auto on = GoOn(std::move(left));
       if (on) {
         StartWatchdog();
         return std::nullopt;
@@ -486,6 +500,12 @@ class Daemon {
     CloseWhatTwoCannotHave();
     client->SayDone();
     return End::kHandedOver;
+  }
+
+  // Who asks for the status has to wait for that.
+  Result<void> GoOn(Inheritance left) {
+    const std::scoped_lock lock(engine_mutex_);
+    return engine_->GoOn(std::move(left));
   }
 
   // Where it gets what is known of sandboxes, made only now: nobody else would read it. nullptr: it
@@ -506,9 +526,9 @@ class Daemon {
   void CloseWhatTwoCannotHave() {
     control_.reset();
     takeover_.reset();
-    // What an output does not take by then, the store has for the next process.
-    constexpr int kPatienceMs = 1'000;
-    dispatcher_->Stop(kPatienceMs);
+    // Nobody reads sandboxes meanwhile: what an output does not take at once, the store has for the
+    // next process.
+    dispatcher_->Stop(config_.store_enabled ? 100 : 1'000);
   }
 
   Result<void> WritePidFile() const {

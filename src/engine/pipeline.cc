@@ -337,6 +337,11 @@ uint32_t Pipeline::CountDrops(Session& session, uint32_t dropped_count) {
   // Wraps at 2^32, so only the unsigned difference means anything. A new connection may begin with
   // what was lost before it; `trace create --force` resets the counter, which a later connection
   // shows.
+  if (std::exchange(session.drops_were_told, false)) {
+    session.has_dropped_count = true;
+    session.dropped_count = dropped_count;
+    return 0;
+  }
   const uint32_t before = session.has_dropped_count ? session.dropped_count : 0;
   const uint32_t back = before - dropped_count;
   // The Sentry's threads read it before they send: a message that another one overtook is a little

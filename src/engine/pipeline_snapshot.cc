@@ -372,6 +372,7 @@ Result<void> Pipeline::RestoreSession(const RestoredConnection& connection,
   if (!read) {
     totals_.engine.Add(EngineCounter::kSnapshotsRefused);
     session.spoke = true;  // to the process before
+    session.drops_were_told = true;
     if (options_.observer != nullptr) options_.observer->OnSpoke(connection.connection);
     AskForUsers(connection.connection, session, session.place.sandbox_id);
     NoteUnsaved(session, std::max<uint64_t>(connection.frames_read, 1));

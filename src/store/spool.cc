@@ -38,7 +38,14 @@ StoreResult<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options,
   auto lock = TakeSpoolFiles(options.path);
   if (!lock) return std::unexpected(lock.error());
   std::unique_ptr<Spool> spool(new Spool(options, std::move(*lock)));
-  StoreResult<void> opened = spool->Connect();
+  // Damage may show anywhere.
+  const auto open = [&spool, &boot_id] {
+    StoreResult<void> done = spool->Connect();
+    if (done) done = spool->BeginBoot(boot_id);
+    if (done) done = spool->CountAll();
+    return done;
+  };
+  StoreResult<void> opened = open();
   if (!opened && opened.error().fault == StoreFault::kCorrupt) {
     spool->statements_ = {};
     spool->database_ = {};
@@ -49,10 +56,8 @@ StoreResult<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options,
     tell("the store " + options.path + " can't be read (" + opened.error().message +
          "): it is kept as " + options.path + "." + std::string(kSuffix) +
          ", and a new one is begun; alerts in it that outputs had not taken yet are not delivered");
-    opened = spool->Connect();
+    opened = open();
   }
-  if (opened) opened = spool->BeginBoot(boot_id);
-  if (opened) opened = spool->CountAll();
   if (!opened) return std::unexpected(opened.error());
   spool->inode_ = InodeOf(options.path);
   if (!options.sync_each_commit) {

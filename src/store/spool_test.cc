@@ -213,6 +213,23 @@ TEST_F(SpoolTest, ADamagedDatabaseIsMovedAsideAndSaid) {
   EXPECT_NE(notes_.find(options_.path + ".unreadable"), std::string::npos) << notes_;
 }
 
+TEST_F(SpoolTest, DamageBeyondTheBeginningIsFoundToo) {
+  Open();
+  for (int i = 0; i < 500; ++i) Append(MakeTestAlert(std::string(100, 'a')));
+  spool_.reset();
+  const auto size = std::filesystem::file_size(options_.path);
+  ASSERT_GT(size, 16'384U);
+  {
+    std::fstream file(options_.path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4'096);
+    file << std::string(size - 4'096, 'x');
+  }
+  Open();
+  Append(MakeTestAlert("one"));
+  EXPECT_EQ(Messages(), std::vector<std::string>{"one"});
+  EXPECT_NE(notes_.find(options_.path + ".unreadable"), std::string::npos) << notes_;
+}
+
 TEST_F(SpoolTest, AnotherVersionAndAForeignDatabaseAreMovedAside) {
   Open();
   Append(MakeTestAlert("one"));
