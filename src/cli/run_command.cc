@@ -529,6 +529,11 @@ class Daemon {
     // Nobody reads sandboxes meanwhile: what an output does not take at once, the store has for the
     // next process.
     dispatcher_->Stop(config_.store_enabled ? 100 : 1'000);
+    // No sandbox is read meanwhile. What an output does not take by then, the store has for the
+    // next process; without it, it is lost.
+    constexpr int kPatienceMs = 100;
+    constexpr int kPatienceWithoutStoreMs = 1'000;
+    dispatcher_->Stop(dispatcher_->figures().spooling ? kPatienceMs : kPatienceWithoutStoreMs);
   }
 
   Result<void> WritePidFile() const {

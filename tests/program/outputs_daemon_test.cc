@@ -86,7 +86,10 @@ class DaemonOutputs : public ::testing::Test {
     return count;
   }
 
-  void Start(const std::string& config) {
+  // `before`: takes over from that one, which is ended and waited for here.
+  void Start(const std::string& config, pid_t before = 0) {
+    const char* log = before == 0 ? "log" : "log.2";
+    const char* out = before == 0 ? "out" : "out.2";
     Write("gyrfalcon.yaml", config + "gvisor:\n  socket: " + File("g.sock") +
                                 "\n  runsc: ''\n  clock_skew_ms: 0\n" +
                                 "store: {path: " + File("alerts.db") + "}\n");
@@ -95,15 +98,20 @@ class DaemonOutputs : public ::testing::Test {
       const auto send_to = [this](const char* name, int fd) {
         dup2(open(File(name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), fd);
       };
-      send_to("out", STDOUT_FILENO);
-      send_to("log", STDERR_FILENO);
+      send_to(out, STDOUT_FILENO);
+      send_to(log, STDERR_FILENO);
       setenv("XDG_STATE_HOME", folder_.c_str(), 1);
       const char* program = std::getenv("GYRFALCON");
       execl(program, program, "-c", File("gyrfalcon.yaml").c_str(), "-r",
-            File("rules.yaml").c_str(), nullptr);
+            File("rules.yaml").c_str(), before == 0 ? nullptr : "--takeover", nullptr);
       _exit(127);
     }
-    ASSERT_TRUE(WaitUntil([this] { return Text("log").contains("event collection"); }));
+    ASSERT_TRUE(WaitUntil([&] { return Text(log).contains("event collection"); }));
+    int status = 0;
+    if (before != 0) {
+      ASSERT_EQ(waitpid(before, &status, 0), before);
+      EXPECT_EQ(status, 0);
+    }
   }
   void Stop() {
     kill(daemon_, SIGTERM);
@@ -247,6 +255,10 @@ class WebhookInTrouble : public DaemonOutputs, public ::testing::WithParamInterf
     const std::scoped_lock lock(mutex_);
     return sequences_;
   }
+  size_t Boots() const {
+    const std::scoped_lock lock(mutex_);
+    return boots_.size();
+  }
   std::unique_ptr<TestHttpServer> Serve(uint16_t port = 0) {
     return std::make_unique<TestHttpServer>(
         [this](const TestRequest& request) { return Answer(request); }, port);
@@ -281,6 +293,34 @@ TEST_P(WebhookInTrouble, HasEveryAlertOnceItIsWell) {
   EXPECT_EQ(*sequences().rbegin(), kBefore + 1);
   EXPECT_EQ(boots_.size(), 1u);
   Stop();
+}
+
+// What the one before could not deliver, the next one has at once, and no sandbox waits for that.
+TEST_P(WebhookInTrouble, IsMadeUpForByWhoTakesOver) {
+  auto webhook = Serve();
+  const uint16_t port = webhook->port();
+  if (GetParam() == Trouble::kRefuses) webhook.reset();
+  const std::string config =
+      "http_output: {enabled: true, timeout_ms: 1500, url: 'http://127.0.0.1:" +
+      std::to_string(port) + "/alerts'}\n";
+  Start(config);
+  constexpr size_t kBefore = 20;
+  for (size_t i = 0; i < kBefore; ++i) PlaySandbox();
+  ASSERT_TRUE(WaitUntil([this] { return CountIn("out", "start of") == kBefore; }));
+  ASSERT_TRUE(WaitUntil([&] { return !webhook || failures_ > 0; }));
+  Start(config, daemon_);
+  const std::string log = Text("log.2");
+  EXPECT_FALSE(log.contains("can't be kept")) << log;
+  constexpr std::string_view kPause = "sandboxes were not read for ";
+  const size_t pause = log.find(kPause);
+  ASSERT_NE(pause, std::string::npos) << log;
+  EXPECT_LT(std::strtod(log.c_str() + pause + kPause.size(), nullptr), 600) << "milliseconds";
+  is_well_ = true;
+  if (!webhook) webhook = Serve(port);
+  PlaySandbox();
+  ASSERT_TRUE(WaitUntil([this] { return CountIn("out.2", "start of") == 1; }));
+  ASSERT_TRUE(WaitUntil([this] { return sequences().size() == kBefore && Boots() == 2; }));
+  EXPECT_EQ(CountIn("out.2", "\n"), 1u) << "nothing twice";
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, WebhookInTrouble,
