@@ -5,10 +5,12 @@
 socket=$scratch/run/gvisor.sock
 cat >"$scratch/rules.yaml" <<'RULES'
 - rule: Numbered
-  desc: every hundredth message
+  desc: every hundredth message; urgent enough that an overload leaves none out
   condition: evt.type = openat and fd.name startswith /seq/
   output: by %proc.name under %proc.pname seq %fd.name
   priority: INFO
+  output: seq %fd.name
+  priority: WARNING
 RULES
 generation=0
 
