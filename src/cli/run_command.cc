@@ -526,9 +526,6 @@ class Daemon {
   void CloseWhatTwoCannotHave() {
     control_.reset();
     takeover_.reset();
-    // Nobody reads sandboxes meanwhile: what an output does not take at once, the store has for the
-    // next process.
-    dispatcher_->Stop(config_.store_enabled ? 100 : 1'000);
     // No sandbox is read meanwhile. What an output does not take by then, the store has for the
     // next process; without it, it is lost.
     constexpr int kPatienceMs = 100;

@@ -8,8 +8,6 @@ cat >"$scratch/rules.yaml" <<'RULES'
   desc: every hundredth message; urgent enough that an overload leaves none out
   condition: evt.type = openat and fd.name startswith /seq/
   output: by %proc.name under %proc.pname seq %fd.name
-  priority: INFO
-  output: seq %fd.name
   priority: WARNING
 RULES
 generation=0
