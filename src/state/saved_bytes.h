@@ -252,7 +252,8 @@ class FieldVisitor {
     archive_.Integer(there);
     if constexpr (Archive::kReads || !Archive::kVisitsValues) {
       there |= !Archive::kVisitsValues;
-      if (there) value.emplace();
+      // Not emplace(): Clang does not take a class within a class for default constructible.
+      if (there) value.emplace(T{});
     }
     if (there) Value(*value, limit);
   }
