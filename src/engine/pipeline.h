@@ -243,7 +243,7 @@ class Pipeline : private HappeningSink {
     uint32_t dropped_count = 0;  // as the last header said
     bool has_dropped_count = false;
     bool drops_were_told = false;  // by the process before, whose count is not known
-    uint64_t changes = 1;  // to what is saved, other than by its messages
+    uint64_t changes = 1;          // to what is saved, other than by its messages
     Saving saving;
     std::atomic<uint64_t>* read_mark = nullptr;  // where `frames` is noted for the next process
   };
