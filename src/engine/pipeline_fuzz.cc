@@ -114,6 +114,9 @@ class Live {
     for (uint64_t connection = 0; connection < next_; ++connection) {
       pipeline_.Process(Make(RecordKind::kClosed, connection));
     }
+    // Until nobody waits for kept states any more.
+    now_ns_ += 2 * PipelineOptions().grace_ns;
+    pipeline_.TellDue(now_ns_);
   }
   Pipeline& pipeline() { return pipeline_; }
   const MemoryBudget& memory() const { return memory_; }

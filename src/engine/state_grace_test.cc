@@ -94,14 +94,19 @@ TEST_F(StateGraceTest, KeptStatesCountAsMemoryUntilTheyGo) {
 }
 
 TEST_F(StateGraceTest, KeptStatesGoFirstWhereMemoryIsShort) {
-  MemoryBudget memory(1);
+  MemoryBudget of_one(0);
+  options_.memory = &of_one;
+  Make();
+  Open(1, kCreate);
+  Start(1);
+  MemoryBudget memory(of_one.held_bytes() * 3 / 2);
   options_.memory = &memory;
   Make();
   Open(1, kCreate);
   Start(1);
   Close(1);
   EXPECT_EQ(Count(EngineCounter::kStatesKept), 1U);
-  Open(2, kAttachOther);
+  for (uint64_t connection = 2; connection < 6; ++connection) Open(connection, kAttachOther);
   EXPECT_EQ(Count(EngineCounter::kStatesEvicted), 1U);
 }
 
