@@ -1,7 +1,5 @@
 #include "engine/limits.h"
 
-#include <algorithm>
-
 #include "engine/alert_budget.h"
 #include "engine/builtin_throttle.h"
 #include "points/event.h"
@@ -104,7 +102,6 @@ constexpr LimitRow kRows[] = {
     {"budgeted_rules", "Rules whose alerts about a sandbox are counted",
      "alerts of one more are all raised", "", nullptr, AlertBudget::kRulesMax},
 };
-static_assert(std::ranges::count_if(kRows, &LimitRow::is_configurable) == kConfigurableLimits);
 
 }  // namespace
 

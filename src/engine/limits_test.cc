@@ -1,6 +1,7 @@
 // Each row of the table of limits: set low, and driven beyond it. A row without a test fails.
 #include "engine/limits.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -423,6 +424,11 @@ const std::map<std::string_view, Case>& Cases() {
       {"budgeted_rules", HoldsBudgets},
   };
   return cases;
+}
+
+TEST(Limits, ThoseWithAKeyAreCounted) {
+  EXPECT_EQ(std::ranges::count_if(LimitRows(), &LimitRow::is_configurable),
+            static_cast<std::ptrdiff_t>(kConfigurableLimits));
 }
 
 TEST(Limits, EachRowHasATest) {
