@@ -25,7 +25,7 @@ printf 'root:x:0:0::/root:/bin/sh\ninside:x:4242:4242::/home/inside:/bin/inside\
 printf 'root:x:0:\ninsiders:x:4242:\n' >"$machine/srv/images/rootfs/etc/group"
 cp tests/e2e/rules/names.yaml tests/e2e/rules/attached.yaml "$machine/etc/gyrfalcon/rules.d/"
 cat >>"$machine/etc/gyrfalcon/gyrfalcon.yaml" <<YAML
-gvisor: {root: /srv/state, runsc: /usr/bin/runsc, watch_interval_ms: 300, watch_grace_ms: 1500}
+gvisor: {root: /srv/state, runsc: /usr/bin/runsc, watch_interval_ms: 300, watch_grace_ms: 1500, attach: false}
 YAML
 "$GYRFALCON" session generate -r "$machine/etc/gyrfalcon/rules.d" --socket /run/gyrfalcon/gvisor.sock \
   >"$machine/etc/gyrfalcon/pod-init.json" || fail "no session config"
