@@ -88,4 +88,8 @@ Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadO
   return loaded;
 }
 
+size_t CountEnabled(const RuleSet& rules) {
+  return static_cast<size_t>(std::ranges::count_if(rules.rules(), &Rule::enabled));
+}
+
 }  // namespace gyrfalcon

@@ -21,6 +21,8 @@ struct LoadedRules {
 // (Fault::kInput) has every problem of every file with place, line, caret and suggestion.
 Result<LoadedRules> LoadRules(const std::vector<std::string>& paths, const LoadOptions& options);
 
+size_t CountEnabled(const RuleSet& rules);
+
 // Only regular files: a pipe could be waited on for ever.
 Result<std::string> ReadRulesFile(const std::string& path);
 

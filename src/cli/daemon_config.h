@@ -1,0 +1,44 @@
+// What the daemon is told at its start: flags and config, and which of it a reload takes up.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/config.h"
+#include "cli/run_flags.h"
+
+namespace gyrfalcon {
+
+struct DaemonFlags {
+  RunFlags rules;
+  std::string session_file;  // -g
+  std::string runsc_root;
+  std::string pid_file;
+  double seconds = 0;  // -M; 0: no end
+  bool unbuffered = false;
+  bool verbose = false;
+  bool takeover = false;
+  bool takeover_sessions = false;
+  bool detach_at_stop = false;
+};
+
+// The config of the daemon: file, flags, and the files below /etc/gyrfalcon where nothing names
+// others. Errors as ApplyFlags; Fault::kInput also for a visibility policy without a session
+// config.
+Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags);
+
+// SocketPathOf, but that a session config that is kept by a policy need not be there before the
+// first start.
+Result<std::string> DaemonSocketPath(Config config);
+
+// A line in the log for each group of keys that a reload does not take up and that differs.
+void WarnFixedAtStart(const Config& now, const Config& wanted);
+
+// runsc's roots that are asked for, and not those that are only known where something is.
+std::vector<std::string> RootsOf(const Config& config);
+
+// Whether to look below runsc's usual roots too.
+bool LooksAtUsualRoots(const Config& config);
+
+}  // namespace gyrfalcon

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli/daemon.h"
+#include "cli/daemon_log.h"
+#include "cli/file.h"
+#include "cli/load_rules.h"
+#include "cli/log.h"
+
+namespace gyrfalcon {
+
+Daemon::End Daemon::WaitForEnd(const UniqueFd& signals) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(flags_.seconds));
+  for (;;) {
+    while (std::exchange(changed_meanwhile_, false)) Reload();
+    int timeout_ms = -1;
+    if (flags_.seconds > 0) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+      timeout_ms = static_cast<int>(std::max<int64_t>(0, left.count()));
+    }
+    const int takeover_fd = takeover_ ? takeover_->fd() : -1;
+    std::array<pollfd, 3> waiting = {
+        {{signals.get(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}, {takeover_fd, POLLIN, 0}}};
+    const int ready = poll(waiting.data(), waiting.size(), timeout_ms);
+    if (ready == 0) return End::kStop;
+    if (ready < 0) continue;
+    if (waiting[1].revents != 0 && watch_.TakeChange()) {
+      spdlog::info("config, rules or policy files changed");
+      Reload();
+    }
+    if (waiting[2].revents != 0) {
+      if (const auto handed = HandOver()) return *handed;
+    }
+    if (waiting[0].revents == 0) continue;
+    signalfd_siginfo info{};
+    if (read(signals.get(), &info, sizeof info) != sizeof info) continue;
+    if (info.ssi_signo == SIGUSR1) {
+      spdlog::info("SIGUSR1 received: outputs open their files anew");
+      dispatcher_->Reopen();
+      continue;
+    }
+    if (info.ssi_signo != SIGHUP) return End::kStop;
+    spdlog::info("SIGHUP received, restarting...");  // Falco's words; here nothing stops
+    Reload();
+  }
+}
+
+void Daemon::Watch(const LoadedConfig& loaded) {
+  if (!loaded.config.watch_files) {
+    watch_ = FileWatch();
+    return;
+  }
+  std::vector<std::string> files = loaded.files;
+  std::ranges::copy(loaded.missing_rules_files, std::back_inserter(files));
+  std::vector<std::string> folders = loaded.folders;
+  for (const std::string& path : loaded.config.rules_files) {
+    std::error_code error;
+    (std::filesystem::is_directory(path, error) ? folders : files).push_back(path);
+  }
+  if (!config_.visibility_policy.empty()) files.push_back(config_.visibility_policy);
+  FileWatch next(files, folders);
+  // What changed since the files were read, the new one does not tell.
+  pollfd old{.fd = watch_.fd(), .events = POLLIN, .revents = 0};
+  changed_meanwhile_ = poll(&old, 1, 0) > 0 && watch_.TakeChange();
+  watch_ = std::move(next);
+}
+
+void Daemon::Reload() {
+  Tell(ReloadingText());
+  const bool done = TryReload();
+  Tell("READY=1\nSTATUS=" + StatusText() +
+       (done ? "" : "; a reload was refused, the log says why"));
+}
+
+bool Daemon::TryReload() {
+  auto config = ReadDaemonConfig(flags_);
+  if (!config) return RefuseReload(config.error());
+  if (const auto required = RequireRules(flags_.rules, *config); !required) {
+    return RefuseReload(required.error());
+  }
+  Watch(*config);
+  const auto rules = LoadRules(config->config.rules_files, config->config.rules);
+  if (!rules) return RefuseReload(rules.error());
+  const auto session = SessionByPolicy(config_, socket_path_, *rules->rules);
+  if (!session) return RefuseReload(session.error());
+  SetUpLog(config->config);
+  for (const std::string& warning : config->warnings) spdlog::warn("{}", warning);
+  WarnFixedAtStart(config_, config->config);
+  LogRules(*rules);
+  engine_->SetRules(rules->rules);
+  spdlog::info("rules reloaded");
+  if (const auto kept = KeepSession(*session); !kept) {
+    spdlog::error("{}", kept.error().message);
+  }
+  rules_enabled_ = CountEnabled(*rules->rules);
+  RemakeAttachSession(*rules->rules);
+  AskCoverage(config->config);
+  return true;
+}
+
+bool Daemon::RefuseReload(const Error& error) {
+  spdlog::error("reload refused, the rules in force stay:\n{}", error.message);
+  return false;
+}
+
+Result<void> Daemon::KeepSession(const std::optional<KeptSession>& session) const {
+  if (!session) return {};
+  for (const std::string& warning : session->warnings) spdlog::warn("{}", warning);
+  const auto is_new = WriteKeptSession(config_.session_file, *session);
+  if (!is_new) return std::unexpected(is_new.error());
+  spdlog::info("session config {} is kept by gyrfalcon, from {} and the rules: {} points{}",
+               config_.session_file, config_.visibility_policy, session->points,
+               *is_new ? "" : ", as before");
+  if (!*is_new) return {};
+  if (config_.runsc_path.empty()) {
+    spdlog::warn("gvisor.runsc is empty: sandboxes that run keep the session that they have");
+  }
+  engine_->UpdateSessions();
+  return {};
+}
+
+Result<void> Daemon::WriteAttachSession() const {
+  if (!attach_session_.trouble.empty()) {
+    spdlog::warn("{}; sandboxes that are not traced are attached with {}", attach_session_.trouble,
+                 attach_session_.file);
+  }
+  if (!attach_session_.text) return {};
+  return ReplaceFile(attach_session_.file, *attach_session_.text);
+}
+
+void Daemon::RemakeAttachSession(const RuleSet& rules) {
+  AttachSession session = MakeAttachSession(config_, socket_path_, rules);
+  if (!attach_session_.text || !session.text || *session.text == *attach_session_.text) return;
+  attach_session_.text = std::move(session.text);
+  if (const auto written = WriteAttachSession(); !written) {
+    spdlog::error("{}", written.error().message);
+    return;
+  }
+  engine_->UpdateSessions();
+}
+
+void Daemon::AskCoverage(const Config& config) {
+  coverage_.Ask({.rules_files = config.rules_files,
+                 .options = config.rules,
+                 .session_file = config_.session_file,
+                 .runsc = config_.runsc_path});
+}
+
+}  // namespace gyrfalcon
