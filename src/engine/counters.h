@@ -153,7 +153,7 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "What the replaced sessions had dropped by then, as `runsc trace list` said; most of it is in "
      "`dropped` too."},
     {"connections_not_stored", Severity::kInfo,
-     "Connections that systemd's store had no room for: they would not outlive a restart."},
+     "Connections that systemd's store does not have: they would not outlive a restart."},
     {"sessions_attached", Severity::kInfo,
      "Times a sandbox that ran without a session was attached."},
     {"sessions_reattached", Severity::kInfo,

@@ -31,7 +31,7 @@ constexpr size_t kGiB = size_t{1} << 30;
 constexpr LimitRow kRows[] = {
     {"total_bytes_max", "Bytes of all sandboxes' states together; 0: no bound",
      "from seven eighths on each sandbox may keep an equal share; one that has more forgets what "
-     "has been silent for longest, or all of its own where that gives no memory back",
+     "has been silent for longest, or all of its own where that is not enough",
      "threads_forgotten, state_forgotten", Of<&Limits::total_bytes_max>, 0, 0, 1024 * kGiB},
     {"sandbox_bytes_max", "Bytes of one sandbox's state, but for its tables of ids",
      "from three quarters on threads that have been silent for longest are forgotten, with their "

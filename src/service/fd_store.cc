@@ -52,6 +52,12 @@ std::string RemoveText(std::string_view name) {
   return "FDSTOREREMOVE=1\nFDNAME=" + std::string(name);
 }
 
+Error FullError(size_t capacity) {
+  return {"systemd's store of descriptors is full: connections beyond " + std::to_string(capacity) +
+              " do not outlive a restart; raise FileDescriptorStoreMax= and FDSTORE= of the unit",
+          Fault::kEnvironment};
+}
+
 std::string StoreText(std::string_view name) {
   return "FDSTORE=1\nFDPOLL=0\nFDNAME=" + std::string(name);
 }
@@ -207,8 +213,8 @@ void FdStore::TakeUpOne(Stored stored, bool is_alone) {
     place_of_[id.value] = stored.place;
     map_.Put(stored.place, {.cookie = SocketCookie(fd), .id = id, .peer = peer, .answered = true});
   } else {
-    std::unique_lock lock(mutex_);
-    Keep(lock, fd, id, peer, true);
+    const std::scoped_lock lock(mutex_);
+    Keep(fd, id, peer, true);
   }
   connections_.push_back({.fd = std::move(stored.fd),
                           .id = id,
@@ -217,7 +223,7 @@ void FdStore::TakeUpOne(Stored stored, bool is_alone) {
 
 uint64_t FdStore::refused() const {
   const std::scoped_lock lock(mutex_);
-  return refused_;
+  return refused_ + failed_;
 }
 
 std::optional<uint32_t> FdStore::FreePlace() {
@@ -226,25 +232,18 @@ std::optional<uint32_t> FdStore::FreePlace() {
   return free_places_.extract(free_places_.begin()).value();
 }
 
-void FdStore::Keep(std::unique_lock<std::mutex>& lock, int fd, ConnectionId id, const Peer& peer,
-                   bool answered) {
+void FdStore::Keep(int fd, ConnectionId id, const Peer& peer, bool answered) {
   const auto place = FreePlace();
   UniqueFd copy(place ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1);
   if (!copy) {
     if (place) free_places_.insert(*place);
     ++refused_;
-    if (std::exchange(full_told_, true)) return;
-    lock.unlock();
-    on_problem_({"systemd's store of descriptors is full: connections beyond " +
-                     std::to_string(capacity_) +
-                     " do not outlive a restart; raise FileDescriptorStoreMax= and FDSTORE= of the "
-                     "unit",
-                 Fault::kEnvironment});
+    wake_.notify_one();
     return;
   }
   place_of_[id.value] = *place;
   map_.Put(*place, {.cookie = SocketCookie(fd), .id = id, .peer = peer, .answered = answered});
-  messages_.push_back({StoreText(StoredName(*place)), std::move(copy)});
+  messages_.push_back({StoreText(StoredName(*place)), std::move(copy), true});
   ++messages_put_;
   wake_.notify_one();
 }
@@ -252,9 +251,8 @@ void FdStore::Keep(std::unique_lock<std::mutex>& lock, int fd, ConnectionId id, 
 void FdStore::OnAdmitted(int fd, ConnectionId id, const Peer& peer) {
   std::unique_lock lock(mutex_);
   const bool is_idle = messages_said_ == messages_put_;
-  Keep(lock, fd, id, peer, false);
-  // Where systemd is busy nobody waits for it.
-  if (!is_idle || !lock.owns_lock()) return;
+  Keep(fd, id, peer, false);
+  if (!is_idle) return;  // where systemd is busy nobody waits for it
   said_.wait_for(lock, kPatience, [this, put = messages_put_] { return messages_said_ >= put; });
 }
 
@@ -273,7 +271,7 @@ void FdStore::OnEnded(ConnectionId id) {
   place_of_.erase(found);
   map_.Clear(place);
   free_places_.insert(place);
-  messages_.push_back({RemoveText(StoredName(place)), {}});
+  messages_.push_back({RemoveText(StoredName(place)), {}, false});
   ++messages_put_;
   wake_.notify_one();
 }
@@ -285,7 +283,7 @@ void FdStore::StoreBeside(std::string_view name, int fd, bool replaces) {
 
 void FdStore::Say(std::string text, UniqueFd fd) {
   const std::scoped_lock lock(mutex_);
-  messages_.push_back({std::move(text), std::move(fd)});
+  messages_.push_back({std::move(text), std::move(fd), false});
   ++messages_put_;
   wake_.notify_one();
 }
@@ -294,7 +292,14 @@ void FdStore::Say(std::string text, UniqueFd fd) {
 void FdStore::Run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !messages_.empty(); });
+    wake_.wait(lock, [this] { return stopping_ || !messages_.empty() || full_is_news(); });
+    if (full_is_news()) {
+      full_told_ = true;
+      lock.unlock();
+      on_problem_(FullError(capacity_));
+      lock.lock();
+      continue;
+    }
     if (messages_.empty()) return;
     const Message message = std::move(messages_.front());
     messages_.pop_front();
@@ -304,6 +309,7 @@ void FdStore::Run() {
     if (!told && !failing_) on_problem_(told.error());
     lock.lock();
     failing_ = !told;
+    if (failing_ && message.is_connection) ++failed_;
     ++messages_said_;
     said_.notify_all();
     if (failing_ && stopping_) return;  // each would take its time

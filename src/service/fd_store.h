@@ -52,8 +52,8 @@ class FdStore final : public ConnectionKeeper {
   static size_t Capacity();
 
   // Takes out of `received` what the process before has stored, and starts the thread that speaks
-  // to systemd. `on_problem` runs on any thread: once when the store is full, once when systemd
-  // can't be reached.
+  // to systemd. `on_problem` runs on that thread, and on this one: once when the store is full,
+  // once when systemd can't be reached.
   static Result<std::unique_ptr<FdStore>> Start(size_t capacity, std::vector<ReceivedFd>& received,
                                                 OnProblem on_problem);
   // What has to be told to systemd is told first.
@@ -71,7 +71,8 @@ class FdStore final : public ConnectionKeeper {
   // What the process before has written there; nullptr: nothing, or nothing that can be read.
   const SnapshotFile* state_before() const noexcept { return has_state_ ? state_.get() : nullptr; }
 
-  // Connections that the store had no room for: they would not outlive this process.
+  // Connections that the store had no room for, or of which systemd could not be told: they would
+  // not outlive this process.
   uint64_t refused() const;
 
   void OnAdmitted(int fd, ConnectionId id, const Peer& peer) override;
@@ -82,6 +83,7 @@ class FdStore final : public ConnectionKeeper {
   struct Message {
     std::string text;
     UniqueFd fd;  // none: the text alone
+    bool is_connection = false;
   };
   struct Stored {
     UniqueFd fd;
@@ -93,12 +95,12 @@ class FdStore final : public ConnectionKeeper {
   void TakeUp(std::vector<Stored> stored);
   void TakeUpOne(Stored stored, bool is_alone);
   std::optional<uint32_t> FreePlace();
-  void Keep(std::unique_lock<std::mutex>& lock, int fd, ConnectionId id, const Peer& peer,
-            bool answered);
+  void Keep(int fd, ConnectionId id, const Peer& peer, bool answered);
   // A memfd of ours under a name of its own; `replaces`: one of that name is there.
   void StoreBeside(std::string_view name, int fd, bool replaces);
   void Say(std::string text, UniqueFd fd = {});
   void Run();
+  bool full_is_news() const { return refused_ != 0 && !full_told_; }
 
   const size_t capacity_;
   const OnProblem on_problem_;
@@ -117,7 +119,8 @@ class FdStore final : public ConnectionKeeper {
   absl::flat_hash_map<uint64_t, uint32_t> place_of_;  // by ConnectionId
   std::set<uint32_t> free_places_;                    // below places_used_
   uint32_t places_used_ = 0;
-  uint64_t refused_ = 0;
+  uint64_t refused_ = 0;  // for want of room
+  uint64_t failed_ = 0;   // systemd could not be told
   bool full_told_ = false;
   bool failing_ = false;
   bool stopping_ = false;

@@ -483,13 +483,19 @@ void Sandbox::Shrink(size_t bytes_max, HappeningSink& sink) {
   sink_ = &sink;
   acting_tid_ = 0;
   ForgetSilent(bytes_max / 2);
+  if (memory_bytes() > bytes_max) Rebuild();
   if (memory_bytes() > bytes_max) ForgetEverything();
 }
 
-// Only between two messages: nothing of the state may be referred to.
 void Sandbox::ForgetEverything() {
   counters_.Add(StateCounter::kStateForgotten);
   TellAllHeld();
+  Clear();
+  fork_flood_.Clear();
+  ++awaited_version_;
+}
+
+void Sandbox::Clear() {
   last_actor_ = {};
   threads_ = Threads(arena_.resource());  // clear() would keep memory of the arena's
   processes_ = {};
@@ -497,10 +503,8 @@ void Sandbox::ForgetEverything() {
   id_bytes_ = 0;
   unjudged_raws_.clear();
   awaited_.clear();
-  ++awaited_version_;
   written_files_ = {};
   written_order_ = {};
-  fork_flood_.Clear();
   arena_.Release();
 }
 

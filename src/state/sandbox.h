@@ -92,8 +92,8 @@ class Sandbox {
   static constexpr int64_t kHoldNs = 500'000'000;
 
   // That all sandboxes together have too little memory: this one may hold no more than so much from
-  // now on. Forgets what has been silent for longest; where its memory can't be given back in
-  // parts, everything. Not during Apply.
+  // now on. Forgets what has been silent for longest, everything only where that is not enough. Not
+  // during Apply.
   void Shrink(size_t bytes_max, HappeningSink& sink);
 
   // Whether a raw message has come that has messages of this type for its twins: none of the two
@@ -252,7 +252,11 @@ class Sandbox {
   bool MemoryLeft();
   void MakeRoom();
   bool ForgetSilent(size_t used_bytes_max);
+  // These three only between two messages: nothing of the state may be referred to.
   void ForgetEverything();
+  void Clear();
+  // The same state in new memory: the arena gives back what was forgotten only as a whole.
+  void Rebuild();
   std::string_view Cut(std::string_view text);
   static void Assign(std::pmr::string& target, std::string_view text) {
     target.assign(text.data(), text.size());

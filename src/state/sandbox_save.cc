@@ -34,7 +34,8 @@ struct SandboxSaving {
 
   static Arena& ArenaOf(Sandbox& sandbox) { return sandbox.arena_; }
   static const SandboxLimits& LimitsOf(const Sandbox& sandbox) { return sandbox.limits_; }
-  static void Finish(Sandbox& sandbox);
+  // Into an empty one; false: the bytes make no sense, and what it has is to be thrown away.
+  static bool Load(Sandbox& sandbox, std::string_view bytes);
 };
 
 namespace {
@@ -416,11 +417,17 @@ void SandboxSaving::VisitSandbox(Visit& visit, Sandbox& sandbox) {
   visit("held_due_ns", sandbox.held_due_ns_);
 }
 
-// What follows from the rest.
-void SandboxSaving::Finish(Sandbox& sandbox) {
+bool SandboxSaving::Load(Sandbox& sandbox, std::string_view bytes) {
+  ObjectReader reader(sandbox, bytes);
+  std::apply([&](auto&... table) { (reader.Table(table), ...); }, reader.tables());
+  FieldVisitor read(reader);
+  if (!reader.failed()) VisitSandbox(read, sandbox);
+  if (!reader.finished()) return false;
   sandbox.held_ =
       static_cast<size_t>(std::ranges::count(sandbox.awaited_, true, &Sandbox::Awaited::held));
-  for (const auto& [id, container] : sandbox.containers_) sandbox.new_containers_.push_back(id);
+  sandbox.id_bytes_ = 0;
+  for (const auto& [id, container] : sandbox.containers_) sandbox.id_bytes_ += id.size();
+  return true;
 }
 
 void Sandbox::Save(std::string& out) {
@@ -436,16 +443,22 @@ void Sandbox::Save(std::string& out) {
 Result<std::shared_ptr<Sandbox>> Sandbox::Restore(const SandboxLimits& limits, Arch arch,
                                                   std::string_view bytes) {
   auto sandbox = std::make_shared<Sandbox>(limits, arch);
-  ObjectReader reader(*sandbox, bytes);
-  std::apply([&](auto&... table) { (reader.Table(table), ...); }, reader.tables());
-  FieldVisitor read(reader);
-  if (!reader.failed()) SandboxSaving::VisitSandbox(read, *sandbox);
-  if (!reader.finished()) {
+  if (!SandboxSaving::Load(*sandbox, bytes)) {
     return Fail(Fault::kInput,
                 "a saved sandbox makes no sense: it is corrupt, or beyond the limits in force");
   }
-  SandboxSaving::Finish(*sandbox);
+  for (const auto& [id, container] : sandbox->containers_) sandbox->new_containers_.push_back(id);
   return sandbox;
+}
+
+void Sandbox::Rebuild() {
+  std::string saved;
+  Save(saved);
+  Clear();
+  if (!SandboxSaving::Load(*this, saved)) return ForgetEverything();
+  for (auto& [id, container] : containers_) {
+    if (const auto users = users_.find(id); users != users_.end()) container->users = users->second;
+  }
 }
 
 uint64_t Sandbox::SavedVersion() {

@@ -817,6 +817,35 @@ TEST(SandboxLimits, AtItsShareOfMemoryASandboxLosesWhatHasBeenSilentForLongest) 
   EXPECT_LT(sandbox.held_bytes(), 3 * limits.sandbox_bytes_max);
 }
 
+TEST(SandboxLimits, WhereAllHaveTooLittleASandboxLosesItsOldestState) {
+  IgnoreHappenings sink;
+  Sandbox sandbox(SandboxLimits{}, Arch::kX86_64);
+  const std::string line(2'000, 'x');
+  constexpr int32_t kProcesses = 2'000;
+  for (int32_t tid = 1; tid <= kProcesses; ++tid) {
+    Message message;
+    message.Nested(1, Message().Number(2, tid).Number(4, tid).Text(6, "ab"))
+        .Text(2, "/bin/x")
+        .Text(3, "x")
+        .Text(3, line);
+    Event event;
+    ASSERT_TRUE(
+        Decode(static_cast<uint16_t>(MessageType::kSentryExec), AsBytes(message.bytes()), event));
+    sandbox.Apply(event, 0, sink);
+  }
+  const size_t share = sandbox.memory_bytes() / 4;
+  sandbox.Shrink(share, sink);
+  EXPECT_LE(sandbox.memory_bytes(), share);
+  EXPECT_EQ(sandbox.counters()[StateCounter::kStateForgotten], 0u);
+  EXPECT_EQ(sandbox.FindProcess(1), nullptr);
+  EXPECT_GT(sandbox.process_count(), size_t{kProcesses} / 20) << "as much as it may have is kept";
+  const Process* newest = sandbox.FindProcess(kProcesses);
+  ASSERT_NE(newest, nullptr);
+  EXPECT_EQ(newest->image->args.size(), 1u);
+  ASSERT_NE(newest->container.get(), nullptr);
+  EXPECT_EQ(newest->container->id, "ab");
+}
+
 TEST(SandboxLimits, WhoSpeaksIsNotForgottenForOthersThatAreSilent) {
   IgnoreHappenings sink;
   SandboxLimits limits;
