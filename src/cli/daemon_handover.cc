@@ -1,10 +1,17 @@
 #include "base/clock.h"
+#include "base/fd_limit.h"
 #include "cli/daemon.h"
 #include "cli/log.h"
 #include "rules/plan.h"
 #include "service/socket_unit.h"
 
 namespace gyrfalcon {
+namespace {
+
+// More than engine, outputs, store and sockets open at a start; each worker has a few.
+constexpr size_t kFdsOfAStart = 128;
+
+}  // namespace
 
 Result<Inheritance> Daemon::TakeFromSystemd() {
   Inheritance inherited;
@@ -50,6 +57,9 @@ Result<std::optional<Inheritance>> Daemon::TakeOverIfAsked(const RuleSet& rules)
     return std::nullopt;
   }
   rules.plan();  // compiled before sandboxes wait for it
+  // What is taken must not leave too few to start with.
+  const auto reserve = FdReserve::Make(kFdsOfAStart);
+  if (!reserve) return std::unexpected(reserve.error());
   auto taken = TakeOver({.socket_path = socket_path_, .state_version = SessionSnapshotVersion()});
   if (!taken) return std::unexpected(taken.error());
   if (!*taken) {

@@ -16,8 +16,13 @@ expect 3 run --takeover -r "$scratch/none.yaml" -o "gvisor.socket=$socket"
 expect 3 run --takeover -r "$scratch/rules.yaml" -o "gvisor.socket=$scratch/run/other.sock"
 says err 'cannot take over at .*give both the same socket'
 wait_for 'not handed over, going on' "$log"
-# One that has too few descriptors.
-(ulimit -n 40 && expect 3 run --takeover -r "$scratch/rules.yaml" -o "gvisor.socket=$socket")
+# One that has too few descriptors to start with asks for nothing, whether it could take the connections or not.
+for limit in 40 80 120; do
+  (ulimit -n $limit && expect 3 run --takeover -r "$scratch/rules.yaml" -o "gvisor.socket=$socket")
+  says err 'raise the limit of open files'
+done
+# One that has too few for the connections.
+(ulimit -n 170 && expect 3 run --takeover -r "$scratch/rules.yaml" -o "gvisor.socket=$socket")
 says err 'raise the limit of open files'
 [ "$(grep -c 'not handed over, going on' "$log")" -eq 2 ] || fail 'the second failure is not told'
 # A running one that does not answer; who has given up is handed nothing.
