@@ -68,7 +68,6 @@ pick_flags() {
 
 # run_sandbox RUNSC FLAGS STATE ROOTFS SESSION COMMAND [ID]: an OCI bundle of its own, `sh -c COMMAND`
 # in it as user and group ID (0), traced into SESSION ('': not traced). The root is an overlay in memory: ROOTFS stays as it is.
-# $process_more: further members of the bundle's "process", as JSON. $sandbox_seconds: its longest life (30).
 # $process_more: further members of the bundle's "process", as JSON; $sandbox_seconds: how long it may run (30).
 run_sandbox() {
   runsc=$1 flags=$2 state=$3 rootfs=$4 session=$5 command=$6 user=${7:-0}
