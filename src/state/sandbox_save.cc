@@ -68,13 +68,24 @@ T* NewObject(Arena& arena) {
   }
 }
 
+// What the archives below know of the sandbox whose state they visit.
+class OfSandbox {
+ public:
+  explicit OfSandbox(Sandbox& sandbox) : sandbox_(sandbox) {}
+  const SandboxLimits& limits() const { return SandboxSaving::LimitsOf(sandbox_); }
+  Arena& arena() { return SandboxSaving::ArenaOf(sandbox_); }
+
+ private:
+  Sandbox& sandbox_;
+};
+
 // Numbers every object that can be reached: what it refers to first.
-class Collector {
+class Collector : public OfSandbox {
  public:
   static constexpr bool kReads = false;
   static constexpr bool kVisitsValues = true;
 
-  explicit Collector(Sandbox& sandbox) : sandbox_(sandbox) {}
+  using OfSandbox::OfSandbox;
   ~Collector() {
     std::apply([](auto&... table) { (Forget(table), ...); }, tables_);
   }
@@ -101,8 +112,6 @@ class Collector {
     table.push_back(object);
     object->saved_as = static_cast<uint32_t>(table.size());
   }
-  const SandboxLimits& limits() const { return SandboxSaving::LimitsOf(sandbox_); }
-  Arena& arena() { return SandboxSaving::ArenaOf(sandbox_); }
   ObjectTables<Pointers>& tables() { return tables_; }
 
  private:
@@ -111,13 +120,12 @@ class Collector {
     for (T* object : table) object->saved_as = 0;
   }
 
-  Sandbox& sandbox_;
   ObjectTables<Pointers> tables_;
 };
 
-class ObjectWriter : public SavedWriter {
+class ObjectWriter : public SavedWriter, public OfSandbox {
  public:
-  ObjectWriter(Sandbox& sandbox, std::string& out) : SavedWriter(out), sandbox_(sandbox) {}
+  ObjectWriter(Sandbox& sandbox, std::string& out) : SavedWriter(out), OfSandbox(sandbox) {}
 
   template <class T>
   void Special(Ref<T>& ref, size_t /*limit*/) {
@@ -131,22 +139,17 @@ class ObjectWriter : public SavedWriter {
     FieldVisitor visit(*this);
     for (T* object : table) visit("object", *object);
   }
-  const SandboxLimits& limits() const { return SandboxSaving::LimitsOf(sandbox_); }
-  Arena& arena() { return SandboxSaving::ArenaOf(sandbox_); }
-
- private:
-  Sandbox& sandbox_;
 };
 
 // Texts that we make ourselves, as a socket's two ends, fit in.
 constexpr size_t kTextBytesMin = 256;
 
-class ObjectReader : public SavedReader {
+class ObjectReader : public SavedReader, public OfSandbox {
  public:
   ObjectReader(Sandbox& sandbox, std::string_view bytes)
       : SavedReader(bytes,
                     std::max(SandboxSaving::LimitsOf(sandbox).text_bytes_max, kTextBytesMin)),
-        sandbox_(sandbox) {}
+        OfSandbox(sandbox) {}
 
   template <class T>
   void Special(Ref<T>& ref, size_t /*limit*/) {
@@ -169,8 +172,6 @@ class ObjectReader : public SavedReader {
       table.push_back(std::move(object));
     }
   }
-  const SandboxLimits& limits() const { return SandboxSaving::LimitsOf(sandbox_); }
-  Arena& arena() { return SandboxSaving::ArenaOf(sandbox_); }
   ObjectTables<Refs>& tables() { return tables_; }
 
  private:
@@ -186,32 +187,23 @@ class ObjectReader : public SavedReader {
     }
   }
 
-  Sandbox& sandbox_;
   ObjectTables<Refs> tables_;
 };
 
-class ObjectShape : public SavedShape {
+class ObjectShape : public SavedShape, public OfSandbox {
  public:
+  using OfSandbox::OfSandbox;
+
   template <class T>
   void Special(Ref<T>& /*ref*/, size_t /*limit*/) {
     Note('o', 0);
   }
   template <class T>
   void Table(Refs<T>& /*table*/) {
-    Ref<T> object(NewObject<T>(sandbox_arena()));
+    Ref<T> object(NewObject<T>(arena()));
     FieldVisitor visit(*this);
     visit("object", *object);
   }
-  const SandboxLimits& limits() const { return SandboxSaving::LimitsOf(sandbox_); }
-  Arena& arena() { return sandbox_arena(); }
-  Sandbox& sandbox() { return sandbox_; }
-  ObjectTables<Refs>& tables() { return tables_; }
-
- private:
-  Arena& sandbox_arena() { return SandboxSaving::ArenaOf(sandbox_); }
-
-  Sandbox sandbox_{SandboxLimits(), kHostArch};
-  ObjectTables<Refs> tables_;
 };
 
 }  // namespace
@@ -238,8 +230,7 @@ template <class Visit>
 void VisitFields(Visit& visit, SandboxSaving::UnjudgedRaw& unjudged) {
   visit("raw", unjudged.raw);
   visit("tid", unjudged.tid);
-  visit("process", unjudged.process);
-  RequireSet(visit, unjudged.process);
+  VisitSet(visit, "process", unjudged.process);
   visit("message", unjudged.message);
   visit("received_ns", unjudged.received_ns);
 }
@@ -257,8 +248,7 @@ void VisitFields(Visit& visit, SandboxSaving::PendingClose& closing) {
 template <class Visit>
 void VisitFields(Visit& visit, SandboxSaving::PendingExec& pending) {
   visit("pathname", pending.pathname);
-  visit("image", pending.image);
-  RequireSet(visit, pending.image);
+  VisitSet(visit, "image", pending.image);
   visit("type", pending.type);
   visit("number", pending.number);
   visit("time_ns", pending.time_ns);
@@ -277,10 +267,8 @@ void VisitFields(Visit& visit, std::unique_ptr<SandboxSaving::PendingExec>& pend
 
 template <class Visit>
 void VisitFields(Visit& visit, SandboxSaving::Awaited& awaited) {
-  visit("process", awaited.process);
-  RequireSet(visit, awaited.process);
-  visit("image", awaited.image);
-  RequireSet(visit, awaited.image);
+  VisitSet(visit, "process", awaited.process);
+  VisitSet(visit, "image", awaited.image);
   visit("number", awaited.number);
   visit("time_ns", awaited.time_ns);
   visit("tid", awaited.tid);
@@ -293,8 +281,7 @@ void VisitFields(Visit& visit, SandboxSaving::Awaited& awaited) {
 
 template <class Visit>
 void VisitFields(Visit& visit, SandboxSaving::Thread& thread) {
-  visit("process", thread.process);
-  RequireSet(visit, thread.process);
+  VisitSet(visit, "process", thread.process);
   visit("start_time_ns", thread.start_time_ns);
   visit("last_enter", thread.last_enter);
   visit("entered_with", thread.entered_with);
@@ -322,8 +309,7 @@ void SandboxSaving::VisitContainers(Visit& visit, Sandbox& sandbox) {
   for (const auto& [id, container] : sandbox.containers_) containers.push_back(container);
   containers.resize(count);
   for (Ref<Container>& container : containers) {
-    visit("container", container);
-    RequireSet(visit, container);
+    VisitSet(visit, "container", container);
     if (archive.failed()) return;
     if constexpr (Reads<Visit>) {
       sandbox.containers_.insert_or_assign(std::string(container->id), container);
@@ -341,8 +327,7 @@ void SandboxSaving::VisitProcesses(Visit& visit, Sandbox& sandbox) {
   processes.resize(count);
   for (auto& [tgid, process] : processes) {
     visit("tgid", tgid);
-    visit("process", process);
-    RequireSet(visit, process);
+    VisitSet(visit, "process", process);
     if (archive.failed()) return;
     if constexpr (Reads<Visit>) sandbox.processes_.insert_or_assign(tgid, process);
   }
@@ -463,10 +448,12 @@ void Sandbox::Rebuild() {
 
 uint64_t Sandbox::SavedVersion() {
   static const uint64_t version = [] {
-    ObjectShape shape;
-    std::apply([&](auto&... table) { (shape.Table(table), ...); }, shape.tables());
+    Sandbox sandbox{SandboxLimits(), kHostArch};
+    ObjectShape shape(sandbox);
+    ObjectTables<Refs> tables;
+    std::apply([&](auto&... table) { (shape.Table(table), ...); }, tables);
     FieldVisitor visit(shape);
-    SandboxSaving::VisitSandbox(visit, shape.sandbox());
+    SandboxSaving::VisitSandbox(visit, sandbox);
     // Points and event types are saved as their numbers in these tables.
     for (const PointDef& point : Points()) shape.Name(point.name);
     for (const EventTypeDef& type : EventTypes()) shape.Name(type.name);

@@ -27,7 +27,8 @@ inline constexpr size_t kSavedPayloadBytesMax = 1u << 20;
 
 // What is always set.
 template <class Visit, class T>
-void RequireSet(Visit& visit, const Ref<T>& ref) {
+void VisitSet(Visit& visit, std::string_view name, Ref<T>& ref) {
+  visit(name, ref);
   if (!ref) visit.archive().Fail();
 }
 
@@ -132,8 +133,7 @@ void VisitFields(Visit& visit, ProcessFacts& facts) {
   visit("tgid", facts.tgid);
   visit("start_time_ns", facts.start_time_ns);
   visit("container", facts.container);
-  visit("image", facts.image);
-  RequireSet(visit, facts.image);
+  VisitSet(visit, "image", facts.image);
   visit("pipes", facts.pipes);
   visit("name", facts.name);
   visit("started_as", facts.started_as);
@@ -161,8 +161,7 @@ void VisitFields(Visit& visit, Process& process) {
   visit("line_below", process.line_below);
   visit("leader_exit_pending", process.leader_exit_pending);
   visit("parent", process.parent);
-  visit("fds", process.fds);
-  RequireSet(visit, process.fds);
+  VisitSet(visit, "fds", process.fds);
   visit("started_as_guess", process.started_as_guess);
   visit("live_threads", process.live_threads);
   visit("losses", process.losses);
@@ -191,8 +190,7 @@ void VisitFields(Visit& visit, OpenRecord& record) {
   visit("payload", record.payload, kSavedPayloadBytesMax);
   visit("number", record.number);
   visit("time_ns", record.time_ns);
-  visit("opener", record.opener);
-  RequireSet(visit, record.opener);
+  VisitSet(visit, "opener", record.opener);
   visit("parent_tgid", record.parent_tgid);
   visit("parent_start_time_ns", record.parent_start_time_ns);
   visit("raced", record.raced);
