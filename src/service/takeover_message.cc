@@ -22,16 +22,33 @@ uint32_t Checksum(std::string_view bytes) noexcept {
   return sum;
 }
 
+// What comes before the fields of a message.
+struct Header {
+  uint32_t magic = kMagic;
+  uint16_t version = kTakeoverVersion;
+  uint16_t type = 0;
+  uint32_t size = 0;
+  uint32_t checksum = 0;
+};
+
 class Writer {
  public:
-  template <std::unsigned_integral Number>
-  void Put(Number number) {
-    for (size_t i = 0; i < sizeof number; ++i) out_ += static_cast<char>(number >> (8 * i) & 0xff);
+  template <std::integral Number>
+  void operator()(Number number) {
+    const auto bits = static_cast<std::make_unsigned_t<Number>>(number);
+    for (size_t i = 0; i < sizeof bits; ++i) out_ += static_cast<char>(bits >> (8 * i) & 0xff);
   }
-  void Put(bool flag) { out_ += static_cast<char>(flag); }
-  void Put(std::string_view text) {
-    Put(static_cast<uint32_t>(text.size()));
+  void operator()(bool flag) { out_ += static_cast<char>(flag); }
+  // No more than the reader takes.
+  void operator()(std::string_view text, size_t bytes_max) {
+    text = text.substr(0, bytes_max);
+    (*this)(static_cast<uint32_t>(text.size()));
     out_ += text;
+  }
+  template <class Item>
+  void List(const std::vector<Item>& items, auto&& visit) {
+    (*this)(static_cast<uint32_t>(items.size()));
+    for (const Item& item : items) visit(item);
   }
   std::string Take() { return std::move(out_); }
 
@@ -44,25 +61,31 @@ class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
 
-  template <std::unsigned_integral Number>
-  void Get(Number& number) {
-    number = 0;
+  template <std::integral Number>
+  void operator()(Number& number) {
+    uint64_t bits = 0;
     const std::string_view bytes = Bytes(sizeof number);
     for (size_t i = 0; i < bytes.size(); ++i) {
-      number = static_cast<Number>(
-          number | static_cast<Number>(uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i)));
+      bits |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
     }
+    number = static_cast<Number>(bits);
   }
-  void Get(bool& flag) {
+  void operator()(bool& flag) {
     const std::string_view byte = Bytes(1);
     flag = byte == std::string_view("\1", 1);
     ok_ = ok_ && (flag || byte == std::string_view("\0", 1));
   }
-  void Get(std::string& text, size_t bytes_max) {
+  void operator()(std::string& text, size_t bytes_max) {
     uint32_t size = 0;
-    Get(size);
+    (*this)(size);
     if (size > bytes_max) ok_ = false;
     text = Bytes(size);
+  }
+  template <class Item>
+  void List(std::vector<Item>& items, auto&& visit) {
+    uint32_t count = 0;
+    (*this)(count);
+    for (uint32_t i = 0; ok_ && i < count; ++i) visit(items.emplace_back());
   }
   bool ok() const { return ok_; }
   bool at_end() const { return ok_ && rest_.empty(); }
@@ -82,91 +105,76 @@ class Reader {
   bool ok_ = true;
 };
 
-// One pair for each message: what is put, in the order in which it is read.
-void Put(Writer& out, const Peer& peer) {
-  out.Put(static_cast<uint32_t>(peer.pid));
-  out.Put(static_cast<uint32_t>(peer.uid));
-  out.Put(static_cast<uint32_t>(peer.gid));
-  out.Put(peer.command_line);
-  out.Put(peer.runsc);
-}
-void Get(Reader& in, Peer& peer) {
-  uint32_t pid = 0;
-  in.Get(pid);
-  peer.pid = static_cast<pid_t>(pid);
-  in.Get(peer.uid);
-  in.Get(peer.gid);
-  in.Get(peer.command_line, kCommandLineBytesMax);
-  in.Get(peer.runsc, kPathBytesMax);
+// One list of fields for each message, which the writer and the reader go through: const where it
+// is written.
+template <class T, class Struct>
+concept Is = std::same_as<std::remove_const_t<T>, Struct>;
+
+template <class Archive, Is<Header> T>
+void VisitFields(Archive& archive, T& header) {
+  archive(header.magic);
+  archive(header.version);
+  archive(header.type);
+  archive(header.size);
+  archive(header.checksum);
 }
 
-void Put(Writer& out, const TakeoverAsk& ask) {
-  out.Put(ask.state_version);
-}
-void Get(Reader& in, TakeoverAsk& ask) {
-  in.Get(ask.state_version);
-}
-
-void Put(Writer& out, const TakeoverBegin& begin) {
-  out.Put(begin.connections);
-  out.Put(begin.silent);
-  out.Put(begin.next_connection);
-  out.Put(begin.device);
-  out.Put(begin.inode);
-  out.Put(begin.stopped_ns);
-  out.Put(begin.owns_file);
-  out.Put(begin.has_lock);
-  out.Put(begin.has_state);
-}
-void Get(Reader& in, TakeoverBegin& begin) {
-  in.Get(begin.connections);
-  in.Get(begin.silent);
-  in.Get(begin.next_connection);
-  in.Get(begin.device);
-  in.Get(begin.inode);
-  in.Get(begin.stopped_ns);
-  in.Get(begin.owns_file);
-  in.Get(begin.has_lock);
-  in.Get(begin.has_state);
+template <class Archive, Is<Peer> T>
+void VisitFields(Archive& archive, T& peer) {
+  archive(peer.pid);
+  archive(peer.uid);
+  archive(peer.gid);
+  archive(peer.command_line, kCommandLineBytesMax);
+  archive(peer.runsc, kPathBytesMax);
 }
 
-void Put(Writer& out, const TakeoverConnections& connections) {
-  out.Put(static_cast<uint32_t>(connections.items.size()));
-  for (const auto& item : connections.items) {
-    out.Put(item.id);
-    Put(out, item.peer);
-  }
-}
-void Get(Reader& in, TakeoverConnections& connections) {
-  uint32_t count = 0;
-  in.Get(count);
-  for (uint32_t i = 0; in.ok() && i < count; ++i) {
-    auto& item = connections.items.emplace_back();
-    in.Get(item.id);
-    Get(in, item.peer);
-  }
+template <class Archive, Is<TakeoverAsk> T>
+void VisitFields(Archive& archive, T& ask) {
+  archive(ask.state_version);
 }
 
-void Put(Writer& out, const TakeoverSilent& silent) {
-  out.Put(silent.count);
-}
-void Get(Reader& in, TakeoverSilent& silent) {
-  in.Get(silent.count);
+template <class Archive, Is<TakeoverBegin> T>
+void VisitFields(Archive& archive, T& begin) {
+  archive(begin.connections);
+  archive(begin.silent);
+  archive(begin.next_connection);
+  archive(begin.device);
+  archive(begin.inode);
+  archive(begin.stopped_ns);
+  archive(begin.owns_file);
+  archive(begin.has_lock);
+  archive(begin.has_state);
 }
 
-void Put(Writer& out, const TakeoverRefusal& refusal) {
-  out.Put(std::string_view(refusal.why).substr(0, kWhyBytesMax));
-}
-void Get(Reader& in, TakeoverRefusal& refusal) {
-  in.Get(refusal.why, kWhyBytesMax);
+template <class Archive, Is<TakeoverConnections> T>
+void VisitFields(Archive& archive, T& connections) {
+  archive.List(connections.items, [&archive](auto& item) {
+    archive(item.id);
+    VisitFields(archive, item.peer);
+  });
 }
 
-template <class Word>
-concept IsWord = std::is_empty_v<Word>;
-template <IsWord Word>
-void Put(Writer&, const Word&) {}
-template <IsWord Word>
-void Get(Reader&, Word&) {}
+template <class Archive, Is<TakeoverSilent> T>
+void VisitFields(Archive& archive, T& silent) {
+  archive(silent.count);
+}
+
+template <class Archive, Is<TakeoverRefusal> T>
+void VisitFields(Archive& archive, T& refusal) {
+  archive(refusal.why, kWhyBytesMax);
+}
+
+// A word has none.
+template <class Archive, class T>
+  requires std::is_empty_v<T>
+void VisitFields(Archive& /*archive*/, T& /*word*/) {}
+
+template <class T>
+std::string Encode(const T& fields) {
+  Writer writer;
+  VisitFields(writer, fields);
+  return writer.Take();
+}
 
 size_t Descriptors(const TakeoverMessage& message) {
   if (const auto* begin = std::get_if<TakeoverBegin>(&message)) {
@@ -195,63 +203,49 @@ std::unexpected<Error> Malformed(std::string what) {
 }  // namespace
 
 std::string EncodeTakeover(const TakeoverMessage& message) {
-  Writer body;
-  std::visit([&body](const auto& which) { Put(body, which); }, message);
-  const std::string bytes = body.Take();
-  Writer out;
-  out.Put(kMagic);
-  out.Put(kTakeoverVersion);
-  out.Put(static_cast<uint16_t>(message.index() + 1));
-  out.Put(static_cast<uint32_t>(bytes.size()));
-  out.Put(Checksum(bytes));
-  return out.Take() + bytes;
+  const std::string body = std::visit([](const auto& which) { return Encode(which); }, message);
+  return Encode(Header{.type = static_cast<uint16_t>(message.index() + 1),
+                       .size = static_cast<uint32_t>(body.size()),
+                       .checksum = Checksum(body)}) +
+         body;
 }
 
 Result<TakeoverMessage> DecodeTakeover(std::string_view bytes, size_t descriptors) {
-  Reader header(bytes.substr(0, kHeaderBytes));
-  uint32_t magic = 0;
-  uint16_t version = 0;
-  uint16_t type = 0;
-  uint32_t size = 0;
-  uint32_t checksum = 0;
-  header.Get(magic);
-  header.Get(version);
-  header.Get(type);
-  header.Get(size);
-  header.Get(checksum);
-  if (!header.ok() || magic != kMagic) return Malformed("no message of a takeover");
-  if (version != kTakeoverVersion) {
-    return Fail(Fault::kEnvironment, "the other process speaks version " + std::to_string(version) +
-                                         " of the takeover, this one " +
-                                         std::to_string(kTakeoverVersion) +
-                                         "; stop that one, and start this one without --takeover");
+  Reader beginning(bytes.substr(0, kHeaderBytes));
+  Header header;
+  VisitFields(beginning, header);
+  if (!beginning.ok() || header.magic != kMagic) return Malformed("no message of a takeover");
+  if (header.version != kTakeoverVersion) {
+    return Fail(Fault::kEnvironment,
+                "the other process speaks version " + std::to_string(header.version) +
+                    " of the takeover, this one " + std::to_string(kTakeoverVersion) +
+                    "; stop that one, and start this one without --takeover");
   }
   const std::string_view body = bytes.substr(kHeaderBytes);
-  if (bytes.size() > kTakeoverMessageBytesMax || size != body.size())
+  if (bytes.size() > kTakeoverMessageBytesMax || header.size != body.size())
     return Malformed("its length");
-  if (checksum != Checksum(body)) return Malformed("its checksum");
-  auto message = ByType(type);
-  if (!message) return Malformed("message type " + std::to_string(type));
+  if (header.checksum != Checksum(body)) return Malformed("its checksum");
+  auto message = ByType(header.type);
+  if (!message) return Malformed("message type " + std::to_string(header.type));
   Reader reader(body);
-  std::visit([&reader](auto& which) { Get(reader, which); }, *message);
-  if (!reader.at_end()) return Malformed("the fields of message type " + std::to_string(type));
+  std::visit([&reader](auto& which) { VisitFields(reader, which); }, *message);
+  if (!reader.at_end())
+    return Malformed("the fields of message type " + std::to_string(header.type));
   if (descriptors > kTakeoverFdsMax || Descriptors(*message) != descriptors) {
     return Malformed(std::to_string(descriptors) + " descriptors with message type " +
-                     std::to_string(type));
+                     std::to_string(header.type));
   }
   return std::move(*message);
 }
 
 std::string EncodePeer(const Peer& peer) {
-  Writer out;
-  Put(out, peer);
-  return out.Take();
+  return Encode(peer);
 }
 
 Result<Peer> DecodePeer(std::string_view bytes) {
   Reader reader(bytes);
   Peer peer;
-  Get(reader, peer);
+  VisitFields(reader, peer);
   if (!reader.at_end()) return Malformed("who a connection is");
   return peer;
 }
