@@ -10,28 +10,13 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "service/metrics.h"
+#include "service/unix_address.h"
 
 namespace gyrfalcon {
 namespace {
-
-// sockaddr of a path that fits; the daemon's own socket path, which is as long, was checked before.
-Result<sockaddr_un> MakeAddress(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Fail(Fault::kEnvironment, path + ": too long for a socket's path (107 bytes)");
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
-
-const sockaddr* Generic(const sockaddr_un& address) {
-  return reinterpret_cast<const sockaddr*>(&address);
-}
 
 std::string StatusJson(const DaemonStatus& status) {
   nlohmann::ordered_json out;
@@ -139,7 +124,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::Start(std::string path,
 }
 
 Result<void> ControlServer::Bind() {
-  const auto address = MakeAddress(path_);
+  const auto address = UnixAddress(path_);
   if (!address) return std::unexpected(address.error());
   socket_ = UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
@@ -183,7 +168,7 @@ ControlServer::~ControlServer() {
 }
 
 Result<std::string> AskDaemon(const std::string& control_path, const std::string& target) {
-  const auto address = MakeAddress(control_path);
+  const auto address = UnixAddress(control_path);
   if (!address) return std::unexpected(address.error());
   const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (fd.get() < 0 || connect(fd.get(), Generic(*address), sizeof *address) != 0) {

@@ -10,10 +10,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "service/takeover_channel.h"
+#include "service/unix_address.h"
 #include "wire/peer.h"
 
 namespace gyrfalcon {
@@ -24,20 +24,6 @@ constexpr size_t kBatchBytes = 64 * 1024;
 
 std::unexpected<Error> Cannot(std::string what, const std::string& path) {
   return Fail(Fault::kEnvironment, std::move(what) + " " + path + ": " + ErrnoText(errno));
-}
-
-Result<sockaddr_un> AddressOf(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Fail(Fault::kEnvironment, path + ": too long for a socket's path (107 bytes)");
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
-
-const sockaddr* Generic(const sockaddr_un& address) {
-  return reinterpret_cast<const sockaddr*>(&address);
 }
 
 // By user: across PID namespaces the pid is 0.
@@ -53,7 +39,7 @@ bool HasHungUp(int socket) {
 
 // None where nobody listens.
 Result<UniqueFd> ConnectTo(const std::string& path) {
-  const auto address = AddressOf(path);
+  const auto address = UnixAddress(path);
   if (!address) return std::unexpected(address.error());
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return Cannot("cannot make a socket for", path);
@@ -73,7 +59,7 @@ TakeoverServer::TakeoverServer(std::string path, int patience_ms)
     : path_(std::move(path)), patience_ms_(patience_ms) {}
 
 Result<std::unique_ptr<TakeoverServer>> TakeoverServer::Start(std::string path, int patience_ms) {
-  const auto address = AddressOf(path);
+  const auto address = UnixAddress(path);
   if (!address) return std::unexpected(address.error());
   std::unique_ptr<TakeoverServer> server(new TakeoverServer(std::move(path), patience_ms));
   server->socket_.reset(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
