@@ -6,6 +6,7 @@
 
 #include "cli/arguments.h"
 #include "cli/coverage_report.h"
+#include "cli/coverage_sources.h"
 #include "cli/file.h"
 #include "cli/load_rules.h"
 #include "cli/run_flags.h"
@@ -27,57 +28,29 @@ struct CoverageFlags {
   bool json = false;
 };
 
-struct Runsc {
-  SentPoints points;
-  std::string name;  // for people
-};
-
-Result<std::string> ReadSmallFile(const std::string& path) {
-  return ReadWholeFile(path, kSentPointsBytesMax);
-}
-
-Result<Runsc> FindRunsc(const CoverageFlags& flags) {
-  if (!flags.runsc.empty()) {
-    auto points = AskRunsc(flags.runsc);
-    if (!points) return std::unexpected(points.error());
-    return Runsc{std::move(*points), flags.runsc};
-  }
+Result<NamedPoints> FindRunsc(const CoverageFlags& flags) {
+  if (!flags.runsc.empty()) return PointsOfRunsc(flags.runsc);
   for (const KnownRunsc& known : KnownRunscs()) {
     const bool newest = flags.metadata.empty() && &known == &KnownRunscs().back();
     if (!newest && known.name != flags.metadata) continue;
-    return Runsc{PointsOf(known), fmt::format("runsc {} ({})", known.name, known.version)};
+    return NamedPoints{PointsOf(known), fmt::format("runsc {} ({})", known.name, known.version)};
   }
-  const auto text = ReadSmallFile(flags.metadata);
-  if (!text) return std::unexpected(text.error());
-  auto points = ReadRunscMetadata(flags.metadata, *text);
-  if (!points) return std::unexpected(points.error());
-  return Runsc{std::move(*points), "the runsc of " + flags.metadata};
+  return PointsOfMetadataFile(flags.metadata);
 }
 
 // What is asked for, before the runsc leaves out what it does not know.
-struct Asked {
-  SentPoints points;
-  std::string name;
-};
-
-Result<Asked> FindAsked(const CoverageFlags& flags, const RuleSet& rules, SessionProfile profile,
-                        const SentPoints& wanted) {
+Result<NamedPoints> FindAsked(const CoverageFlags& flags, const RuleSet& rules,
+                              SessionProfile profile, const SentPoints& wanted) {
   if (!flags.policy.empty()) {
     const auto policy = LoadPolicy(flags.policy);
     if (!policy) return std::unexpected(policy.error());
-    return Asked{Sent(PointsFor(*policy, rules, profile, false)),
-                 fmt::format("the session of `session generate --policy {}`", flags.policy)};
+    return NamedPoints{Sent(PointsFor(*policy, rules, profile, false)),
+                       fmt::format("the session of `session generate --policy {}`", flags.policy)};
   }
-  if (flags.session.empty()) {
-    return Asked{wanted, fmt::format("the session of `session generate --profile {}` for these "
-                                     "rules",
-                                     flags.profile)};
-  }
-  const auto text = ReadSmallFile(flags.session);
-  if (!text) return std::unexpected(text.error());
-  auto points = ReadSessionPoints(flags.session, *text);
-  if (!points) return std::unexpected(points.error());
-  return Asked{std::move(*points), "the session " + flags.session};
+  if (!flags.session.empty()) return PointsOfSessionFile(flags.session);
+  return NamedPoints{
+      wanted,
+      fmt::format("the session of `session generate --profile {}` for these rules", flags.profile)};
 }
 
 bool Fails(const Coverage& coverage, const std::string& fail_on) {

@@ -5,8 +5,8 @@
 #include "alerts/builtin.h"
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/coverage_sources.h"
 #include "cli/explain_print.h"
-#include "cli/file.h"
 #include "cli/load_rules.h"
 #include "cli/log.h"
 #include "cli/run_flags.h"
@@ -93,11 +93,9 @@ int ExplainRuleCommand(std::vector<std::string> args) {
   request.rule = loaded->rules->Find(name);
   if (request.rule == nullptr) return Report(NoSuchRule(name, *loaded, config));
   if (!session.empty()) {
-    const auto text = ReadWholeFile(session, kSentPointsBytesMax);
-    if (!text) return Report(text.error());
-    auto points = ReadSessionPoints(session, *text);
-    if (!points) return Report(points.error());
-    request.session = std::move(*points);
+    auto asked = PointsOfSessionFile(session);
+    if (!asked) return Report(asked.error());
+    request.session = std::move(asked->points);
   }
 
   const auto report = ExplainRule(request);

@@ -6,7 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/coverage_report.h"
-#include "cli/file.h"
+#include "cli/coverage_sources.h"
 #include "cli/load_rules.h"
 #include "runsc/coverage.h"
 #include "runsc/known_runsc.h"
@@ -14,27 +14,14 @@
 namespace gyrfalcon {
 namespace {
 
-Result<SentPoints> AskedOf(const CoverageQuestion& question, const RuleSet& rules) {
-  if (question.session_file.empty()) return Sent(PointsFor(rules, SessionProfile::kStandard));
-  const auto text = ReadWholeFile(question.session_file, kSentPointsBytesMax);
-  if (!text) return std::unexpected(text.error());
-  return ReadSessionPoints(question.session_file, *text);
+Result<NamedPoints> AskedOf(const CoverageQuestion& question, const RuleSet& rules) {
+  if (!question.session_file.empty()) return PointsOfSessionFile(question.session_file);
+  return NamedPoints{Sent(PointsFor(rules, SessionProfile::kStandard)),
+                     "the session that would be generated"};
 }
 
-struct NodesRunsc {
-  SentPoints points;
-  std::string name;
-  bool asked = false;
-};
-
-NodesRunsc RunscOf(const CoverageQuestion& question) {
-  if (!question.runsc.empty()) {
-    if (auto points = AskRunsc(question.runsc)) {
-      return {.points = std::move(*points), .name = question.runsc, .asked = true};
-    }
-  }
-  return {.points = NewestPoints(),
-          .name = fmt::format("the newest runsc known ({})", KnownRunscs().back().version)};
+NamedPoints NewestRunsc() {
+  return {NewestPoints(), fmt::format("the newest runsc known ({})", KnownRunscs().back().version)};
 }
 
 std::string FirstReason(const RuleCoverage& rule) {
@@ -99,9 +86,11 @@ void LoadCoverage::Answer(const CoverageQuestion& question) {
     spdlog::warn("what the rules see is not known: {}", asked.error().message);
     return;
   }
-  const NodesRunsc runsc = RunscOf(question);
-  const Coverage coverage =
-      CoverageOf(*loaded->rules, Intersect(*asked, runsc.points), runsc.points, nullptr, &stale_);
+  const bool has_runsc = !question.runsc.empty();
+  const auto told = has_runsc ? PointsOfRunsc(question.runsc) : NewestRunsc();
+  const NamedPoints runsc = told ? *told : NewestRunsc();
+  const Coverage coverage = CoverageOf(*loaded->rules, Intersect(asked->points, runsc.points),
+                                       runsc.points, nullptr, &stale_);
   if (stale_) return;
   const std::array<uint64_t, 3> counts = {coverage.full, coverage.degraded, coverage.blind};
   for (size_t i = 0; i < counts.size(); ++i) {
@@ -109,12 +98,10 @@ void LoadCoverage::Answer(const CoverageQuestion& question) {
   }
   const std::string& session = question.session_file;
   spdlog::info("rules: {} full, {} degraded, {} blind for {} on {}", coverage.full,
-               coverage.degraded, coverage.blind,
-               session.empty() ? "the session that would be generated" : "the session " + session,
-               runsc.name);
+               coverage.degraded, coverage.blind, asked->name, runsc.name);
   const std::string more =
       fmt::format("gyrfalcon rules coverage{}{}{}{}", session.empty() ? "" : " --session ", session,
-                  runsc.asked ? " --runsc " : "", runsc.asked ? question.runsc : "");
+                  has_runsc && told ? " --runsc " : "", told ? question.runsc : "");
   for (const RuleCoverage& rule : coverage.rules) {
     if (rule.status != CoverageStatus::kBlind) continue;
     spdlog::warn("rule '{}' is blind: {}; `{}` says more", OneLine(rule.rule),
