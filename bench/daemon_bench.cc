@@ -2,10 +2,7 @@
 // with a thousand sandboxes, and how soon an alert is out. One JSON object on standard output.
 // docs/performance.md has the figures and says how each is measured.
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <future>
 #include <thread>
@@ -17,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd_limit.h"
+#include "base/test_folder.h"
 #include "bench/sender.h"
 #include "daemon.h"
 #include "sandbox_messages.h"
@@ -48,24 +46,6 @@ Result<Daemon> StartDaemon(const Options& options, const std::string& folder,
                        {"-o", store, "-o", "alerts.per_rule_burst=0"});
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "gyrfalcon-bench-XXXXXX";
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 double Quantile(std::vector<double> values, double part) {
   if (values.empty()) return 0;
   std::ranges::sort(values);
@@ -76,7 +56,7 @@ double Quantile(std::vector<double> values, double part) {
 Result<Json> MeasureStart(const Options& options) {
   std::vector<double> times_ms;
   for (int i = 0; i < options.runs; ++i) {
-    const Folder folder;
+    const TestFolder folder;
     const auto daemon = StartDaemon(options, folder.path(), options.rules);
     if (!daemon) return std::unexpected(daemon.error());
     times_ms.push_back(static_cast<double>(daemon->start_ns()) / 1e6);
@@ -109,7 +89,7 @@ double Megabytes(int64_t bytes) {
 }
 
 Result<Json> MeasureMemory(const Options& options) {
-  const Folder folder;
+  const TestFolder folder;
   const auto daemon = StartDaemon(options, folder.path(), options.rules);
   if (!daemon) return std::unexpected(daemon.error());
   Settle();
@@ -202,7 +182,7 @@ Result<Json> MeasureLoaded(const Options& options, SenderProcess& sender, Daemon
 }
 
 Result<Json> MeasureLatency(const Options& options) {
-  const Folder folder;
+  const TestFolder folder;
   const std::string rule_file = folder.path() + "/probe.yaml";
   std::ofstream(rule_file)
       << "- rule: probe\n  desc: d\n  condition: evt.type in (open, openat) and "

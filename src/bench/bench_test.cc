@@ -1,7 +1,6 @@
 #include "bench/bench.h"
 
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <thread>
 
@@ -104,7 +103,7 @@ TEST(Sender, TellsWhatIsWrongWithACapture) {
 }
 
 TEST(Sender, SaysWhereNobodyListens) {
-  const test::TempDir folder;
+  const TestFolder folder;
   auto sender = SenderProcess::Start(
       {.captures = {kCaptures + "hello.trace"}, .sockets = {folder / "none.sock", ""}});
   ASSERT_TRUE(sender);
@@ -115,7 +114,7 @@ TEST(Sender, SaysWhereNobodyListens) {
 }
 
 TEST(Sender, EachMessageThatItCountsIsReceived) {
-  const test::TempDir folder;
+  const TestFolder folder;
   auto sender = SenderProcess::Start({.captures = {kCaptures + "hello.trace"},
                                       .sockets = {"", folder / "discard.sock"},
                                       .connections = 70});  // more than it has threads
@@ -137,7 +136,7 @@ TEST(Sender, EachMessageThatItCountsIsReceived) {
 }
 
 TEST(Sender, HoldsToARate) {
-  const test::TempDir folder;
+  const TestFolder folder;
   auto sender = SenderProcess::Start({.captures = {kCaptures + "hello.trace"},
                                       .sockets = {"", folder / "discard.sock"},
                                       .connections = 2});
@@ -156,7 +155,7 @@ TEST(Sender, HoldsToARate) {
 }
 
 TEST(Sender, AReceiverThatIsGoneIsAnError) {
-  const test::TempDir folder;
+  const TestFolder folder;
   auto sender = SenderProcess::Start(
       {.captures = {kCaptures + "hello.trace"}, .sockets = {"", folder / "discard.sock"}});
   ASSERT_TRUE(sender);

@@ -1,6 +1,5 @@
 #include "bench/traffic.h"
 
-#include <algorithm>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -108,7 +107,7 @@ TEST(Traffic, AnIdIsChangedEverywhereInTheMessage) {
 }
 
 TEST(Traffic, NoMessageSaysThatMessagesWereDropped) {
-  test::TempDir folder;
+  TestFolder folder;
   auto writer = CaptureWriter::Create(folder / "drops.trace", {});
   ASSERT_TRUE(writer);
   std::string message = MessagesOf(kCaptures + "write-etc.trace").front();
@@ -123,7 +122,7 @@ TEST(Traffic, NoMessageSaysThatMessagesWereDropped) {
 }
 
 TEST(Traffic, WhatIsNoMessageIsSentAsItIs) {
-  test::TempDir folder;
+  TestFolder folder;
   auto writer = CaptureWriter::Create(folder / "bad.trace", {});
   ASSERT_TRUE(writer);
   const std::vector<std::string> bad = {"abc", std::string("\xff\xff\x01\0\1\2\3\4", 8),
@@ -157,7 +156,7 @@ TEST(Traffic, ErrorsSayWhatIsWrong) {
 }
 
 TEST(Traffic, AContainerIdThatIsTooShortForAllConnectionsIsAnError) {
-  test::TempDir folder;
+  TestFolder folder;
   auto writer = CaptureWriter::Create(folder / "short.trace", {});
   ASSERT_TRUE(writer);
   // container/start, whose context (field 1) has the container id (field 6) "ab".
@@ -173,7 +172,7 @@ TEST(Traffic, AContainerIdThatIsTooShortForAllConnectionsIsAnError) {
 }
 
 TEST(Traffic, AFileThatWasCutOffIsTakenUpToTheCut) {
-  test::TempDir folder;
+  TestFolder folder;
   const std::string whole = test::ReadFile(kCaptures + "hello.trace");
   test::WriteFile(folder / "cut.trace", std::string_view(whole).substr(0, whole.size() - 3));
   const auto traffic = Traffic::Load({folder / "cut.trace"}, 1);

@@ -1,12 +1,12 @@
 // The HTTP output over TLS: real certificates, made by openssl, and a real server.
 #include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include "base/test_folder.h"
 #include "channels/http_channel.h"
 #include "channels/test_alerts.h"
 
@@ -18,23 +18,19 @@ using ::testing::HasSubstr;
 class HttpTls : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    std::string name = testing::TempDir() + "gyrfalcon-tls-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = new std::string(name);
+    folder_ = std::make_unique<TestFolder>();
     MakeCa("ca");
     MakeCa("other-ca");
     MakeCertificate("server", "ca", "subjectAltName=IP:127.0.0.1");
     MakeCertificate("client", "ca", "extendedKeyUsage=clientAuth");
     MakeCertificate("stranger", "other-ca", "extendedKeyUsage=clientAuth");
   }
-  static void TearDownTestSuite() {
-    std::filesystem::remove_all(*folder_);
-    delete std::exchange(folder_, nullptr);
-  }
+  static void TearDownTestSuite() { folder_.reset(); }
 
-  static std::string File(const std::string& name) { return *folder_ + "/" + name; }
+  static std::string File(const std::string& name) { return *folder_ / name; }
   static void Run(const std::string& command) {
-    ASSERT_EQ(std::system(("cd " + *folder_ + " && " + command + " 2>openssl.log").c_str()), 0)
+    ASSERT_EQ(std::system(("cd " + folder_->path() + " && " + command + " 2>openssl.log").c_str()),
+              0)
         << command;
   }
   static void MakeCa(const std::string& name) {
@@ -78,7 +74,7 @@ class HttpTls : public ::testing::Test {
     return (*channel)->Deliver(TestAlerts({"one"}).batch());
   }
 
-  static inline std::string* folder_ = nullptr;
+  static inline std::unique_ptr<TestFolder> folder_;
 };
 
 TEST_F(HttpTls, OnlyWhomTheConfigBelievesGetsAlerts) {

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -10,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "base/test_folder.h"
 #include "channels/test_alerts.h"
 
 namespace gyrfalcon {
@@ -23,14 +23,8 @@ class ProgramChannel : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     std::signal(SIGPIPE, SIG_IGN);  // as the daemon does
-    std::string name = testing::TempDir() + "gyrfalcon-program-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
   }
-  void TearDown() override {
-    std::filesystem::remove_all(folder_);
-    EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child was left";
-  }
+  void TearDown() override { EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child was left"; }
 
   std::unique_ptr<Channel> Open(const std::string& line, uint64_t timeout_ms = 5'000) const {
     auto channel = MakeProgramChannel(
@@ -38,7 +32,7 @@ class ProgramChannel : public ::testing::TestWithParam<bool> {
     EXPECT_TRUE(channel) << channel.error().message;
     return channel ? std::move(*channel) : nullptr;
   }
-  std::string File(const std::string& name) const { return folder_ + "/" + name; }
+  std::string File(const std::string& name) const { return folder_ / name; }
   static std::vector<std::string> LinesOf(const std::string& path) {
     std::vector<std::string> lines;
     std::ifstream file(path);
@@ -48,7 +42,7 @@ class ProgramChannel : public ::testing::TestWithParam<bool> {
     return lines;
   }
 
-  std::string folder_;
+  const TestFolder folder_;
 };
 INSTANTIATE_TEST_SUITE_P(KeepAlive, ProgramChannel, testing::Bool());
 

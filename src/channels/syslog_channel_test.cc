@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -11,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
 #include "base/unique_fd.h"
 #include "channels/test_alerts.h"
 
@@ -25,14 +25,7 @@ using std::chrono::milliseconds;
 
 class SyslogChannel : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "gyrfalcon-syslog-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    options_.socket = folder_ + "/log";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
+  void SetUp() override { options_.socket = folder_ / "log"; }
   UniqueFd Listen() const {
     UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
@@ -54,7 +47,7 @@ class SyslogChannel : public ::testing::Test {
     return std::move(*channel);
   }
 
-  std::string folder_;
+  const TestFolder folder_;
   SyslogOptions options_;
 };
 

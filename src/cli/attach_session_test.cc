@@ -1,12 +1,11 @@
 #include "cli/attach_session.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
 #include "cli/load_rules.h"
 #include "runsc/session.h"
 
@@ -17,16 +16,7 @@ using ::testing::HasSubstr;
 
 class AttachSessionTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-attach-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = std::filesystem::canonical(folder);
-    socket_ = folder_ / "gvisor.sock";
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  void SetUp() override { socket_ = folder_ / "gvisor.sock"; }
   std::string SessionFor(const std::string& socket) {
     SessionOptions options;
     options.socket_path = socket;
@@ -35,7 +25,7 @@ class AttachSessionTest : public ::testing::Test {
     return file;
   }
 
-  std::filesystem::path folder_;
+  const TestFolder folder_;
   std::string socket_;
   // Those that are built in.
   std::shared_ptr<const RuleSet> rules_ = LoadRules({}, {})->rules;

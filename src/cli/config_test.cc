@@ -8,8 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "base/test_folder.h"
 #include "cli/config_check.h"
 #include "cli/config_table.h"
 #include "cli/config_tree.h"
@@ -374,16 +374,9 @@ TEST_F(ConfigEnvironment, EachTypeOfValueTakesVariables) {
 
 class ConfigFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = "/tmp/gyrfalcon-config.XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    fs::create_directory(folder_ / "more.d");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
+  void SetUp() override { fs::create_directory(folder_ / "more.d"); }
   std::string Write(std::string_view name, std::string_view text) {
-    const std::string path = (folder_ / name).string();
+    const std::string path = folder_ / name;
     std::ofstream(path) << text;
     return path;
   }
@@ -396,7 +389,7 @@ class ConfigFiles : public ::testing::Test {
                        .assignments = assignments});
   }
 
-  fs::path folder_;
+  const TestFolder folder_;
 };
 
 TEST_F(ConfigFiles, EachStrategyMergesKeyByKey) {
@@ -415,7 +408,7 @@ TEST_F(ConfigFiles, EachStrategyMergesKeyByKey) {
     EXPECT_EQ(loaded->config.rules_files, row.rules_files) << row.strategy;
     EXPECT_EQ(loaded->config.rules.priority, row.priority) << row.strategy;
     EXPECT_TRUE(loaded->config.format.json_output);
-    EXPECT_THAT(loaded->files, ElementsAre((folder_ / "main.yaml").string(), more));
+    EXPECT_THAT(loaded->files, ElementsAre(folder_ / "main.yaml", more));
   }
 }
 
@@ -426,7 +419,7 @@ TEST_F(ConfigFiles, AFolderIsReadByNameAndAssignmentsComeLast) {
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_THAT(loaded->config.rules_files, ElementsAre("a", "b", "c"));
   EXPECT_EQ(loaded->config.rules.priority, Priority::kDebug);
-  EXPECT_THAT(loaded->folders, ElementsAre((folder_ / "more.d").string()));
+  EXPECT_THAT(loaded->folders, ElementsAre(folder_ / "more.d"));
 }
 
 TEST_F(ConfigFiles, AnAssignmentMayNameTheIncludedFiles) {

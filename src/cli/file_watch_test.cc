@@ -4,7 +4,8 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include "base/test_folder.h"
 
 namespace gyrfalcon {
 namespace {
@@ -13,17 +14,10 @@ namespace fs = std::filesystem;
 
 class FileWatching : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = "/tmp/gyrfalcon-watch.XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string Path(std::string_view name) const { return (folder_ / name).string(); }
+  std::string Path(std::string_view name) const { return folder_ / name; }
   static void Write(const std::string& path) { std::ofstream(path) << "x"; }
 
-  fs::path folder_;
+  const TestFolder folder_;
 };
 
 TEST_F(FileWatching, AWrittenFileIsAChangeAndItsNeighbourIsNone) {
@@ -57,7 +51,7 @@ TEST_F(FileWatching, ASwappedConfigMapIsAChange) {
 }
 
 TEST_F(FileWatching, EachNameInAWatchedFolderIsAChange) {
-  FileWatch watch({}, {folder_.string(), "/no/such/folder"});
+  FileWatch watch({}, {folder_.path(), "/no/such/folder"});
   Write(Path("new.yaml"));
   EXPECT_TRUE(watch.TakeChange());
   fs::remove(Path("new.yaml"));

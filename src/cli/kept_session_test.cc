@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
 #include "cli/file.h"
 #include "cli/load_rules.h"
 #include "runsc/session.h"
@@ -19,24 +20,17 @@ using ::testing::Not;
 class KeptSessionTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-kept-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
     policy_ = folder_ / "policy.toml";
     session_ = folder_ / "pod-init.json";
     auto loaded = LoadRules({}, {});
     ASSERT_TRUE(loaded);
     rules_ = loaded->rules;
   }
-  void TearDown() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
   void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
   std::string Read(const std::string& path) { return ReadWholeFile(path, 1 << 20).value_or(""); }
   Result<KeptSession> Make() { return MakeKeptSession(policy_, session_, "/s/g.sock", *rules_); }
 
-  std::filesystem::path folder_;
+  const TestFolder folder_;
   std::string policy_, session_;
   std::shared_ptr<const RuleSet> rules_;
 };
@@ -94,10 +88,10 @@ TEST_F(KeptSessionTest, AFileIsReplacedBehindALinkAndKeepsItsMode) {
   EXPECT_TRUE(std::filesystem::is_symlink(session_));
   EXPECT_EQ(Read(target), "new");
   EXPECT_EQ(std::filesystem::status(target).permissions(), std::filesystem::perms::owner_read);
-  const auto nowhere = ReplaceFile(folder_ / "none" / "x", "new");
+  const auto nowhere = ReplaceFile(folder_ / "none/x", "new");
   ASSERT_FALSE(nowhere);
   EXPECT_THAT(nowhere.error().message, HasSubstr("its folder must be there"));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 2)
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 2)
       << "nothing is left over";
 }
 

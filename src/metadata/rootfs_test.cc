@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
+
 namespace gyrfalcon {
 namespace {
 
@@ -17,18 +19,12 @@ namespace fs = std::filesystem;
 class RootfsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "gyrfalcon-rootfs.XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    base_ = name;
-    root_ = base_ + "/rootfs";
     fs::create_directories(root_ + "/etc");
     fs::create_directories(base_ + "/state");
     fs::create_directories(base_ + "/bundle");
     Write(base_ + "/passwd", "host:x:1000:1000::/host:/bin/host\n");
     place_ = {.state_root = base_ + "/state", .sandbox_id = "sb", .bundle = base_ + "/bundle"};
   }
-  void TearDown() override { fs::remove_all(base_); }
-
   static void Write(const std::string& path, const std::string& text) {
     std::ofstream(path, std::ios::binary) << text;
   }
@@ -47,7 +43,9 @@ class RootfsTest : public ::testing::Test {
               R"(/bundle"})");
   }
 
-  std::string base_, root_;
+  const TestFolder folder_;
+  const std::string base_ = folder_.path();
+  const std::string root_ = base_ + "/rootfs";
   SandboxPlace place_;
 };
 

@@ -1,11 +1,10 @@
 // With a runsc that is a script: it keeps a session in a file and says what real ones say.
 #include "runsc/attach.h"
 
-#include <filesystem>
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "base/test_folder.h"
 
 namespace gyrfalcon {
 namespace {
@@ -40,30 +39,12 @@ esac
 
 class AttachTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-attach-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-    Script(kRunsc);
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  void SetUp() override { Script(kRunsc); }
   void Script(const std::string& commands) {
-    std::ofstream(folder_ / "runsc") << "#!/bin/sh\ncd '" << folder_.string() << "'\n" << commands;
-    std::filesystem::permissions(folder_ / "runsc", std::filesystem::perms::owner_all);
-    call_ = {.program = folder_ / "runsc", .root = "/r", .limits = {}};
-  }
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-  }
-  std::string Read(const std::string& name) {
-    std::ifstream file(folder_ / name);
-    return {std::istreambuf_iterator<char>(file), {}};
+    call_ = {.program = folder_.WriteScript("runsc", commands), .root = "/r", .limits = {}};
   }
 
-  std::filesystem::path folder_;
+  const TestFolder folder_;
   RunscCall call_;
 };
 
@@ -97,12 +78,12 @@ TEST_F(AttachTest, GivesASandboxItsFirstSession) {
   ASSERT_TRUE(outcome) << outcome.error().error.message;
   EXPECT_FALSE(outcome->replaced);
   EXPECT_FALSE(outcome->dropped_before);
-  EXPECT_EQ(Read("calls"),
+  EXPECT_EQ(folder_.Read("calls"),
             "--root=/r trace list s\n--root=/r trace create --config /etc/session.json s\n");
 }
 
 TEST_F(AttachTest, ReadsWhatWasDroppedBeforeForcingSetsItBack) {
-  Write("session", "17");
+  folder_.Write("session", "17");
   Script(std::string("[ $3 = create ] && sleep 0.05\n") + kRunsc);
   const auto outcome = Attach(call_, "s", "/etc/session.json", true);
   ASSERT_TRUE(outcome) << outcome.error().error.message;
@@ -113,7 +94,7 @@ TEST_F(AttachTest, ReadsWhatWasDroppedBeforeForcingSetsItBack) {
 }
 
 TEST_F(AttachTest, ASessionThatIsThereStaysWithoutForce) {
-  Write("session", "0");
+  folder_.Write("session", "0");
   const auto outcome = Attach(call_, "s", "/etc/session.json", false);
   ASSERT_FALSE(outcome);
   EXPECT_FALSE(outcome.error().session_lost);
@@ -124,8 +105,9 @@ TEST_F(AttachTest, ASessionThatIsThereStaysWithoutForce) {
 }
 
 TEST_F(AttachTest, SaysWhenARefusedConfigHasCostTheSession) {
-  Write("session", "5");
-  Write("refuses", "creating session: creating trace session: point \"sentry/x\" not found\n");
+  folder_.Write("session", "5");
+  folder_.Write("refuses",
+                "creating session: creating trace session: point \"sentry/x\" not found\n");
   const auto outcome = Attach(call_, "s", "/etc/session.json", true);
   ASSERT_FALSE(outcome);
   EXPECT_TRUE(outcome.error().session_lost);
@@ -135,7 +117,7 @@ TEST_F(AttachTest, SaysWhenARefusedConfigHasCostTheSession) {
 }
 
 TEST_F(AttachTest, NobodyThatListensIsNoFaultOfTheConfig) {
-  Write("refuses", "creating session: creating trace session: bad file descriptor\n");
+  folder_.Write("refuses", "creating session: creating trace session: bad file descriptor\n");
   const auto outcome = Attach(call_, "s", "/etc/session.json", false);
   ASSERT_FALSE(outcome);
   EXPECT_FALSE(outcome.error().config_refused);
@@ -153,11 +135,11 @@ TEST_F(AttachTest, WordsThatAreNotKnownComeWithTheCommand) {
 }
 
 TEST_F(AttachTest, EndsASession) {
-  Write("session", "3");
+  folder_.Write("session", "3");
   const auto ended = Detach(call_, "s");
   ASSERT_TRUE(ended) << ended.error().message;
   EXPECT_EQ(ended->dropped, 3u);
-  EXPECT_THAT(Read("calls"), HasSubstr("trace delete --name Default s"));
+  EXPECT_THAT(folder_.Read("calls"), HasSubstr("trace delete --name Default s"));
   const auto again = Detach(call_, "s");
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().message, HasSubstr("it is not traced"));
@@ -167,7 +149,7 @@ TEST_F(AttachTest, AnIdThatIsAFlagIsNone) {
   EXPECT_EQ(ReadTraceSession(call_, "--force").error().fault, Fault::kUsage);
   EXPECT_FALSE(Attach(call_, "", "/etc/session.json", true));
   EXPECT_FALSE(Detach(call_, "-x"));
-  EXPECT_EQ(Read("calls"), "");
+  EXPECT_EQ(folder_.Read("calls"), "");
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 #include "runsc/roots.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "base/test_folder.h"
 
 namespace gyrfalcon {
 namespace {
@@ -15,25 +16,16 @@ using ::testing::IsEmpty;
 
 class RootsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-roots-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    run_ = folder;
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(run_, ignored);
-  }
   std::string Make(const std::string& folder) {
     std::filesystem::create_directories(run_ / folder);
-    return (run_ / folder).string();
+    return run_ / folder;
   }
 
-  std::filesystem::path run_;
+  const TestFolder run_;
 };
 
 TEST_F(RootsTest, ThoseOfRunscDockerAndContainerdThatAreThere) {
-  EXPECT_THAT(UsualRoots(run_), IsEmpty());
+  EXPECT_THAT(UsualRoots(run_.path()), IsEmpty());
   Make("docker/containerd");
   Make("docker/runtime-other");  // of an engine that has started nothing
   const std::string moby = Make("docker/runtime-runc/moby");
@@ -43,7 +35,7 @@ TEST_F(RootsTest, ThoseOfRunscDockerAndContainerdThatAreThere) {
   const std::string other = Make("containerd/runsc/default");
   const std::string own = Make("runsc");
   std::ofstream(run_ / "containerd/runsc/config.toml") << "x";
-  EXPECT_THAT(UsualRoots(run_), ElementsAre(gke, other, k8s, moby, named, own));
+  EXPECT_THAT(UsualRoots(run_.path()), ElementsAre(gke, other, k8s, moby, named, own));
 }
 
 TEST_F(RootsTest, OneWithoutAnyStateFileIsOfNoUse) {

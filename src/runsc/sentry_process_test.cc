@@ -1,10 +1,11 @@
 #include "runsc/sentry_process.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+
+#include "base/test_folder.h"
 
 namespace gyrfalcon {
 namespace {
@@ -12,9 +13,8 @@ namespace {
 using namespace std::string_literals;
 
 TEST(FindSentries, ByBootAndTheIdAmongTheArguments) {
-  std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-proc-XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  const std::filesystem::path proc = folder;
+  const TestFolder folder;
+  const std::filesystem::path proc = folder.path();
   const auto add = [&proc](const std::string& name, const std::string& words) {
     std::filesystem::create_directories(proc / name);
     std::ofstream(proc / name / "cmdline", std::ios::binary) << words;
@@ -24,10 +24,10 @@ TEST(FindSentries, ByBootAndTheIdAmongTheArguments) {
   add("9", "grep\0gone\0"s);
   add("self", "runsc-sandbox\0boot\0gone\0"s);
   std::filesystem::create_directories(proc / "10");  // it has ended meanwhile
-  const auto found = FindSentries({"alive", "gone"}, folder);
+  const auto found = FindSentries({"alive", "gone"}, folder.path());
   EXPECT_EQ(found.size(), 1u);
   EXPECT_TRUE(found.contains("alive") && found.at("alive") == 7);
-  EXPECT_TRUE(FindSentries({}, folder).empty());
+  EXPECT_TRUE(FindSentries({}, folder.path()).empty());
   std::filesystem::remove_all(proc);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
 #include "base/unique_fd.h"
 
 namespace gyrfalcon {
@@ -49,14 +50,9 @@ class SinkPeersTest : public ::testing::Test {
     const auto peers = SinkPeers(getpid(), OwnName(), *sockets);
     if (!peers) GTEST_SKIP() << peers.error().message;
     ASSERT_TRUE(peers->empty());
-    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-sink-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
   }
   void TearDown() override {
     for (const int fd : pair_) ::close(fd);
-    std::error_code ignored;
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
   }
 
   std::vector<std::string> Peers() {
@@ -64,7 +60,7 @@ class SinkPeersTest : public ::testing::Test {
   }
 
   int pair_[2] = {-1, -1};
-  std::filesystem::path folder_;
+  const TestFolder folder_;
 };
 
 TEST_F(SinkPeersTest, NamesTheListenerAtTheOtherEndWhileItIsThere) {

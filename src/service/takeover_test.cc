@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
+#include "base/test_folder.h"
 #include "service/takeover_channel.h"
 
 namespace gyrfalcon {
@@ -25,14 +25,7 @@ constexpr int kShortMs = 200;
 
 class TakeoverTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = ::testing::TempDir() + "gyrfalcon-takeover-" + std::to_string(getpid());
-    std::filesystem::create_directories(folder_);
-    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
-    path_ = folder_ + "/gvisor.sock";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
+  void SetUp() override { path_ = folder_ / "gvisor.sock"; }
   // A listener and so many connections, whose other ends are in `clients_`.
   void Fill(size_t connections, size_t silent, size_t command_line_bytes = 100) {
     left_.listener = std::move(*Listener::Open(path_));
@@ -87,7 +80,7 @@ class TakeoverTest : public ::testing::Test {
     return fd;
   }
 
-  std::string folder_;
+  const TestFolder folder_;
   std::string path_;
   Inheritance left_;
   std::vector<UniqueFd> clients_;
@@ -281,7 +274,7 @@ TEST_F(TakeoverTest, AnotherSocketInTheSameFolderIsNotTakenOver) {
   StartServer(kPatienceMs);
   std::thread old([&] { EXPECT_FALSE(Serve()); });
   const auto taken = TakeOver(
-      {.socket_path = folder_ + "/other.sock", .state_version = 1, .patience_ms = kPatienceMs});
+      {.socket_path = folder_ / "other.sock", .state_version = 1, .patience_ms = kPatienceMs});
   old.join();
   ASSERT_FALSE(taken);
   EXPECT_THAT(taken.error().message, HasSubstr("give both the same socket"));

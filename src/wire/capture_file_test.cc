@@ -17,7 +17,6 @@ namespace {
 
 using test::Bytes;
 using test::ReadFile;
-using test::TempDir;
 using test::Text;
 using test::WriteFile;
 using testing::HasSubstr;
@@ -68,7 +67,7 @@ void CopyThroughReaderAndWriter(const std::filesystem::path& from, const std::st
 
 // Returns how many files there were.
 int RoundTripAll(const std::filesystem::path& folder) {
-  const TempDir dir;
+  const TestFolder dir;
   int count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != ".trace") continue;
@@ -90,7 +89,7 @@ TEST(CaptureFile, AllSharedCapturesAreCopiedByteForByte) {
 }
 
 TEST(CaptureFile, AForeignHeaderIsKeptAsItStands) {
-  const TempDir dir;
+  const TestFolder dir;
   const std::string file =
       std::string(kCaptureMagic) + Block("{ \"version\" : 2, \"x\":[] }\n") + Block("message");
   WriteFile(dir / "a", file);
@@ -104,7 +103,7 @@ TEST(CaptureFile, AForeignHeaderIsKeptAsItStands) {
 }
 
 TEST(CaptureFile, EveryCutGivesTheWholeMessagesBeforeItAndItsOffset) {
-  const TempDir dir;
+  const TestFolder dir;
   const std::string empty = Capture({});
   const std::string one = Capture({"first"});
   const std::string two = Capture({"first", "second"});
@@ -128,7 +127,7 @@ TEST(CaptureFile, EveryCutGivesTheWholeMessagesBeforeItAndItsOffset) {
 }
 
 TEST(CaptureFile, AForgedSizeIsAnErrorThatCostsNoMemory) {
-  const TempDir dir;
+  const TestFolder dir;
   for (const uint64_t size : {uint64_t{kCaptureMessageBytesMax + 1}, uint64_t{1} << 40,
                               uint64_t{0} - 1, uint64_t{0} - 8}) {
     std::string file = Capture({"first"});
@@ -146,13 +145,13 @@ TEST(CaptureFile, AForgedSizeIsAnErrorThatCostsNoMemory) {
 }
 
 TEST(CaptureFile, AForgedHeaderSizeIsAnError) {
-  const TempDir dir;
+  const TestFolder dir;
   WriteFile(dir / "a", std::string(kCaptureMagic) + std::string(8, '\x7f') + "{}");
   EXPECT_THAT(OpenError(dir / "a"), HasSubstr("declares a header of"));
 }
 
 TEST(CaptureFile, WhatIsNoCaptureIsNamed) {
-  const TempDir dir;
+  const TestFolder dir;
   EXPECT_THAT(OpenError(dir / "missing"), HasSubstr("No such file"));
   EXPECT_THAT(OpenError(dir.path()), HasSubstr("Is a directory"));
   const std::string a = dir / "a";
@@ -167,7 +166,7 @@ TEST(CaptureFile, WhatIsNoCaptureIsNamed) {
 }
 
 TEST(CaptureFile, TheLargestMessageIsReadBack) {
-  const TempDir dir;
+  const TestFolder dir;
   auto writer = CaptureWriter::Create(dir / "a", {});
   ASSERT_TRUE(writer);
   const std::string largest(kCaptureMessageBytesMax, 'm');
@@ -182,7 +181,7 @@ TEST(CaptureFile, TheLargestMessageIsReadBack) {
 }
 
 TEST(CaptureFile, AnExistingFileIsNeverWrittenTo) {
-  const TempDir dir;
+  const TestFolder dir;
   WriteFile(dir / "a", "precious");
   const auto writer = CaptureWriter::Create(dir / "a", {});
   ASSERT_FALSE(writer);
@@ -191,7 +190,7 @@ TEST(CaptureFile, AnExistingFileIsNeverWrittenTo) {
 }
 
 TEST(CaptureFile, ANewFileIsTheOwnersOnly) {
-  const TempDir dir;
+  const TestFolder dir;
   ASSERT_TRUE(CaptureWriter::Create(dir / "a", {}));
   struct stat status{};
   ASSERT_EQ(::stat((dir / "a").c_str(), &status), 0);
@@ -200,7 +199,7 @@ TEST(CaptureFile, ANewFileIsTheOwnersOnly) {
 }
 
 TEST(CaptureFile, TheSizeLimitHoldsToTheByte) {
-  const TempDir dir;
+  const TestFolder dir;
   const std::string expected = Capture({"first", "x"});
   auto writer = CaptureWriter::Create(dir / "a", {.max_bytes = expected.size()});
   ASSERT_TRUE(writer);
@@ -215,7 +214,7 @@ TEST(CaptureFile, TheSizeLimitHoldsToTheByte) {
 }
 
 TEST(CaptureFile, AFullDiskIsAnErrorAndNothingPilesUp) {
-  const TempDir dir;
+  const TestFolder dir;
   const auto before = ::signal(SIGXFSZ, SIG_IGN);
   rlimit old_limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old_limit), 0);

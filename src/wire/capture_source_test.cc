@@ -11,7 +11,6 @@
 namespace gyrfalcon {
 namespace {
 
-using test::TempDir;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -54,7 +53,7 @@ TEST(CaptureSource, EachFileIsAConnectionInOrder) {
 }
 
 TEST(CaptureSource, ACutFileIsAWarningAndTheNextOneFollows) {
-  const TempDir dir;
+  const TestFolder dir;
   const std::string whole = test::ReadFile(kDocker);
   test::WriteFile(dir / "cut", std::string_view(whole).substr(0, whole.size() - 1));
   CaptureSource source({dir / "cut", kHello});
@@ -65,7 +64,7 @@ TEST(CaptureSource, ACutFileIsAWarningAndTheNextOneFollows) {
 }
 
 TEST(CaptureSource, ADamagedFileEndsItAfterWhatWasWhole) {
-  const TempDir dir;
+  const TestFolder dir;
   test::WriteFile(dir / "bad", test::ReadFile(kDocker) + std::string(8, '\x7f'));
   CaptureSource source({dir / "bad", kHello});
   EXPECT_THAT(ReadAll(source), ElementsAre(Seen{1, 6, true}));

@@ -24,7 +24,6 @@ using namespace std::string_literals;
 using test::Connect;
 using test::Receive;
 using test::Send;
-using test::TempDir;
 
 const std::string kHello = "\x08\x01";
 constexpr std::chrono::seconds kPatience{20};
@@ -66,7 +65,7 @@ class Handshake : public testing::Test {
     return client;
   }
 
-  TempDir dir_;
+  TestFolder dir_;
   std::string path_ = dir_ / "s";
   std::optional<Listener> listener_;
   std::mutex mutex_;

@@ -17,7 +17,6 @@ namespace gyrfalcon {
 namespace {
 
 using test::Connect;
-using test::TempDir;
 using testing::HasSubstr;
 
 mode_t ModeOf(const std::string& path) {
@@ -40,7 +39,7 @@ void LeaveStaleSocket(const std::string& path) {
 }
 
 TEST(Listener, MakesItsFolderAndSocketForTheOwnerOnly) {
-  const TempDir dir;
+  const TestFolder dir;
   const std::string path = dir / "run/gvisor.sock";
   const mode_t before = ::umask(0);
   const auto listener = Listener::Open(path);
@@ -53,7 +52,7 @@ TEST(Listener, MakesItsFolderAndSocketForTheOwnerOnly) {
 }
 
 TEST(Listener, TheSocketIsUsableUnderTheStrictestUmask) {
-  const TempDir dir;
+  const TestFolder dir;
   const mode_t before = ::umask(0777);
   const auto listener = Listener::Open(dir / "s");
   ::umask(before);
@@ -62,7 +61,7 @@ TEST(Listener, TheSocketIsUsableUnderTheStrictestUmask) {
 }
 
 TEST(Listener, TheNameIsNeverThereWithoutListening) {
-  const TempDir dir;
+  const TestFolder dir;
   const std::string path = dir / "s";
   std::atomic<bool> done = false;
   std::atomic<int> refused = 0;
@@ -92,13 +91,13 @@ TEST(Listener, TheNameIsNeverThereWithoutListening) {
 }
 
 TEST(Listener, AMissingGrandparentIsAnErrorThatNamesIt) {
-  const TempDir dir;
+  const TestFolder dir;
   EXPECT_THAT(ErrorOf(dir / "a/b/s"), HasSubstr("mkdir -p " + (dir / "a")));
   EXPECT_FALSE(std::filesystem::exists(dir / "a"));
 }
 
 TEST(Listener, AFolderThatOthersMayWriteToIsRefusedUnlessSticky) {
-  const TempDir dir;
+  const TestFolder dir;
   std::filesystem::create_directory(dir / "open");
   ASSERT_EQ(::chmod((dir / "open").c_str(), 0770), 0);
   EXPECT_THAT(ErrorOf(dir / "open/s"), HasSubstr("chmod go-w " + (dir / "open")));
@@ -108,7 +107,7 @@ TEST(Listener, AFolderThatOthersMayWriteToIsRefusedUnlessSticky) {
 }
 
 TEST(Listener, AStaleSocketIsReplaced) {
-  const TempDir dir;
+  const TestFolder dir;
   LeaveStaleSocket(dir / "s");
   LeaveStaleSocket(dir / "s~");  // and one that a starter left half-way
   const auto listener = Listener::Open(dir / "s");
@@ -117,7 +116,7 @@ TEST(Listener, AStaleSocketIsReplaced) {
 }
 
 TEST(Listener, ASecondListenerIsRefusedAndTheFirstGoesOn) {
-  const TempDir dir;
+  const TestFolder dir;
   const auto first = Listener::Open(dir / "s");
   ASSERT_TRUE(first);
   EXPECT_THAT(ErrorOf(dir / "s"), HasSubstr("process " + std::to_string(::getpid())));
@@ -125,7 +124,7 @@ TEST(Listener, ASecondListenerIsRefusedAndTheFirstGoesOn) {
 }
 
 TEST(Listener, AStarterThatHoldsTheLockIsNotOvertaken) {
-  const TempDir dir;
+  const TestFolder dir;
   const UniqueFd lock(::open((dir / "s.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
   EXPECT_THAT(ErrorOf(dir / "s"), HasSubstr("in use by another process"));
@@ -134,7 +133,7 @@ TEST(Listener, AStarterThatHoldsTheLockIsNotOvertaken) {
 }
 
 TEST(Listener, ALiveSocketOfAProgramThatKnowsNoLockIsNeverStolen) {
-  const TempDir dir;
+  const TestFolder dir;
   const std::string path = dir / "s";
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
@@ -160,7 +159,7 @@ TEST(Listener, ALiveSocketOfAProgramThatKnowsNoLockIsNeverStolen) {
 }
 
 TEST(Listener, ALiveSocketOfAnotherTypeIsNeverStolen) {
-  const TempDir dir;
+  const TestFolder dir;
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_un address = test::Address(dir / "s");
   ASSERT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
@@ -169,14 +168,14 @@ TEST(Listener, ALiveSocketOfAnotherTypeIsNeverStolen) {
 }
 
 TEST(Listener, AFileThatIsNoSocketIsLeftAlone) {
-  const TempDir dir;
+  const TestFolder dir;
   test::WriteFile(dir / "s", "precious");
   EXPECT_THAT(ErrorOf(dir / "s"), HasSubstr("not a socket"));
   EXPECT_EQ(test::ReadFile(dir / "s"), "precious");
 }
 
 TEST(Listener, APathIsTakenUpToItsLimitAndNotBeyond) {
-  const TempDir dir;
+  const TestFolder dir;
   std::string path = dir / "s";
   path.append(Listener::kPathBytesMax - path.size(), 's');
   EXPECT_EQ(ErrorOf(path), "");
@@ -184,7 +183,7 @@ TEST(Listener, APathIsTakenUpToItsLimitAndNotBeyond) {
 }
 
 TEST(Listener, ItsEndRemovesTheSocketButNotAnotherOfTheSameName) {
-  const TempDir dir;
+  const TestFolder dir;
   ASSERT_TRUE(Listener::Open(dir / "s"));
   EXPECT_FALSE(std::filesystem::exists(dir / "s"));
   {
@@ -198,7 +197,7 @@ TEST(Listener, ItsEndRemovesTheSocketButNotAnotherOfTheSameName) {
 }
 
 TEST(Listener, AMovedOneKeepsListeningAndTheOldOneRemovesNothing) {
-  const TempDir dir;
+  const TestFolder dir;
   auto first = Listener::Open(dir / "s");
   ASSERT_TRUE(first);
   const Listener second = std::move(*first);
@@ -208,7 +207,7 @@ TEST(Listener, AMovedOneKeepsListeningAndTheOldOneRemovesNothing) {
 }
 
 TEST(Listener, WhatIsHandedOverIsOneListenerWithOneFileAndOneLock) {
-  const TempDir dir;
+  const TestFolder dir;
   auto first = Listener::Open(dir / "s");
   ASSERT_TRUE(first);
   auto handed = first->Copy();
@@ -226,7 +225,7 @@ TEST(Listener, WhatIsHandedOverIsOneListenerWithOneFileAndOneLock) {
 }
 
 TEST(Listener, AnInheritedListenerHasToBeTheOneAtItsPath) {
-  const TempDir dir;
+  const TestFolder dir;
   const auto first = Listener::Open(dir / "s");
   const auto other = Listener::Open(dir / "other");
   ASSERT_TRUE(first && other);
@@ -238,7 +237,7 @@ TEST(Listener, AnInheritedListenerHasToBeTheOneAtItsPath) {
 }
 
 TEST(Listener, AnAdoptedSocketIsNotRemovedAtTheEnd) {
-  const TempDir dir;
+  const TestFolder dir;
   const auto inherited = Listener::Open(dir / "s");
   ASSERT_TRUE(inherited);
   {

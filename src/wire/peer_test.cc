@@ -22,7 +22,7 @@ TEST(Peer, AFileIsRootsAloneOnlyWithAllItsFolders) {
   EXPECT_FALSE(IsRootsAlone("/etc")) << "no file";
   EXPECT_FALSE(IsRootsAlone("/etc/no/such/file"));
   EXPECT_FALSE(IsRootsAlone(""));
-  const test::TempDir folder;  // below one that all may write to
+  const TestFolder folder;  // below one that all may write to
   const std::string file = folder / "runsc";
   std::ofstream(file) << "x";
   EXPECT_FALSE(IsRootsAlone(file));

@@ -12,8 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd_limit.h"
+#include "base/test_folder.h"
 #include "daemon.h"
-#include "folder.h"
 #include "overload.h"
 #include "plays.h"
 #include "runsc_peer.h"
@@ -94,7 +94,7 @@ Json PlayOne(const Options& options, const Play& play, Daemon& daemon, Witness& 
 Result<int> RunPlays(const Options& options) {
   const auto traffic = Witness::Load(options.capture);
   if (!traffic) return std::unexpected(traffic.error());
-  const Folder folder;
+  const TestFolder folder;
   const std::string rules = folder.path() + "/witness.yaml";
   std::ofstream(rules)
       << Witness::Rules(*traffic)

@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/test_folder.h"
 #include "daemon.h"
-#include "folder.h"
 #include "points/schema.h"
 #include "sandbox_messages.h"
 #include "status.h"
@@ -126,7 +126,7 @@ void PinTo(pid_t pid, bool first) {
 }
 
 Result<Json> Measure(const OverloadOptionsOfTest& options, bool sheds) {
-  const Folder folder;
+  const TestFolder folder;
   const std::string rules = folder.path() + "/slow.yaml";
   std::ofstream(rules) << SlowRules(options.rules);
   auto daemon = Daemon::Start(options.program, folder.path(), {rules},

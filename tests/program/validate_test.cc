@@ -2,14 +2,13 @@
 // output and exit code are Falco's.
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "base/test_folder.h"
 #include "rules/recordings.h"
 
 namespace gyrfalcon {
@@ -26,34 +25,19 @@ struct Outcome {
 
 class Scratch {
  public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "gyrfalcon-validate.XXXXXX").string();
-    folder_ = mkdtemp(name.data()) == nullptr ? std::string() : name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  const std::string& folder() const { return folder_; }
-  void Write(const std::string& name, const std::string& text) const {
-    std::ofstream(folder_ + "/" + name, std::ios::binary) << text;
-  }
+  void Write(const std::string& name, const std::string& text) const { folder_.Write(name, text); }
 
   // Runs the program in the folder.
   Outcome Run(const std::string& arguments) const {
     const char* program = std::getenv("GYRFALCON");
-    const std::string command = "cd '" + folder_ + "' && '" + std::string(program) + "' " +
+    const std::string command = "cd '" + folder_.path() + "' && '" + std::string(program) + "' " +
                                 arguments + " >stdout 2>stderr </dev/null";
     const int status = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe)
-    return {WEXITSTATUS(status), RecordedText(folder_ + "/stdout"),
-            RecordedText(folder_ + "/stderr")};
+    return {WEXITSTATUS(status), folder_.Read("stdout"), folder_.Read("stderr")};
   }
 
  private:
-  std::string folder_;
+  const TestFolder folder_;
 };
 
 // The names are the recording's own; nothing in them needs more than single quotes.

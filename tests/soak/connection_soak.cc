@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "base/fd_limit.h"
+#include "base/test_folder.h"
 #include "daemon.h"
 #include "sandbox_messages.h"
 
@@ -45,29 +46,10 @@ struct Options {
 
 constexpr int kSkipped = 77;
 
-class Folder {
- public:
-  Folder() {
-    std::string name = fs::temp_directory_path() / "gyrfalcon-soak-XXXXXX";
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string log() const { return path_ + "/log"; }
-
- private:
-  std::string path_;
-};
-
 // No runsc is run, and the totals at the end are told.
-Result<Daemon> StartDaemon(const Options& options, const Folder& folder) {
+Result<Daemon> StartDaemon(const Options& options, const TestFolder& folder) {
   return Daemon::Start(options.program, folder.path(), {},
-                       {"-o", "gvisor.runsc=", "-o", "log_level=info"}, folder.log());
+                       {"-o", "gvisor.runsc=", "-o", "log_level=info"}, folder / "log");
 }
 
 std::string Tail(const std::string& path) {
@@ -127,7 +109,7 @@ Result<uint64_t> LeaveFullQueues(const Options& options, const Daemon& daemon) {
 }
 
 Result<int> Drain(const Options& options, bool at_stop) {
-  const Folder folder;
+  const TestFolder folder;
   auto daemon = StartDaemon(options, folder);
   if (!daemon) return std::unexpected(daemon.error());
   const auto sent = LeaveFullQueues(options, *daemon);
@@ -144,7 +126,7 @@ Result<int> Drain(const Options& options, bool at_stop) {
   const double seconds = static_cast<double>(SteadyNs() - began_ns) / 1e9;
   const int status = daemon->Stop();
   const double stopped = static_cast<double>(SteadyNs() - began_ns) / 1e9;
-  const std::string log = Tail(folder.log());
+  const std::string log = Tail(folder / "log");
   const auto taken_up = NumberBehind(log, "totals: ");
   fmt::print(
       "{{\"connections\":{},\"sent\":{},\"taken_up\":{},\"seconds\":{:.2f},\"at_stop\":{}}}\n",
@@ -219,7 +201,7 @@ double Quantile(std::vector<double>& sorted, double part) {
 }
 
 Result<int> Handshakes(const Options& options, bool stalled) {
-  const Folder folder;
+  const TestFolder folder;
   auto daemon = StartDaemon(options, folder);
   if (!daemon) return std::unexpected(daemon.error());
   std::optional<Stall> stall;
