@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "alerts/test_alert.h"
+#include "base/test_folder.h"
 #include "channels/dispatcher.h"
 #include "store/spool_reader.h"
 
@@ -23,17 +25,6 @@ namespace gyrfalcon {
 namespace {
 
 using namespace std::chrono_literals;
-
-Alert MakeTestAlert(std::string message, std::string sandbox = "box") {
-  return {.rule = "r",
-          .priority = Priority::kError,
-          .source = "syscall",
-          .tags = {},
-          .time_ns = 1,
-          .message = std::move(message),
-          .fields = {},
-          .sandbox = std::move(sandbox)};
-}
 
 // What a receiver has got, and how it behaves; outlives its channels.
 class Receiver {
@@ -121,17 +112,12 @@ class Delivering : public ::testing::Test {
   using Outputs = std::vector<std::pair<std::string, Receiver*>>;
 
   void SetUp() override {
-    folder_ = ::testing::TempDir() + "gyrfalcon-delivery-" + std::to_string(getpid());
-    std::filesystem::remove_all(folder_);
-    options_.spool.path = folder_ + "/alerts.db";
+    options_.spool.path = folder_ / "alerts.db";
     options_.retry_first_ms = 5;
     options_.retry_max_ms = 20;
     options_.builtins.Enable(Builtin::kChannelFailing, false);
   }
-  void TearDown() override {
-    dispatcher_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { dispatcher_.reset(); }
   void Start(const std::string& boot, const Outputs& outputs) {
     dispatcher_.reset();
     options_.boot_id = boot;
@@ -172,7 +158,7 @@ class Delivering : public ::testing::Test {
     EXPECT_EQ(next, to + 1) << "of boot " << boot;
   }
 
-  std::string folder_;
+  const TestFolder folder_;
   std::deque<Receiver> receivers_;  // until the dispatcher is gone
   DispatcherOptions options_;
   std::mutex told_mutex_;
@@ -419,7 +405,7 @@ TEST_F(Delivering, AnOutputThatIsBehindInADeletedStoreGoesOnInTheNewOne) {
     while (!dispatcher_->Put(MakeTestAlert(std::to_string(i)))) std::this_thread::sleep_for(1ms);
   }
   ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 2'000; }));
-  std::filesystem::remove_all(folder_);
+  std::filesystem::remove_all(folder_.path());
   ASSERT_TRUE(Eventually([this] { return std::filesystem::exists(options_.spool.path); }));
   Put(2'000, 2'010);
   ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == 2'010; }));
@@ -439,7 +425,7 @@ TEST_F(Delivering, AStoreThatIsDeletedIsBegunAnew) {
   Start("b", {{"one", &receiver}});
   Put(0, 10);
   ASSERT_TRUE(receiver.WaitFor(10));
-  std::filesystem::remove_all(folder_);
+  std::filesystem::remove_all(folder_.path());
   ASSERT_TRUE(Eventually([this] { return std::filesystem::exists(options_.spool.path); }));
   Put(10, 20);
   ASSERT_TRUE(receiver.WaitFor(20));
@@ -500,11 +486,10 @@ class OnASmallDisk : public Delivering {
  protected:
   void SetUp() override {
     Delivering::SetUp();
-    std::filesystem::create_directories(folder_);
-    mounted_ = mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=16m") == 0;
+    mounted_ = mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=16m") == 0;
   }
   std::string Fill() const {
-    std::string filler = folder_ + "/filler";
+    std::string filler = folder_ / "filler";
     std::ofstream file(filler);
     const std::string block(4'096, 'x');
     while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
@@ -518,7 +503,7 @@ class OnASmallDisk : public Delivering {
   }
   void TearDown() override {
     dispatcher_.reset();
-    if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
+    if (mounted_) umount2(folder_.path().c_str(), MNT_DETACH);
     Delivering::TearDown();
   }
   bool mounted_ = false;

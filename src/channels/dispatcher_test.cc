@@ -10,18 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alerts/test_alert.h"
+
 namespace gyrfalcon {
 namespace {
-
-Alert MakeTestAlert(std::string message) {
-  return {.rule = "r",
-          .priority = Priority::kError,
-          .source = "syscall",
-          .tags = {},
-          .time_ns = 1,
-          .message = std::move(message),
-          .fields = {}};
-}
 
 DispatcherOptions Options(size_t waiting_max, WhenFull when_full = WhenFull::kRefuse) {
   DispatcherOptions options;

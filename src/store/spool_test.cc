@@ -7,8 +7,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "alerts/test_alert.h"
+#include "base/test_folder.h"
 #include "store/position.h"
 #include "store/spool_files.h"
 #include "store/spool_reader.h"
@@ -18,28 +19,10 @@ namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 
-Alert MakeTestAlert(std::string message, std::string sandbox = "box") {
-  return {.rule = "r",
-          .priority = Priority::kError,
-          .source = "syscall",
-          .tags = {},
-          .time_ns = 1,
-          .message = std::move(message),
-          .fields = {},
-          .sandbox = std::move(sandbox)};
-}
-
 class SpoolTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = ::testing::TempDir() + "gyrfalcon-spool-" + std::to_string(getpid());
-    std::filesystem::remove_all(folder_);
-    options_.path = folder_ + "/below/alerts.db";
-  }
-  void TearDown() override {
-    spool_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  void SetUp() override { options_.path = folder_ / "below/alerts.db"; }
+  void TearDown() override { spool_.reset(); }
   void Open(const std::string& boot = "boot") {
     spool_.reset();
     auto opened = Spool::Open(options_, boot, [this](std::string note) { notes_ += note; });
@@ -74,7 +57,7 @@ class SpoolTest : public ::testing::Test {
     sqlite3_close(database);
   }
 
-  std::string folder_;
+  const TestFolder folder_;
   SpoolOptions options_;
   std::string notes_;
   std::unique_ptr<Spool> spool_;
@@ -108,7 +91,7 @@ TEST_F(SpoolTest, FolderAndFilesAreForTheirOwnerAlone) {
     ASSERT_EQ(stat((options_.path + suffix).c_str(), &status), 0) << suffix;
     EXPECT_EQ(status.st_mode & 0777, 0600u) << suffix;
   }
-  ASSERT_EQ(stat((folder_ + "/below").c_str(), &status), 0);
+  ASSERT_EQ(stat((folder_ / "below").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700u);
 }
 
@@ -204,7 +187,7 @@ TEST_F(SpoolTest, CursorsStayAndThoseOfRemovedChannelsGo) {
 }
 
 TEST_F(SpoolTest, ADamagedDatabaseIsMovedAsideAndSaid) {
-  std::filesystem::create_directories(folder_ + "/below");
+  std::filesystem::create_directories(folder_ / "below");
   std::ofstream(options_.path) << std::string(8'192, 'x');
   Open();
   Append(MakeTestAlert("one"));
