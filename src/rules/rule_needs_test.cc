@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "rules/rule_loader.h"
+#include "rules/test_rules.h"
 
 namespace gyrfalcon {
 namespace {
@@ -14,16 +14,8 @@ namespace {
 using ::testing::Contains;
 using ::testing::Not;
 
-std::shared_ptr<const RuleSet> Load(const std::string& yaml) {
-  RuleLoader loader(AllFields());
-  loader.AddFile("r.yaml", yaml);
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
-}
-
 std::vector<TypeNeeds> Needs(const std::string& condition, const std::string& output = "o") {
-  const auto rules = Load("- rule: r\n  desc: d\n  condition: " + condition + "\n  output: \"" +
-                          output + "\"\n  priority: INFO\n");
+  const auto rules = RuleWith(condition, output);
   return NeedsOf(rules->rules()[0]);
 }
 
@@ -74,7 +66,7 @@ TEST(RuleNeeds, SayWhetherFailedCallsCount) {
 }
 
 TEST(RuleNeeds, CountMacrosAndExceptions) {
-  const auto rules = Load(R"(
+  const auto rules = LoadTestRules(R"(
 - macro: by_root
   condition: (user.name = root)
 - rule: r

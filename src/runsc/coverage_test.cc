@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "rules/rule_loader.h"
+#include "rules/test_rules.h"
 #include "runsc/coverage_mend.h"
 #include "runsc/known_runsc.h"
 
@@ -32,15 +32,11 @@ std::shared_ptr<const RuleSet> Load(const std::vector<std::pair<std::string, std
   if (enable_all) {
     options.selection.push_back({.by = RuleSelection::By::kPattern, .text = "*", .enable = true});
   }
-  RuleLoader loader(AllFields(), options);
-  for (const auto& [name, text] : files) loader.AddFile(name, text);
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
+  return LoadTestRules(files, std::move(options));
 }
 
 std::shared_ptr<const RuleSet> Rule(const std::string& condition, const std::string& output = "o") {
-  return Load({{"r.yaml", "- rule: r\n  desc: d\n  condition: " + condition + "\n  output: \"" +
-                              output + "\"\n  priority: INFO\n"}});
+  return Load({{"r.yaml", RuleText(condition, output)}});
 }
 
 SentPoints Generated(const RuleSet& rules) {

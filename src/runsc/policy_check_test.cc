@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "rules/rule_loader.h"
+#include "rules/test_rules.h"
 #include "runsc/session.h"
 
 namespace gyrfalcon {
@@ -31,19 +31,6 @@ std::string TextOf(const std::string& path) {
   std::ifstream file(path);
   EXPECT_TRUE(file) << path;
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::shared_ptr<const RuleSet> Rules(
-    const std::vector<std::pair<std::string, std::string>>& files) {
-  RuleLoader loader(AllFields());
-  for (const auto& [name, text] : files) loader.AddFile(name, text);
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
-}
-
-std::shared_ptr<const RuleSet> Rule(const std::string& name, const std::string& condition) {
-  return Rules({{"r.yaml", "- rule: " + name + "\n  desc: d\n  condition: " + condition +
-                               "\n  output: o\n  priority: INFO\n"}});
 }
 
 Json CheckJson(const std::string& list, Arch arch = Arch::kX86_64) {
@@ -127,8 +114,7 @@ TEST(PolicyCheck, TheTutorialsList) {
 }
 
 TEST(PolicySuggest, IsTheSmallestThatGivesTheSameSession) {
-  const auto rules =
-      Rules({{"r.yaml", TextOf(GYRFALCON_TEST_DATA "/../../rules/gyrfalcon_rules.yaml")}});
+  const auto rules = LoadTestRules(TextOf(GYRFALCON_TEST_DATA "/../../rules/gyrfalcon_rules.yaml"));
   for (const auto profile :
        {SessionProfile::kLean, SessionProfile::kStandard, SessionProfile::kStrict}) {
     const auto policy = Policy("s.toml", SuggestPolicy(*rules, profile));
@@ -155,7 +141,7 @@ TEST(PolicySuggest, FalcosRulesToo) {
     if (entry.path().extension() == ".yaml") files.emplace_back(entry.path(), TextOf(entry.path()));
   }
   std::ranges::sort(files);
-  const auto rules = Rules(files);
+  const auto rules = LoadTestRules(files);
   for (const auto profile :
        {SessionProfile::kLean, SessionProfile::kStandard, SessionProfile::kStrict}) {
     const auto policy = Policy("s.toml", SuggestPolicy(*rules, profile));
@@ -166,24 +152,25 @@ TEST(PolicySuggest, FalcosRulesToo) {
 }
 
 TEST(PolicySuggest, NamesTheRulesInComments) {
-  const std::string text =
-      SuggestPolicy(*Rule("Joined", "evt.type = setns"), SessionProfile::kLean);
+  const std::string text = SuggestPolicy(
+      *LoadTestRules(RuleText("evt.type = setns", "o", "Joined")), SessionProfile::kLean);
   EXPECT_THAT(text, HasSubstr("  # rules: \"Joined\"\n  \"setns\",\n"));
   EXPECT_THAT(text, Not(HasSubstr("\"openat\"")));
 }
 
 TEST(PolicySuggest, ARulesNameStaysInItsComment) {
-  const std::string text = SuggestPolicy(
-      *Rule("\"a\\n]\\nx \\\" y\"", "evt.type = setns and proc.name = x and user.name = y"),
-      SessionProfile::kLean);
+  const std::string text =
+      SuggestPolicy(*LoadTestRules(RuleText("evt.type = setns and proc.name = x and user.name = y",
+                                            "o", "\"a\\n]\\nx \\\" y\"")),
+                    SessionProfile::kLean);
   EXPECT_THAT(text, HasSubstr(R"(# rules: "a\n]\nx \" y")"));
   ASSERT_EQ(Policy("s.toml", text).allowlist.size(), 1U) << text;
 }
 
 TEST(PolicyDiff, SaysNamesPointsFieldsAndMessages) {
-  const auto rules = Rules({{"r.yaml",
-                             "- rule: a\n  desc: d\n  condition: evt.type in (setns, close) and "
-                             "gyrfalcon.exe.sha256 = x\n  output: o\n  priority: INFO\n"}});
+  const auto rules = LoadTestRules(
+      "- rule: a\n  desc: d\n  condition: evt.type in (setns, close) and "
+      "gyrfalcon.exe.sha256 = x\n  output: o\n  priority: INFO\n");
   const auto a = Policy("a.toml", "syscall_allowlist = [\"setns\", \"read\", \"execve\"]");
   const auto b = Policy("b.toml", "syscall_allowlist = [\"close\", \"read\"]");
   const auto points_a = PointsFor(a, *rules, SessionProfile::kLean, false);
@@ -206,7 +193,7 @@ TEST(PolicyDiff, SaysNamesPointsFieldsAndMessages) {
 }
 
 TEST(PolicyCheck, TheCostOfALiteralSessionNamesWhatIsMadeOften) {
-  const auto rules = Rule("r", "evt.type = setns");
+  const auto rules = RuleWith("evt.type = setns");
   const auto policy = Policy("p.toml", "syscall_allowlist = [\"futex\", \"setns\", \"chdir\"]");
   const auto needed = PointsFor(policy, *rules, SessionProfile::kLean, false);
   const auto literal = PointsFor(policy, *rules, SessionProfile::kLean, true);

@@ -12,7 +12,7 @@
 
 #include "fields/field.h"
 #include "points/syscall_catalog.h"
-#include "rules/rule_loader.h"
+#include "rules/test_rules.h"
 
 namespace gyrfalcon {
 namespace {
@@ -47,13 +47,6 @@ constexpr std::string_view kRules = R"(
   output: o
   priority: INFO
 )";
-
-std::shared_ptr<const RuleSet> Load(std::string_view text) {
-  RuleLoader loader(AllFields(), {});
-  loader.AddFile("rules.yaml", std::string(text));
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
-}
 
 VisibilityPolicy Policy(const std::string& text) {
   auto policy = ReadPolicy("p.toml", text);
@@ -203,7 +196,7 @@ class PolicyPoints : public testing::Test {
                                  SessionProfile profile = SessionProfile::kLean) {
     return PointsFor(Policy("syscall_allowlist = [" + list + "]"), *rules_, profile, literal);
   }
-  std::shared_ptr<const RuleSet> rules_ = Load(kRules);
+  std::shared_ptr<const RuleSet> rules_ = LoadTestRules(std::string(kRules));
 };
 
 TEST_F(PolicyPoints, WhatTheStateNeedsIsAlwaysIn) {

@@ -1,14 +1,11 @@
 #include "runsc/sent_points.h"
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "rules/rule_loader.h"
+#include "base/test_folder.h"
+#include "rules/test_rules.h"
 #include "runsc/session.h"
 
 namespace gyrfalcon {
@@ -17,16 +14,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::shared_ptr<const RuleSet> Rules(const std::string& condition) {
-  RuleLoader loader(AllFields());
-  loader.AddFile("r.yaml", "- rule: r\n  desc: d\n  condition: " + condition +
-                               "\n  output: o\n  priority: INFO\n");
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
-}
-
 TEST(SentPoints, OfAGeneratedSessionAreThoseAskedFor) {
-  const auto rules = Rules("evt.type in (openat, unlink) and user.name = root");
+  const auto rules = RuleWith("evt.type in (openat, unlink) and user.name = root");
   const auto asked = PointsFor(*rules, SessionProfile::kStandard);
   const auto read = ReadSessionPoints("s.json", GenerateSession({.socket_path = "/s"}, *rules));
   ASSERT_TRUE(read) << read.error().message;
@@ -159,14 +148,11 @@ TEST(SentPoints, WhatARunscDoesNotKnowFallsAway) {
 
 class FakeRunsc : public ::testing::Test {
  protected:
-  FakeRunsc() : path_(::testing::TempDir() + "runsc-" + std::to_string(getpid())) {}
-  ~FakeRunsc() override { std::filesystem::remove(path_); }
   std::string Write(const std::string& script) const {
-    std::ofstream(path_) << "#!/bin/sh\n" << script;
-    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
-    return path_;
+    return folder_.WriteScript("runsc", script);
   }
-  const std::string path_;
+
+  const TestFolder folder_;
 };
 
 TEST_F(FakeRunsc, IsAskedForItsMetadata) {
@@ -185,7 +171,7 @@ TEST_F(FakeRunsc, ThatIsNoneOrFailsIsAnError) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().fault, Fault::kEnvironment);
   EXPECT_THAT(failed.error().message, HasSubstr("broken"));
-  EXPECT_FALSE(AskRunsc(path_ + "-absent"));
+  EXPECT_FALSE(AskRunsc(folder_ / "absent"));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "points/schema.h"
-#include "rules/rule_loader.h"
+#include "rules/test_rules.h"
 
 namespace gyrfalcon {
 namespace {
@@ -18,20 +18,8 @@ using enum SessionProfile;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-std::shared_ptr<const RuleSet> Load(const std::string& yaml) {
-  RuleLoader loader(AllFields());
-  loader.AddFile("r.yaml", yaml);
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
-}
-
-std::string RuleText(const std::string& condition, const std::string& more = "") {
-  return "- rule: r\n  desc: d\n  condition: " + condition + "\n  output: o\n  priority: INFO\n" +
-         more;
-}
-
 std::vector<AskedPoint> Points(const std::string& condition, SessionProfile profile = kLean) {
-  return PointsFor(*Load(RuleText(condition)), profile);
+  return PointsFor(*RuleWith(condition), profile);
 }
 
 const AskedPoint* Find(const std::vector<AskedPoint>& points, std::string_view name) {
@@ -64,8 +52,7 @@ TEST(SessionPoints, CredentialsAreAskedForWhereARuleReadsThem) {
 
 TEST(SessionPoints, TheOrderOfRulesDoesNotMatter) {
   const std::string folder = RuleText("evt.type = chdir and fs.path.name = /x");
-  std::string raced = RuleText("evt.type = openat and gyrfalcon.path.raced = true");
-  raced.replace(raced.find("rule: r"), 7, "rule: s");
+  const std::string raced = RuleText("evt.type = openat and gyrfalcon.path.raced = true", "o", "s");
   const auto names = [](const std::vector<AskedPoint>& points) {
     std::string out;
     for (const AskedPoint& point : points) {
@@ -74,8 +61,8 @@ TEST(SessionPoints, TheOrderOfRulesDoesNotMatter) {
     }
     return out;
   };
-  EXPECT_EQ(names(PointsFor(*Load(folder + raced), kLean)),
-            names(PointsFor(*Load(raced + folder), kLean)));
+  EXPECT_EQ(names(PointsFor(*LoadTestRules(folder + raced), kLean)),
+            names(PointsFor(*LoadTestRules(raced + folder), kLean)));
 }
 
 TEST(SessionPoints, AnExecsFieldsAreAskedForEverywhere) {
@@ -146,9 +133,8 @@ TEST(SessionPoints, ForksAreTakenFromTheirCallsWhereARuleIsAboutThem) {
 }
 
 TEST(SessionPoints, DisabledRulesAskForNothing) {
-  const auto rules =
-      Load(RuleText("evt.type = read and user.name = root", "  enabled: false\n") +
-           "- rule: s\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n");
+  const auto rules = LoadTestRules(RuleText("evt.type = read and user.name = root") +
+                                   "  enabled: false\n" + RuleText("evt.type = open", "o", "s"));
   const auto points = PointsFor(*rules, kLean);
   EXPECT_EQ(Find(points, "syscall/read/exit"), nullptr);
   EXPECT_FALSE(AnyHas(points, "credentials"));
@@ -170,7 +156,7 @@ TEST(SessionPoints, EachPointAndFieldSaysWhy) {
 
 // A name in a table that gVisor does not know would be left out in silence.
 TEST(SessionPoints, HaveOnlyFieldsAndSidesThatTheirPointsHave) {
-  const auto points = PointsFor(*Load(RuleText("proc.name = x and evt.args contains y")), kStrict);
+  const auto points = PointsFor(*RuleWith("proc.name = x and evt.args contains y"), kStrict);
   for (const AskedPoint& asked : points) {
     if (asked.name.starts_with("syscall/sysno/")) continue;
     const auto def = std::ranges::find_if(gyrfalcon::Points(), [&](const PointDef& point) {
@@ -187,11 +173,8 @@ std::string Golden(const std::string& rules_path, SessionProfile profile) {
   std::ifstream file(rules_path);
   std::stringstream text;
   text << file.rdbuf();
-  RuleLoader loader(AllFields());
-  loader.AddFile(rules_path, text.str());
-  EXPECT_TRUE(loader.successful());
   std::string out;
-  for (const AskedPoint& point : PointsFor(*loader.Compile(), profile)) {
+  for (const AskedPoint& point : PointsFor(*LoadTestRules(text.str()), profile)) {
     out += point.name;
     for (const AskedField& field : point.fields) {
       if (field.optional) out += " +" + std::string(field.name);

@@ -7,18 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "points/schema.h"
-#include "rules/rule_loader.h"
+#include "rules/test_rules.h"
 
 namespace gyrfalcon {
 namespace {
-
-std::shared_ptr<const RuleSet> Rules(const std::string& condition) {
-  RuleLoader loader(AllFields());
-  loader.AddFile("r.yaml", "- rule: r\n  desc: d\n  condition: " + condition +
-                               "\n  output: o\n  priority: INFO\n");
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
-}
 
 std::set<std::string> PointNames(const std::string& session) {
   std::set<std::string> names;
@@ -41,7 +33,7 @@ TEST(Session, TheFullOneHasEveryPointBothSides) {
 TEST(Session, ATailoredOneHasStateAndWhatTheRulesAskFor) {
   const std::set<std::string> names =
       PointNames(GenerateSession({.socket_path = "/s", .profile = SessionProfile::kLean},
-                                 *Rules("evt.type in (ptrace, unlink)")));
+                                 *RuleWith("evt.type in (ptrace, unlink)")));
   for (const char* wanted : {"container/start", "sentry/clone", "sentry/execve", "sentry/task_exit",
                              "syscall/openat/exit", "syscall/ptrace/exit", "syscall/sysno/87/enter",
                              "syscall/sysno/87/exit"}) {
@@ -51,7 +43,7 @@ TEST(Session, ATailoredOneHasStateAndWhatTheRulesAskFor) {
                                "syscall/clone/exit", "syscall/sysno/88/exit"}) {
     EXPECT_FALSE(names.contains(unwanted)) << unwanted;
   }
-  EXPECT_TRUE(PointNames(GenerateSession({.socket_path = "/s"}, *Rules("evt.type = read")))
+  EXPECT_TRUE(PointNames(GenerateSession({.socket_path = "/s"}, *RuleWith("evt.type = read")))
                   .contains("syscall/read/exit"));
 }
 
@@ -68,7 +60,7 @@ bool Has(const nlohmann::json& list, std::string_view text) {
 }
 
 TEST(Session, StandardHasWhatTellsTheTruthAndTripwiresOfExecs) {
-  const std::string session = GenerateSession({.socket_path = "/s"}, *Rules("evt.type = open"));
+  const std::string session = GenerateSession({.socket_path = "/s"}, *RuleWith("evt.type = open"));
   const std::set<std::string> names = PointNames(session);
   for (const char* wanted : {"syscall/openat/enter", "syscall/openat/exit", "syscall/connect/enter",
                              "syscall/connect/exit", "syscall/close/enter", "syscall/execve/enter",
@@ -86,7 +78,7 @@ TEST(Session, StandardHasWhatTellsTheTruthAndTripwiresOfExecs) {
 
 TEST(Session, StrictAddsTripwiresOfOpensAndConnectsAndTheEnvironmentAtTheEnter) {
   const std::string session = GenerateSession(
-      {.socket_path = "/s", .profile = SessionProfile::kStrict}, *Rules("evt.type = open"));
+      {.socket_path = "/s", .profile = SessionProfile::kStrict}, *RuleWith("evt.type = open"));
   const std::set<std::string> names = PointNames(session);
   for (const char* sysno : {"2", "42", "59", "257", "322"}) {
     EXPECT_TRUE(names.contains(std::string("syscall/sysno/") + sysno + "/enter")) << sysno;
@@ -100,7 +92,7 @@ TEST(Session, StrictAddsTripwiresOfOpensAndConnectsAndTheEnvironmentAtTheEnter) 
 TEST(Session, NamesThatAProgramChoosesAreInMessagesOnlyWhoseLossShows) {
   for (const SessionProfile profile : {SessionProfile::kStandard, SessionProfile::kStrict}) {
     const auto json = nlohmann::json::parse(GenerateSession(
-        {.socket_path = "/s", .profile = profile}, *Rules("evt.type in (read, unlink)")));
+        {.socket_path = "/s", .profile = profile}, *RuleWith("evt.type in (read, unlink)")));
     for (const auto& point : json["trace_session"]["points"]) {
       const auto name = point["name"].get<std::string>();
       const bool may = name == "container/start" || name == "syscall/open/enter" ||
@@ -113,7 +105,7 @@ TEST(Session, NamesThatAProgramChoosesAreInMessagesOnlyWhoseLossShows) {
 }
 
 TEST(Session, ExplainsEachLineOfWhatItGenerates) {
-  const auto rules = Rules("evt.type in (connect, unlink) and user.name = root");
+  const auto rules = RuleWith("evt.type in (connect, unlink) and user.name = root");
   const auto config = nlohmann::json::parse(GenerateSession({.socket_path = "/s"}, *rules));
   const auto reasons = nlohmann::json::parse(
       ExplainSessionJson(SessionProfile::kStandard, PointsFor(*rules, SessionProfile::kStandard)));
@@ -137,7 +129,7 @@ TEST(Session, ExplainsEachLineOfWhatItGenerates) {
 }
 
 TEST(Session, TheSinkIsOursAndFailsOpenUnlessAskedOtherwise) {
-  const auto rules = Rules("evt.type = open");
+  const auto rules = RuleWith("evt.type = open");
   const auto open = nlohmann::json::parse(GenerateSession({.socket_path = "/run/s"}, *rules));
   const auto& sink = open["trace_session"]["sinks"][0];
   EXPECT_EQ(sink["name"], "remote");

@@ -4,27 +4,17 @@
 
 #include "fields/field.h"
 #include "points/test_message.h"
-#include "rules/rule_loader.h"
+#include "rules/test_rules.h"
 #include "runsc/seen_points.h"
 #include "runsc/session_points.h"
 
 namespace gyrfalcon {
 namespace {
 
-std::shared_ptr<const RuleSet> Load(const std::string& condition) {
-  LoadOptions options;
-  options.keep_whole = true;
-  RuleLoader loader(AllFields(), options);
-  loader.AddFile("test.yaml", "- rule: r\n  desc: d\n  condition: " + condition +
-                                  "\n  output: x\n  priority: INFO\n");
-  EXPECT_TRUE(loader.successful());
-  return loader.Compile();
-}
-
 // "sentry/execve+binary_info": what would tell the condition's fields at events of the type.
 std::vector<std::string> Unseen(const std::string& condition, std::string_view type,
                                 const SentPoints& sent) {
-  const auto rules = Load(condition);
+  const auto rules = LoadTestRules(RuleText(condition), {.keep_whole = true});
   std::vector<std::string> out;
   for (const Unsent& each :
        UnsentFor(rules->rules().front().condition, ~FactSet{0}, *FindEventType(type), sent)) {
@@ -65,7 +55,7 @@ TEST(Unseen, OfTheSessionThatIsGeneratedNothing) {
       "evt.type in (execve, openat, connect, dup2) and (proc.tty != 0 or user.uid = 0 or "
       "proc.cwd = /x or fd.name = /x or proc.is_exe_upper_layer = true or proc.stdin.type = pipe "
       "or gyrfalcon.exe.sha1 exists or gyrfalcon.pipe.in.pid exists or proc.env exists)";
-  const auto rules = Load(condition);
+  const auto rules = LoadTestRules(RuleText(condition), {.keep_whole = true});
   const SentPoints sent = Sent(PointsFor(*rules, SessionProfile::kStandard));
   for (const char* type : {"execve", "openat", "connect", "dup2"}) {
     EXPECT_EQ(Unseen(condition, type, sent), Names()) << type;
