@@ -4,7 +4,6 @@ set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
-cleanup_more() { remove_sandboxes "$RUNSC" "$scratch/state"; }
 
 "$GYRFALCON" session generate -r tests/e2e/rules/below_bin.yaml --socket "$scratch/run/gvisor.sock" >"$session" ||
   fail "no session config"

@@ -6,7 +6,6 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
 have script || skip "no script (package bsdutils), which makes the terminal"
-cleanup_more() { remove_sandboxes "$RUNSC" "$scratch/state"; }
 
 rules=tests/e2e/rules/terminal_shell.yaml
 "$GYRFALCON" session generate -r $rules -r tests/e2e/rules/attached.yaml --socket "$scratch/run/gvisor.sock" >"$session" || fail "no session config"

@@ -31,12 +31,14 @@ fail() {
 
 # Short, for a socket's path has at most 107 bytes.
 scratch=$(mktemp -d /tmp/gyrfalcon-e2e.XXXXXX)
-daemon=''
-# A test with more to clean up defines cleanup_more.
+daemon='' listener=''
+# A test with more to clean up than sandboxes, gyrfalcon and a listener defines cleanup_more.
 cleanup_more() { :; }
 cleanup() {
   trap - EXIT
   cleanup_more
+  [ -z "$listener" ] || kill -KILL "$listener" 2>/dev/null || true
+  [ -z "${RUNSC:-}" ] || remove_sandboxes "$RUNSC" "$scratch/state"
   [ -z "$daemon" ] || kill -KILL "$daemon" 2>/dev/null || true
   unmount_below "$scratch"
   rm -rf "$scratch"
@@ -67,6 +69,30 @@ stop_gyrfalcon() {
   daemon=''
   [ $status -eq 0 ] || fail "gyrfalcon ended with $status after SIGTERM, not 0"
   grep -Eq '[0-9]+ alerts?|alerts[ =:]+[0-9]+' "$log" || fail "no totals on stderr after SIGTERM"
+}
+
+# start_listener FOLDER: one that is not the daemon, in the background, at FOLDER/gvisor.sock; captures in FOLDER/captures.
+start_listener() {
+  "$GYRFALCON" capture --listen "$1/gvisor.sock" --dir "$1/captures" >"$scratch/listener.log" 2>&1 &
+  listener=$!
+  tries=100
+  until [ -S "$1/gvisor.sock" ]; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || fail "nobody listens at $1/gvisor.sock"
+    sleep 0.05
+  done
+}
+stop_listener() {
+  kill "-$1" "$listener"
+  wait "$listener" 2>/dev/null || true
+  listener=''
+}
+# somebody_else FOLDER ARGUMENT…: a listener, and its session config, with these of `session generate`, in $scratch/other.json.
+somebody_else() {
+  other=$1
+  shift
+  "$GYRFALCON" session generate "$@" --socket "$other/gvisor.sock" >"$scratch/other.json" || fail "no session config"
+  start_listener "$other"
 }
 
 # runsc_of KIND: the program, `debian` or `current`; skips where it is not there.
@@ -116,11 +142,12 @@ check_only_one_alert() {
   [ "$count" -eq 1 ] || fail "$count alerts for one happening"
 }
 
-# start_sandbox SESSION COMMAND: as run_sandbox, of $scratch/rootfs, in the background; its id into $id once it runs.
+# start_sandbox SESSION COMMAND [UID]: as run_sandbox, of $rootfs, in the background; its id into $id once it runs.
+rootfs=$scratch/rootfs
 start_sandbox() {
   known=$("$RUNSC" --root="$scratch/state" list -quiet | sort)
-  run_sandbox "$RUNSC" "$flags" "$scratch/state" "$scratch/rootfs" "$1" "$2" >"$scratch/runsc.log" 2>&1 &
-  tries=200
+  run_sandbox "$RUNSC" "$flags" "$scratch/state" "$rootfs" "$1" "$2" "${3:-0}" >"$scratch/runsc.log" 2>&1 &
+  tries=400
   while :; do
     id=$("$RUNSC" --root="$scratch/state" list 2>/dev/null | awk -v known="$known" '
       $3 == "running" && index(known, $1) == 0 { print $1 }')
@@ -129,4 +156,18 @@ start_sandbox() {
     [ $tries -gt 0 ] || fail "the sandbox did not start"
     sleep 0.05
   done
+}
+
+# need_reach ID: skips where runsc can't talk to a sandbox that runs: Debian's not to one in another network namespace,
+# nor any in some tests' chroots.
+need_reach() {
+  "$RUNSC" --root="$scratch/state" trace list "$1" >"$scratch/reach.log" 2>&1 ||
+    skip "$RUNSC does not reach a sandbox from here: $(tail -n 1 "$scratch/reach.log")"
+}
+
+# refused_session: like the one of $session, but with a point that runsc does not know; into $scratch/refused.json.
+refused_session() {
+  sed -e 's/"ignore_missing": true/"ignore_missing": false/' -e 's,"sentry/task_exit","sentry/no_such_point",' \
+    "$session" >"$scratch/refused.json"
+  grep -q no_such_point "$scratch/refused.json" || fail "the session config has another form"
 }

@@ -6,7 +6,6 @@ set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
-cleanup_more() { remove_sandboxes "$RUNSC" "$scratch/state"; }
 
 rules=tests/e2e/rules/below_bin.yaml
 socket=$scratch/run/gvisor.sock

@@ -25,12 +25,6 @@ expected() {
 }
 kind=$1
 
-other=''
-cleanup_more() {
-  [ -z "$other" ] || kill -KILL "$other" 2>/dev/null || true
-  remove_sandboxes "$RUNSC" "$scratch/state"
-}
-
 # What a mode is: becomes the command, as that user with these capabilities. To be called in a subshell.
 become() {
   case $1 in
@@ -66,25 +60,11 @@ RUNSC=$scratch/bin/runsc
 rules="-r $scratch/rules/names.yaml -r $scratch/rules/attached.yaml"
 mkdir -m 700 "$scratch/state.bundles" "$scratch/images"
 rootfs=$scratch/images/rootfs
+sandbox_seconds=60
 make_rootfs "$rootfs"
 echo marker >"$rootfs/etc/marker"
 printf 'root:x:0:0::/root:/bin/sh\ninside:x:4242:4242::/home/inside:/bin/inside\n' >"$rootfs/etc/passwd"
 printf 'root:x:0:\ninsiders:x:4242:\n' >"$rootfs/etc/group"
-
-# start SESSION COMMAND [ID]: a sandbox in the background; its id into $id once it runs.
-start() {
-  known=$("$RUNSC" --root="$scratch/state" list -quiet)
-  sandbox_seconds=60 run_sandbox "$RUNSC" "$flags" "$scratch/state" "$rootfs" "$1" "$2" "${3:-0}" >"$scratch/runsc.log" 2>&1 &
-  tries=400
-  while :; do
-    id=$("$RUNSC" --root="$scratch/state" list 2>/dev/null |
-      awk -v known="$known" '$3 == "running" && index(known, $1) == 0 { print $1 }')
-    [ -z "$id" ] || return 0
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || fail "the sandbox did not start"
-    sleep 0.05
-  done
-}
 
 # The cells of a mode, in the order of the table; what is expected of the next one is the first word of $wanted.
 next_cell() { # NAME COMMAND…: whether the command succeeds
@@ -125,12 +105,12 @@ measure() {
   daemon=$!
   wait_for_line 'event collection from gVisor is enabled' "$log" 10 || fail "$mode: gyrfalcon did not say that it listens"
 
-  start "$session" 'sleep 2; cat /etc/marker; sleep 55' 4242
+  start_sandbox "$session" 'sleep 2; cat /etc/marker; sleep 55' 4242
   traced=$id
   next_cell alert alert_comes 'user=.* uid=4242$'
   next_cell names alert_has 'user=inside .* uid=4242$'
   next_cell exe can readlink "/proc/$(runsc_of_sandbox "$traced")/exe"
-  start '' 'while :; do /bin/sleep 1; done'
+  start_sandbox '' 'while :; do /bin/sleep 1; done'
   untraced=$id
   next_cell watch alert_comes "A sandbox runs that is not connected.* gyrfalcon_sandbox=$untraced "
 
@@ -141,19 +121,11 @@ measure() {
   "$RUNSC" --root="$scratch/state" trace delete --name Default "$untraced" >"$scratch/delete.log" 2>&1 || fail "no delete"
   next_cell attach can "$GYRFALCON" session attach --root="$scratch/state" --runsc "$RUNSC" -g "$session" "$untraced"
 
-  "$GYRFALCON" session generate -r tests/e2e/rules/below_bin.yaml --socket "$folder.other/s" >"$scratch/other.json"
-  "$GYRFALCON" capture --listen "$folder.other/s" --dir "$folder.other/captures" >"$scratch/other.log" 2>&1 &
-  other=$!
-  tries=100
-  until [ -S "$folder.other/s" ] || [ $tries -eq 0 ]; do
-    tries=$((tries - 1))
-    sleep 0.05
-  done
+  somebody_else "$folder.other" -r tests/e2e/rules/below_bin.yaml
   "$RUNSC" --root="$scratch/state" trace create --force --config "$scratch/other.json" "$traced" >"$scratch/taken.log" 2>&1 ||
     fail "the session could not be taken"
-  next_cell whose alert_comes "somebody else.* gyrfalcon_sandbox=$traced .* gyrfalcon_sink_endpoint=$folder.other/s "
-  kill -KILL "$other"
-  other=''
+  next_cell whose alert_comes "somebody else.* gyrfalcon_sandbox=$traced .* gyrfalcon_sink_endpoint=$folder.other/gvisor.sock "
+  stop_listener KILL
   stop_gyrfalcon
   remove_sandboxes "$RUNSC" "$scratch/state"
   echo "$mode:$row"

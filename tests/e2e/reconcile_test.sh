@@ -6,12 +6,8 @@ set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
-other='' hung='' sandbox_seconds=170
-cleanup_more() {
-  [ -z "$hung" ] || kill -CONT "$hung" 2>/dev/null || true
-  [ -z "$other" ] || kill -KILL "$other" 2>/dev/null || true
-  remove_sandboxes "$RUNSC" "$scratch/state"
-}
+hung='' sandbox_seconds=170
+cleanup_more() { [ -z "$hung" ] || kill -CONT "$hung" 2>/dev/null || true; }
 
 rules=$scratch/rules.yaml
 cp tests/e2e/rules/below_bin.yaml "$rules"
@@ -50,9 +46,7 @@ start_sandbox '' "$waiter"
 first=$id
 start_sandbox '' "$waiter"
 second=$id
-if ! list trace list "$first" >"$scratch/reach.log" 2>&1; then
-  skip "$RUNSC does not reach a sandbox from here: $(tail -n 1 "$scratch/reach.log")"
-fi
+need_reach "$first"
 
 # pod_container ID TYPE [SANDBOX]: as containerd makes the sandbox of a pod, and a container in it; both run the waiter.
 pod_container() {
@@ -118,26 +112,18 @@ go "$first" 3
 alert_comes "$first" 1 "no alert after it came back"
 
 # Everything is sent to a listener that stops reading.
-mkdir "$scratch/other"
-"$GYRFALCON" session generate --all --socket "$scratch/other/gvisor.sock" >"$scratch/other.json"
-"$GYRFALCON" capture --listen "$scratch/other/gvisor.sock" --dir "$scratch/other/captures" >"$scratch/other.log" 2>&1 &
-other=$!
-tries=100
-until [ -S "$scratch/other/gvisor.sock" ] || [ $tries -eq 0 ]; do
-  tries=$((tries - 1))
-  sleep 0.05
-done
+somebody_else "$scratch/other" --all
 start_sandbox "$scratch/other.json" "$waiter"
 others=$id
 told "sandbox $others below .* is left alone: somebody else traces it, at $scratch/other/gvisor.sock" 15 "whose it is was not told"
 sleep 2.5 # two rounds
 traced "$others" other
 [ "$(grep -c "sandbox $others .* left alone" "$log")" -eq 1 ] || fail "that it is left alone was told more than once"
-kill -STOP "$other"
+kill -STOP "$listener"
 told "sandbox $others below .*: taken from who traced it, for whom it had dropped [1-9]" 30 "drops that rise did not make it ours"
 go "$others" 1
 alert_comes "$others" 1 "no alert of a sandbox that was taken"
-kill -CONT "$other"
+kill -CONT "$listener"
 
 # A Sentry that does not answer makes `runsc list` hang.
 hung=$(list state "$second" | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')

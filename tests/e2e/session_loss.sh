@@ -5,23 +5,12 @@ set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
-recorder=''
-cleanup_more() {
-  [ -z "$recorder" ] || kill -KILL "$recorder" 2>/dev/null || true
-  remove_sandboxes "$RUNSC" "$scratch/state"
-}
 
 cat >"$session" <<END
 {"trace_session": {"name": "Default", "points": [{"name": "syscall/openat/exit", "context_fields": ["time"]}],
  "sinks": [{"name": "remote", "config": {"endpoint": "$scratch/run/gvisor.sock", "retries": 3}}]}}
 END
-"$GYRFALCON" capture --listen "$scratch/run/gvisor.sock" --dir "$scratch/captures" >"$log" 2>&1 &
-recorder=$!
-tries=100
-until [ -S "$scratch/run/gvisor.sock" ] || [ $tries -eq 0 ]; do
-  tries=$((tries - 1))
-  sleep 0.05
-done
+start_listener "$scratch/run"
 make_rootfs "$scratch/rootfs"
 # shellcheck disable=SC2016 # perl's own variables
 start_sandbox "$session" 'perl -e "for (\$i = 0; ; \$i++) { open(F, q(<), qq(/tmp/n\$i)); select(undef, undef, undef, 0.0005) if \$i % 10 == 0 }"'
@@ -31,10 +20,8 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   sed -n 's/.*nothing was sent for at most/told: at most/p' "$scratch/out"
   sleep 0.5
 done
-kill -TERM "$recorder"
-wait "$recorder" || true
-recorder=''
-for capture in "$scratch/captures"/*.trace; do
+stop_listener TERM
+for capture in "$scratch/run/captures"/*.trace; do
   "$GYRFALCON" dump "$capture" | sed -n 's,.* time_ns=\([0-9]*\) .*"/tmp/n\([0-9]*\)".*,\1 \2,p' | awk '
     NR == 1 { first = $2; began = $1 }
     { last = $2; ended = $1 }

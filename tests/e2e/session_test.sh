@@ -6,11 +6,6 @@ set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
-other=''
-cleanup_more() {
-  [ -z "$other" ] || kill -KILL "$other" 2>/dev/null || true
-  remove_sandboxes "$RUNSC" "$scratch/state"
-}
 
 rules=tests/e2e/rules/below_bin.yaml
 socket=$scratch/run/gvisor.sock
@@ -50,20 +45,10 @@ make_rootfs "$scratch/rootfs"
 
 start_sandbox "$session" "$waiter"
 ours=$id
-if ! "$RUNSC" --root="$scratch/state" trace list "$ours" >"$scratch/list.log" 2>&1; then
-  skip "$RUNSC does not reach a sandbox from here: $(tail -n 1 "$scratch/list.log")"
-fi
+need_reach "$ours"
 start_sandbox '' "$waiter"
 untraced=$id
-mkdir "$scratch/other"
-"$GYRFALCON" session generate -r $rules --socket "$scratch/other/gvisor.sock" >"$scratch/other.json"
-"$GYRFALCON" capture --listen "$scratch/other/gvisor.sock" --dir "$scratch/other/captures" >"$scratch/other.log" 2>&1 &
-other=$!
-tries=100
-until [ -S "$scratch/other/gvisor.sock" ] || [ $tries -eq 0 ]; do
-  tries=$((tries - 1))
-  sleep 0.05
-done
+somebody_else "$scratch/other" -r $rules
 start_sandbox "$scratch/other.json" "$waiter"
 others=$id
 
@@ -102,8 +87,7 @@ moved=$("$GYRFALCON" status --socket "$socket" | awk '$1 == "sandboxes_moved" { 
 [ "${moved:-0}" -ge 1 ] || fail "the state did not move to the new connection"
 
 # A config that runsc refuses costs the first its session, and no other's.
-sed -e 's/"ignore_missing": true/"ignore_missing": false/' -e 's,"sentry/task_exit","sentry/no_such_point",' \
-  "$session" >"$scratch/refused.json"
+refused_session
 session attach -g "$scratch/refused.json" --update "$ours" "$untraced"
 expect_code 1 "a refused session config"
 expect_err 'The session that it had is gone' "the lost session was not told"
@@ -113,9 +97,7 @@ session attach -g "$session"
 expect_out '^1 attached' "the one without a session was not attached again" 2>/dev/null ||
   expect_out '1 attached, 0 updated' "the one without a session was not attached again"
 
-kill -KILL "$other"
-wait "$other" 2>/dev/null || true
-other=''
+stop_listener KILL
 traced "$others" nobody
 session attach -g "$session" "$others"
 expect_code 0 "session attach of one whose listener has gone"

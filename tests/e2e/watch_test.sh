@@ -6,18 +6,11 @@ set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
-other=''
-cleanup_more() {
-  [ -z "$other" ] || kill -KILL "$other" 2>/dev/null || true
-  remove_sandboxes "$RUNSC" "$scratch/state"
-}
 
 socket=$scratch/run/gvisor.sock
 "$GYRFALCON" session generate -r tests/e2e/rules/below_bin.yaml --socket "$socket" >"$session" || fail "no session config"
 # runsc connects with it, and says nothing for ever.
-sed -e 's/"ignore_missing": true/"ignore_missing": false/' -e 's,"sentry/task_exit","sentry/no_such_point",' \
-  "$session" >"$scratch/refused.json"
-grep -q no_such_point "$scratch/refused.json" || fail "the session config has another form"
+refused_session
 start_gyrfalcon run -r tests/e2e/rules/below_bin.yaml -g "$session" --gvisor-root="$scratch/state" \
   -o gvisor.runsc="$RUNSC" -o gvisor.attach=false -o gvisor.watch_interval_ms=300 -o gvisor.watch_grace_ms=1500
 
@@ -61,15 +54,7 @@ if ! "$RUNSC" --root="$scratch/state" trace delete --name Default "$watched" >"$
 fi
 wait_for_line "connection has ended.* gyrfalcon_sandbox=$watched " "$alerts" 15 ||
   fail "no alert for a connection that ended"
-mkdir "$scratch/other"
-"$GYRFALCON" session generate -r tests/e2e/rules/below_bin.yaml --socket "$scratch/other/gvisor.sock" >"$scratch/other.json"
-"$GYRFALCON" capture --listen "$scratch/other/gvisor.sock" --dir "$scratch/other/captures" >"$scratch/other.log" 2>&1 &
-other=$!
-tries=100
-until [ -S "$scratch/other/gvisor.sock" ] || [ $tries -eq 0 ]; do
-  tries=$((tries - 1))
-  sleep 0.05
-done
+somebody_else "$scratch/other" -r tests/e2e/rules/below_bin.yaml
 "$RUNSC" --root="$scratch/state" trace create --force --config "$scratch/other.json" "$taken" >"$scratch/taken.log" 2>&1 ||
   fail "the session could not be taken"
 wait_for_line "sends its events to somebody else.* gyrfalcon_sandbox=$taken .* gyrfalcon_sink_endpoint=$scratch/other/gvisor.sock " \
