@@ -6,26 +6,16 @@
 #include <gtest/gtest.h>
 
 #include "engine/pipeline.h"
+#include "engine/test_kept_alerts.h"
 #include "engine/test_replay.h"
 #include "points/test_message.h"
 
 namespace gyrfalcon {
 namespace {
 
+using testing::kSecond;
 using testing::Message;
-
-constexpr int64_t kSecond = 1'000'000'000;
-
-// A field of an alert as its line shows it.
-std::string Shown(const Alert& alert, std::string name) {
-  std::ranges::replace(name, '.', '_');
-  const size_t at = alert.message.find(' ' + name + '=');
-  if (at == std::string::npos) return {};
-  const size_t begin = at + name.size() + 2;
-  // The next field, if there is one: values may have blanks.
-  const size_t next = alert.message.find(" gyrfalcon_", begin);
-  return alert.message.substr(begin, next == std::string::npos ? next : next - begin);
-}
+using testing::Shown;
 
 Rule Named(std::string name) {
   Rule rule;
@@ -87,7 +77,7 @@ constexpr std::string_view kRules = R"(
   priority: ERROR
 )";
 
-class AlertBudgetInPipeline : public ::testing::Test, private AlertSink {
+class AlertBudgetInPipeline : public ::testing::Test {
  protected:
   void Open(uint64_t connection) { Process(connection, RecordKind::kOpened, {}); }
   void Close(uint64_t connection) { Process(connection, RecordKind::kClosed, {}); }
@@ -97,8 +87,7 @@ class AlertBudgetInPipeline : public ::testing::Test, private AlertSink {
                                 .Nested(2, Message().Number(1, 3))
                                 .Number(3, 257)
                                 .Text(6, "/etc/x");
-    Process(connection, RecordKind::kFrame,
-            std::string("\x08\0\x07\0\0\0\0\0", 8) + message.bytes());
+    Process(connection, RecordKind::kFrame, testing::Datagram(MessageType::kOpen, message));
   }
   void Process(uint64_t connection, RecordKind kind, const std::string& datagram) {
     Record record;
@@ -116,15 +105,10 @@ class AlertBudgetInPipeline : public ::testing::Test, private AlertSink {
   static constexpr std::string_view kSuppressed = "gyrfalcon: alerts suppressed";
   int64_t now_ns_ = 1000 * kSecond;
   std::vector<Alert> alerts_;
+  testing::KeepAlerts sink_{alerts_};
   Pipeline pipeline_{testing::RulesFromText(std::string(kRules)),
                      {.alert_budget = {.burst = 10, .per_minute = 6}},
-                     *this};
-
- private:
-  bool OnAlert(Alert alert) override {
-    alerts_.push_back(std::move(alert));
-    return true;
-  }
+                     sink_};
 };
 
 TEST_F(AlertBudgetInPipeline, AFloodIsOneAlertAMinuteAndNoOtherSandboxes) {

@@ -49,25 +49,12 @@ std::string TestName(std::string name) {
   return name;
 }
 
-std::vector<std::string> TraceFiles(const std::string& folder) {
-  std::vector<std::string> out;
-  for (const char* runsc : {"old", "new"}) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder + "/" + runsc, error)) {
-      if (entry.path().extension() == ".trace") {
-        out.push_back(std::string(runsc) + "/" + entry.path().stem().string());
-      }
-    }
-  }
-  std::ranges::sort(out);
-  return out;
-}
-
 // ---- Falco's
 
 std::vector<std::string> SharedRuns() {
   std::vector<std::string> out;
-  for (const std::string& capture : TraceFiles(std::string(GYRFALCON_SHARED) + "/captures")) {
+  for (const std::string& capture :
+       testing::TraceNames(std::string(GYRFALCON_SHARED) + "/captures")) {
     for (const char* rules : {"stable/", "all/"}) out.push_back(rules + capture);
   }
   if (out.empty()) out.emplace_back("none");  // one case, which says that it is skipped
@@ -154,7 +141,7 @@ constexpr char kOwnFolder[] = GYRFALCON_TEST_DATA "/alerts";
 
 std::vector<std::string> OwnRuns() {
   std::vector<std::string> out;
-  for (const std::string& capture : TraceFiles(GYRFALCON_TEST_DATA "/captures")) {
+  for (const std::string& capture : testing::TraceNames(GYRFALCON_TEST_DATA "/captures")) {
     std::string name = capture;
     name.replace(name.find('/'), 1, "-");
     if (fs::exists(std::string(kOwnFolder) + "/" + name + ".jsonl")) out.push_back(capture);

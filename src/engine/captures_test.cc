@@ -1,6 +1,5 @@
 // Real recordings, whole and stripped, against what Falco 0.43 found in them.
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <map>
 
@@ -20,17 +19,7 @@ using testing::ReplayResult;
 using testing::SharedPath;
 
 std::vector<std::string> SharedCaptures() {
-  std::vector<std::string> out;
-  for (const char* runsc : {"old", "new"}) {
-    const std::string folder = std::string(GYRFALCON_SHARED) + "/captures/" + runsc;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-      if (entry.path().extension() == ".trace") {
-        out.push_back(std::string(runsc) + "/" + entry.path().stem().string());
-      }
-    }
-  }
-  std::ranges::sort(out);
+  std::vector<std::string> out = testing::TraceNames(GYRFALCON_SHARED "/captures");
   if (out.empty()) out.emplace_back("none");  // one case, which says that it is skipped
   return out;
 }

@@ -2,7 +2,6 @@
 // without: on every capture, and on their messages in any order.
 #include "points/context_memory.h"
 
-#include <filesystem>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -15,16 +14,6 @@
 
 namespace gyrfalcon {
 namespace {
-
-std::vector<std::string> Captures() {
-  std::vector<std::string> out;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(GYRFALCON_TEST_DATA "/captures")) {
-    if (entry.path().extension() == ".trace") out.push_back(entry.path());
-  }
-  std::ranges::sort(out);
-  return out;
-}
 
 // One sandbox, and what it tells of a message.
 class Told final : private HappeningSink {
@@ -129,7 +118,7 @@ KeptRecords RecordsOf(const std::string& capture) {
 TEST(ContextMemory, ChangesNothingThatASandboxKnows) {
   size_t messages = 0;
   size_t same = 0;
-  for (const std::string& capture : Captures()) {
+  for (const std::string& capture : testing::OwnCaptures()) {
     SCOPED_TRACE(capture);
     Pair pair;
     const KeptRecords records = RecordsOf(capture);
@@ -148,7 +137,7 @@ TEST(ContextMemory, ChangesNothingThatASandboxKnows) {
 TEST(ContextMemory, ChangesNothingInAnyOrderOfMessages) {
   std::mt19937 random(1);
   std::vector<KeptRecords> kept;
-  for (const std::string& capture : Captures()) kept.push_back(RecordsOf(capture));
+  for (const std::string& capture : testing::OwnCaptures()) kept.push_back(RecordsOf(capture));
   size_t same = 0;
   for (int round = 0; round < 60; ++round) {
     SCOPED_TRACE(round);
@@ -184,9 +173,7 @@ class OfOneThread : public ::testing::Test {
         .Text(9, name);
   }
   void Send(MessageType type, const Message& message) {
-    std::string datagram{'\x08', '\0', static_cast<char>(type), '\0', '\0', '\0', '\0', '\0'};
-    datagram += message.bytes();
-    pair_.Take(testing::AsBytes(datagram));
+    pair_.Take(testing::AsBytes(testing::Datagram(type, message)));
   }
   // What is told: "openat|PATH|NAME".
   std::string Open(const Message& context) {

@@ -5,35 +5,23 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
+#include "engine/test_kept_alerts.h"
 #include "engine/test_replay.h"
-#include "points/test_message.h"
+#include "points/test_sandbox.h"
 
 namespace gyrfalcon {
 namespace {
 
 using testing::Message;
-
-class KeepLines final : public Channel {
- public:
-  explicit KeepLines(std::vector<std::string>& out) : out_(out) {}
-  std::string_view name() const override { return "test"; }
-  Delivery Deliver(std::span<const OutgoingAlert> batch) override {
-    for (const OutgoingAlert& outgoing : batch) out_.push_back(FormatText(*outgoing.alert, {}));
-    return {.done = batch.size(), .refused = 0, .problem = {}};
-  }
-
- private:
-  std::vector<std::string>& out_;
-};
+using testing::OpenDatagram;
+using testing::SendDatagram;
 
 std::string RuleText(std::string_view name, std::string_view file) {
   return "- rule: " + std::string(name) +
@@ -43,19 +31,12 @@ std::string RuleText(std::string_view name, std::string_view file) {
 
 class EngineTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = ::testing::TempDir() + "gyrfalcon-engine-" + std::to_string(getpid());
-    std::filesystem::create_directories(folder_);
-    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void StartEngine(size_t workers, DispatcherOptions dispatching = DispatcherOptions(),
                    std::vector<std::unique_ptr<Channel>> channels = {}) {
-    if (channels.empty()) channels.push_back(std::make_unique<KeepLines>(lines_));
+    if (channels.empty()) channels.push_back(std::make_unique<testing::KeepDelivered>(lines_));
     dispatcher_ = std::make_unique<Dispatcher>(dispatching, std::move(channels), nullptr);
     EngineOptions options;
-    options.socket_path = folder_ + "/gvisor.sock";
+    options.socket_path = folder_ / "gvisor.sock";
     options.workers = workers;
     auto engine = Engine::Start(std::move(options), testing::RulesFromText(RuleText("first", "/a")),
                                 *dispatcher_, nullptr);
@@ -64,38 +45,20 @@ class EngineTest : public ::testing::Test {
   }
 
   int Connect() {
-    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string path = folder_ + "/gvisor.sock";
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(send(fd, "\x08\x01", 2, 0), 2);
-    char answer[16];
-    EXPECT_EQ(recv(fd, answer, sizeof answer, 0), 2);
+    const int fd = testing::ConnectSandbox(folder_ / "gvisor.sock");
+    EXPECT_GE(fd, 0);
     return fd;
   }
   static void SendOpen(int fd, int32_t tid, std::string_view path) {
-    const Message message = Message()
-                                .Nested(1, Message().Number(1, 1).Number(2, tid).Text(6, "c"))
-                                .Nested(2, Message().Number(1, 3))
-                                .Number(3, 257)
-                                .Text(6, path);
-    SendMessage(fd, MessageType::kOpen, message);
+    ASSERT_TRUE(SendDatagram(fd, OpenDatagram(testing::ContextOfThread(tid), path)));
   }
-
   static void SendExec(int fd, int32_t tid, std::string_view path) {
-    const Message message =
-        Message().Nested(1, Message().Number(1, 1).Number(2, tid).Text(6, "c")).Text(2, path);
-    SendMessage(fd, MessageType::kSentryExec, message);
-  }
-  static void SendMessage(int fd, MessageType type, const Message& message) {
-    const std::string datagram =
-        std::string({8, 0, static_cast<char>(type), 0, 0, 0, 0, 0}) + message.bytes();
-    ASSERT_EQ(send(fd, datagram.data(), datagram.size(), 0), static_cast<ssize_t>(datagram.size()));
+    ASSERT_TRUE(SendDatagram(
+        fd, testing::Datagram(MessageType::kSentryExec,
+                              Message().Nested(1, testing::ContextOfThread(tid)).Text(2, path))));
   }
 
-  std::string folder_;
+  const TestFolder folder_;
   std::vector<std::string> lines_;  // read after Stop only
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Engine> engine_;
@@ -273,7 +236,7 @@ TEST_F(EngineTest, ThreadsThatHaveNothingToDoShowThatTheyLive) {
 TEST_F(EngineTest, ASecondEngineOnTheSameSocketIsRefused) {
   StartEngine(1);
   EngineOptions options;
-  options.socket_path = folder_ + "/gvisor.sock";
+  options.socket_path = folder_ / "gvisor.sock";
   const auto second = Engine::Start(std::move(options), testing::RulesFromText(RuleText("x", "/x")),
                                     *dispatcher_, nullptr);
   ASSERT_FALSE(second);

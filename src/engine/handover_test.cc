@@ -3,37 +3,25 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
 #include "engine/engine.h"
+#include "engine/test_kept_alerts.h"
 #include "engine/test_replay.h"
-#include "points/test_message.h"
+#include "points/test_sandbox.h"
 
 namespace gyrfalcon {
 namespace {
 
+using testing::ContextInFamily;
 using testing::Message;
-
-class KeepLines final : public Channel {
- public:
-  explicit KeepLines(std::vector<std::string>& out) : out_(out) {}
-  std::string_view name() const override { return "test"; }
-  Delivery Deliver(std::span<const OutgoingAlert> batch) override {
-    for (const OutgoingAlert& outgoing : batch)
-      out_.push_back(outgoing.alert->rule + ": " + FormatText(*outgoing.alert, {}));
-    return {.done = batch.size(), .refused = 0, .problem = {}};
-  }
-
- private:
-  std::vector<std::string>& out_;
-};
+using testing::OpenDatagram;
+using testing::SendDatagram;
 
 // Every path below /seq raises an alert whose last word is the path.
 constexpr std::string_view kRules = R"(
@@ -47,26 +35,20 @@ constexpr std::string_view kRules = R"(
 class HandoverTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = ::testing::TempDir() + "gyrfalcon-handover-" + std::to_string(getpid());
-    std::filesystem::create_directories(folder_);
-    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
     rules_ = testing::RulesFromText(std::string(kRules));
     std::vector<std::unique_ptr<Channel>> channels;
-    channels.push_back(std::make_unique<KeepLines>(lines_));
+    channels.push_back(std::make_unique<testing::KeepDelivered>(lines_));
     DispatcherOptions options;
     options.waiting_max = 10'000'000;
     options.waiting_bytes_max = size_t{4} << 30;
     dispatcher_ = std::make_unique<Dispatcher>(options, std::move(channels), nullptr);
   }
-  void TearDown() override {
-    engine_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { engine_.reset(); }
 
   void StartEngine(size_t workers, Inheritance inherited = {}, SnapshotFile* snapshots = nullptr) {
     EngineOptions options;
     options.pipeline.snapshots = snapshots;
-    options.socket_path = folder_ + "/gvisor.sock";
+    options.socket_path = folder_ / "gvisor.sock";
     options.workers = workers;
     options.inherited = std::move(inherited);
     auto engine = Engine::Start(std::move(options), rules_, *dispatcher_, nullptr);
@@ -75,53 +57,15 @@ class HandoverTest : public ::testing::Test {
   }
 
   // -1 where it was not answered.
-  int Connect() const {
-    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string path = folder_ + "/gvisor.sock";
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    char answer[16];
-    const bool answered =
-        connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-        send(fd, "\x08\x01", 2, 0) == 2 && recv(fd, answer, sizeof answer, 0) == 2;
-    return answered ? fd : -1;
-  }
-  static bool SendMessage(int fd, MessageType type, const Message& message) {
-    const std::string datagram =
-        std::string({8, 0, static_cast<char>(type), 0, 0, 0, 0, 0}) + message.bytes();
-    return send(fd, datagram.data(), datagram.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(datagram.size());
-  }
+  int Connect() const { return testing::ConnectSandbox(folder_ / "gvisor.sock"); }
   static bool SendOpen(int fd, std::string_view path) {
-    const Message message = Message()
-                                .Nested(1, Message().Number(1, 1).Number(2, 1).Text(6, "c"))
-                                .Nested(2, Message().Number(1, 3))
-                                .Number(3, 257)
-                                .Text(6, path);
-    return SendMessage(fd, MessageType::kOpen, message);
+    return SendDatagram(fd, OpenDatagram(testing::ContextOfThread(1), path));
   }
-
-  static Message By(int64_t process) {
-    return Message()
-        .Number(1, 1)
-        .Number(2, process)
-        .Number(3, 500 + process)
-        .Number(4, process)
-        .Number(5, 500 + process)
-        .Text(6, "c");
-  }
-  // A process "child" below "parent"; only `child` says more.
   static void SendFamily(int fd) {
-    SendMessage(fd, MessageType::kSentryExec, Message().Nested(1, By(1)).Text(2, "/bin/parent"));
-    SendMessage(fd, MessageType::kSentryClone,
-                Message().Nested(1, By(1)).Number(3, 2).Number(4, 2).Number(5, 502));
-    SendMessage(fd, MessageType::kSentryExec, Message().Nested(1, By(2)).Text(2, "/bin/child"));
+    for (const std::string& datagram : testing::Family()) SendDatagram(fd, datagram);
   }
   static bool SendOpenByChild(int fd, std::string_view path) {
-    return SendMessage(
-        fd, MessageType::kOpen,
-        Message().Nested(1, By(2)).Nested(2, Message().Number(1, 3)).Number(3, 257).Text(6, path));
+    return SendDatagram(fd, OpenDatagram(ContextInFamily(2), path));
   }
   // Until the engine has heard so many messages.
   void WaitForMessages(uint64_t count) const {
@@ -154,7 +98,7 @@ class HandoverTest : public ::testing::Test {
     return told;
   }
 
-  std::string folder_;
+  const TestFolder folder_;
   std::shared_ptr<const RuleSet> rules_;
   std::vector<std::string> lines_;  // read after the dispatcher's Stop only
   std::unique_ptr<Dispatcher> dispatcher_;
@@ -223,7 +167,7 @@ TEST_F(HandoverTest, AnEngineGoesOnWithAllThatItKnows) {
     ASSERT_GE(fd, 0);
     const Message exec =
         Message().Nested(1, Message().Number(1, 1).Number(2, 1).Text(6, "c")).Text(2, "/bin/known");
-    SendMessage(fd, MessageType::kSentryExec, exec);
+    SendDatagram(fd, testing::Datagram(MessageType::kSentryExec, exec));
   }
   for (int round = 0; round < 3; ++round) {
     Inheritance left = engine_->Release(Engine::HeldBack::kKept);
@@ -305,9 +249,9 @@ TEST_F(HandoverTest, WhatIsKnownOfSandboxesGoesAlong) {
 // The first half of a call is heard by one engine, the second by the next.
 TEST_F(HandoverTest, ACallThatIsCutInTheMiddleIsOne) {
   const auto open = [](int fd, std::string_view path, bool exits) {
-    Message message = Message().Nested(1, By(2));
+    Message message = Message().Nested(1, ContextInFamily(2));
     if (exits) message.Nested(2, Message().Number(1, -1).Number(2, 1));
-    SendMessage(fd, MessageType::kOpen, message.Number(3, 257).Text(6, path));
+    SendDatagram(fd, testing::Datagram(MessageType::kOpen, message.Number(3, 257).Text(6, path)));
   };
   const auto file = MakeFile();
   StartEngine(1);
@@ -389,8 +333,8 @@ TEST_F(HandoverTest, WhatWasToldAtTheEndIsNotToldAgain) {
   const int fd = Connect();
   ASSERT_GE(fd, 0);
   SendFamily(fd);
-  SendMessage(fd, MessageType::kOpen, Message().Raw("\xff\xff"));
-  SendMessage(fd, MessageType::kOpen, Message().Raw("\xff\xff"));
+  SendDatagram(fd, testing::Datagram(MessageType::kOpen, Message().Raw("\xff\xff")));
+  SendDatagram(fd, testing::Datagram(MessageType::kOpen, Message().Raw("\xff\xff")));
   WaitForMessages(5);
   // Written, with what is held back.
   std::this_thread::sleep_for(std::chrono::milliseconds(1200));

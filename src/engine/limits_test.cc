@@ -23,9 +23,9 @@
 namespace gyrfalcon {
 namespace {
 
+using testing::kSecond;
 using testing::Message;
 
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr std::string_view kRules = R"(
 - rule: never
   desc: d
@@ -57,8 +57,7 @@ class Driven final : private AlertSink {
   void Close(uint64_t connection) { Process(connection, RecordKind::kClosed, {}, false); }
   void Send(MessageType type, const Message& message, uint64_t connection = 1,
             bool truncated = false) {
-    std::string datagram{8, 0, static_cast<char>(type), 0, 0, 0, 0, 0};
-    Process(connection, RecordKind::kFrame, datagram + message.bytes(), truncated);
+    Process(connection, RecordKind::kFrame, testing::Datagram(type, message), truncated);
   }
   static Message Context(int32_t tgid, std::string_view container = "c") {
     return Message().Number(2, tgid).Number(4, tgid).Text(6, container).Text(9, "x");

@@ -1,32 +1,22 @@
 // A clock of the test's own: what is left out, when, whose, and what is told of it.
 #include "engine/overload.h"
 
-#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "engine/pipeline.h"
+#include "engine/test_kept_alerts.h"
 #include "engine/test_replay.h"
 #include "points/test_message.h"
 
 namespace gyrfalcon {
 namespace {
 
+using testing::kSecond;
 using testing::Message;
+using testing::Shown;
 
-constexpr int64_t kSecond = 1'000'000'000;
-
-// A field of an alert as its line shows it.
-std::string Shown(const Alert& alert, std::string name) {
-  std::ranges::replace(name, '.', '_');
-  const size_t at = alert.message.find(' ' + name + '=');
-  if (at == std::string::npos) return {};
-  const size_t begin = at + name.size() + 2;
-  // The next field, if there is one: values may have blanks.
-  const size_t next = alert.message.find(" gyrfalcon_", begin);
-  return alert.message.substr(begin, next == std::string::npos ? next : next - begin);
-}
 constexpr LoadSample kOverloaded{.busy = 0.95, .fill = 0.6};
 constexpr LoadSample kCalm{.busy = 0.3, .fill = 0.05};
 
@@ -111,7 +101,7 @@ constexpr std::string_view kRules = R"(
   priority: WARNING
 )";
 
-class SheddingTest : public ::testing::Test, protected AlertSink {
+class SheddingTest : public ::testing::Test {
  protected:
   SheddingTest() {
     Open(1);
@@ -121,11 +111,7 @@ class SheddingTest : public ::testing::Test, protected AlertSink {
   void Open(uint64_t connection) { Process(connection, RecordKind::kOpened, {}); }
   void Close(uint64_t connection) { Process(connection, RecordKind::kClosed, {}); }
   void Send(uint64_t connection, MessageType type, const Message& message, uint32_t dropped = 0) {
-    std::string datagram{8, 0, static_cast<char>(type), 0};
-    for (int shift = 0; shift < 32; shift += 8) {
-      datagram += static_cast<char>(dropped >> shift & 0xff);
-    }
-    Process(connection, RecordKind::kFrame, datagram + message.bytes());
+    Process(connection, RecordKind::kFrame, testing::Datagram(type, message, dropped));
   }
   Message Context() const { return Message().Number(2, 1).Number(4, 1).Text(6, "c"); }
   void OpenFile(uint64_t connection, std::string_view path, int64_t fd) {
@@ -178,8 +164,9 @@ class SheddingTest : public ::testing::Test, protected AlertSink {
   int64_t now_ns_ = 1000 * kSecond;
   std::vector<std::pair<uint64_t, int>> loads_ = {{1, 100}};
   std::vector<Alert> alerts_;
+  testing::KeepAlerts sink_{alerts_};
   Pipeline pipeline_{
-      testing::RulesFromText(std::string(kRules)), {.overload = {.sheds = true}}, *this};
+      testing::RulesFromText(std::string(kRules)), {.overload = {.sheds = true}}, sink_};
 
  private:
   void Process(uint64_t connection, RecordKind kind, const std::string& datagram) {
@@ -190,10 +177,6 @@ class SheddingTest : public ::testing::Test, protected AlertSink {
     record.receive_time_ns = now_ns_;
     record.frame = testing::AsBytes(datagram);
     pipeline_.Process(record);
-  }
-  bool OnAlert(Alert alert) override {
-    alerts_.push_back(std::move(alert));
-    return true;
   }
 };
 
@@ -338,7 +321,7 @@ TEST_F(SheddingTest, TheEndOfTheSandboxIsItsEndToo) {
 TEST_F(SheddingTest, ASandboxThatMovesToAnotherWorkerIsPressedThereByThatOne) {
   Press(8);
   const std::vector<uint64_t> connections = {1};
-  Pipeline other(testing::RulesFromText(std::string(kRules)), {.overload = {.sheds = true}}, *this);
+  Pipeline other(testing::RulesFromText(std::string(kRules)), {.overload = {.sheds = true}}, sink_);
   other.Adopt(pipeline_.Release(connections));
   ASSERT_TRUE(other.is_pressed());
   other.SetPressure(0);
@@ -346,9 +329,9 @@ TEST_F(SheddingTest, ASandboxThatMovesToAnotherWorkerIsPressedThereByThatOne) {
   Record record;
   record.connection = ConnectionId{1};
   record.receive_time_ns = now_ns_;
-  const std::string datagram =
-      std::string("\x08\0\x22\0\0\0\0\0", 8) +
-      Message().Nested(1, Context()).Nested(2, Message().Number(1, 1)).Number(3, 1).bytes();
+  const std::string datagram = testing::Datagram(
+      MessageType::kWrite,
+      Message().Nested(1, Context()).Nested(2, Message().Number(1, 1)).Number(3, 1));
   record.frame = testing::AsBytes(datagram);
   other.Process(record);
   EXPECT_EQ(other.totals().engine[EngineCounter::kMessagesSkipped], 0u);

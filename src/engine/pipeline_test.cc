@@ -44,10 +44,7 @@ class PipelineTest : public ::testing::Test, private AlertSink {
     pipeline_.Process(record);
   }
   void Send(uint64_t connection, uint16_t type, const Message& message, uint32_t dropped = 0) {
-    std::string datagram = {8, 0, static_cast<char>(type & 0xff), static_cast<char>(type >> 8)};
-    for (int shift = 0; shift < 32; shift += 8)
-      datagram += static_cast<char>(dropped >> shift & 0xff);
-    SendRaw(connection, datagram + message.bytes());
+    SendRaw(connection, testing::Datagram(type, message, dropped));
   }
   static Message OpenMessage(int32_t tid, std::string_view container) {
     return Message()
@@ -220,7 +217,7 @@ TEST_F(PipelineTest, ACutMessageIsCountedAndNotHalfBelieved) {
   Record record;
   record.connection = ConnectionId{1};
   record.truncated = true;
-  const std::string datagram = std::string("\x08\0\x07\0\0\0\0\0", 8) + OpenMessage(1, "c").bytes();
+  const std::string datagram = testing::Datagram(kOpenType, OpenMessage(1, "c"));
   record.frame = testing::AsBytes(datagram);
   pipeline_.Process(record);
   EXPECT_EQ(Rules(), std::vector<std::string>{"gyrfalcon: events lost"});

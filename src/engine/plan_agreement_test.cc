@@ -1,6 +1,4 @@
 // The compiled plan against the interpreter, on every happening of every capture that there is.
-#include <filesystem>
-
 #include <gtest/gtest.h>
 
 #include "engine/test_replay.h"
@@ -13,16 +11,6 @@ namespace {
 
 using testing::LoadRulesForTest;
 using testing::SharedPath;
-
-std::vector<std::string> CapturesBelow(const std::string& folder) {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".trace") out.push_back(entry.path());
-  }
-  std::ranges::sort(out);
-  return out;
-}
 
 // Asks both about each happening.
 class Comparison final : public HappeningSink {
@@ -100,7 +88,7 @@ void CompareOnAll(const std::vector<std::string>& captures, const std::vector<st
 const std::string kOwnRules = GYRFALCON_TEST_DATA "/../../rules/gyrfalcon_rules.yaml";
 
 TEST(PlanAgreement, WithTheInterpreterOnOurCaptures) {
-  CompareOnAll(CapturesBelow(GYRFALCON_TEST_DATA "/captures"), {kOwnRules}, {20'000, 100});
+  CompareOnAll(testing::OwnCaptures(), {kOwnRules}, {20'000, 100});
 }
 
 TEST(PlanAgreement, WithTheInterpreterUnderFalcosRules) {
@@ -110,11 +98,7 @@ TEST(PlanAgreement, WithTheInterpreterUnderFalcosRules) {
     rules.push_back(SharedPath(std::string("falco-rules/") + file));
   }
   if (rules.front().empty()) GTEST_SKIP() << "../shared/falco-rules is not there";
-  std::vector<std::string> captures = CapturesBelow(GYRFALCON_TEST_DATA "/captures");
-  for (const std::string& capture : CapturesBelow(std::string(GYRFALCON_SHARED) + "/captures")) {
-    captures.push_back(capture);
-  }
-  CompareOnAll(captures, rules, {30'000, 300});
+  CompareOnAll(testing::AllCaptures(), rules, {30'000, 300});
 }
 
 TEST(PlanAgreement, WithTheInterpreterOnTheHeavyCapture) {

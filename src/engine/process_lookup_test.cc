@@ -10,7 +10,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
 #include "engine/pipeline.h"
+#include "engine/test_kept_alerts.h"
 #include "engine/test_replay.h"
 #include "points/test_message.h"
 
@@ -52,21 +54,15 @@ class Answers {
 class ProcessLookupTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "gyrfalcon-processes.XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    base_ = name;
-    options_.runsc = base_ + "/runsc";
+    options_.runsc = base_ / "runsc";
     options_.pause = options_.delay = milliseconds(0);
   }
-  void TearDown() override { fs::remove_all(base_); }
-
   void Runsc(const std::string& commands) const {
-    std::ofstream(options_.runsc) << "#!/bin/sh\necho \"$*\" >>" + base_ + "/calls\n" + commands;
-    fs::permissions(options_.runsc, fs::perms::owner_all);
+    base_.WriteScript("runsc", "echo \"$*\" >>calls\n" + commands);
   }
   std::vector<std::string> Calls() const {
     std::vector<std::string> calls;
-    std::ifstream file(base_ + "/calls");
+    std::ifstream file(base_ / "calls");
     for (std::string line; std::getline(file, line);) calls.push_back(line);
     return calls;
   }
@@ -77,7 +73,7 @@ class ProcessLookupTest : public ::testing::Test {
   static constexpr char kOne[] =
       R"(echo 'PROCFS DUMP'; echo; echo '{"clone_ts":5,"status":{"pid":7,"comm":"x"}}')";
 
-  std::string base_;
+  const TestFolder base_;
   ProcessLookupOptions options_;
   Answers answers_;
   std::shared_ptr<SharedWanted> wanted_ =
@@ -275,7 +271,7 @@ TEST_F(ProcessLookupTest, RemembersOfHowManySandboxesItWasAskedAbout) {
 }
 
 // What a pipeline asks, and which alerts the answers raise.
-class ExecSessions : public ::testing::Test, private HostLookups, private AlertSink {
+class ExecSessions : public ::testing::Test, private HostLookups {
  protected:
   static constexpr char kRules[] = R"(
 - rule: terminal
@@ -314,8 +310,8 @@ class ExecSessions : public ::testing::Test, private HostLookups, private AlertS
     context.Number(1, 1'000'000).Number(2, tid).Number(3, start).Number(4, tid).Number(5, start);
     context.Text(6, "sb");
     if (!name.empty()) context.Text(9, name);
-    std::string datagram{'\x08', '\0', static_cast<char>(type), '\0', '\0', '\0', '\0', '\0'};
-    datagram += Message().Nested(1, context).bytes() + rest.bytes();
+    const std::string datagram =
+        testing::Datagram(type, Message().Nested(1, context).Raw(rest.bytes()));
     pipeline_.Process({.kind = RecordKind::kFrame,
                        .connection = {connection},
                        .receive_time_ns = received_ns_,
@@ -353,8 +349,9 @@ class ExecSessions : public ::testing::Test, private HostLookups, private AlertS
   std::shared_ptr<const SharedWanted> wanted_;  // by the last question
   std::vector<uint64_t> asked_;
   std::vector<std::string> alerts_;
+  testing::KeepAlertLines sink_{alerts_};
   Pipeline pipeline_{
-      testing::RulesFromText(kRules), {.limits = {}, .arch = Arch::kX86_64}, *this, this};
+      testing::RulesFromText(kRules), {.limits = {}, .arch = Arch::kX86_64}, sink_, this};
 
  private:
   bool AskUsers(uint64_t, const SandboxPlace&, const std::string&) override { return true; }
@@ -368,10 +365,6 @@ class ExecSessions : public ::testing::Test, private HostLookups, private AlertS
     EXPECT_EQ(place.sandbox_id, "sb");
     asked_.push_back(connection);
     return takes_;
-  }
-  bool OnAlert(Alert alert) override {
-    alerts_.push_back(alert.rule + ": " + alert.message);
-    return true;
   }
 };
 

@@ -7,6 +7,7 @@
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
+#include "engine/test_kept_alerts.h"
 #include "wire/capture_source.h"
 #include "wire/message_header.h"
 
@@ -117,18 +118,6 @@ std::optional<Event> Read(std::string_view datagram) {
   if (!message || !Decode(message->type, message->payload, event)) return std::nullopt;
   return event;
 }
-
-class KeepAlerts final : public AlertSink {
- public:
-  explicit KeepAlerts(std::vector<Alert>& out) : out_(out) {}
-  bool OnAlert(Alert alert) override {
-    out_.push_back(std::move(alert));
-    return true;
-  }
-
- private:
-  std::vector<Alert>& out_;
-};
 
 }  // namespace
 

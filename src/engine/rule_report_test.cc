@@ -19,6 +19,8 @@
 namespace gyrfalcon {
 namespace {
 
+using testing::AllCaptures;
+using testing::CapturesBelow;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::LoadRulesForTest;
@@ -28,24 +30,6 @@ using testing::SharedPath;
 const std::string kData = GYRFALCON_TEST_DATA;
 const std::string kOwnRules = kData + "/../../rules/gyrfalcon_rules.yaml";
 const std::string kHello = kData + "/captures/new/hello.trace";
-
-std::vector<std::string> CapturesBelow(const std::string& folder) {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".trace") out.push_back(entry.path());
-  }
-  std::ranges::sort(out);
-  return out;
-}
-
-std::vector<std::string> AllCaptures() {
-  std::vector<std::string> out = CapturesBelow(kData + "/captures");
-  for (std::string& capture : CapturesBelow(std::string(GYRFALCON_SHARED) + "/captures")) {
-    out.push_back(std::move(capture));
-  }
-  return out;
-}
 
 LoadOptions Whole(RuleMatching matching) {
   LoadOptions options;

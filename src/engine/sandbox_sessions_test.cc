@@ -4,13 +4,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
+#include "base/test_folder.h"
 #include "engine/session_updater.h"
 
 namespace gyrfalcon {
@@ -58,43 +58,27 @@ esac
 class SandboxSessionsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-sessions-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = std::filesystem::canonical(folder);
-    std::ofstream(folder_ / "runsc") << "#!/bin/sh" << kRunsc;
-    std::filesystem::permissions(folder_ / "runsc", std::filesystem::perms::owner_all);
-    asked_.roots = {folder_};
-    asked_.runsc = folder_ / "runsc";
+    asked_.roots = {folder_.path()};
+    asked_.runsc = folder_.WriteScript("runsc", kRunsc);
     asked_.socket_path = "/s/gvisor.sock";
     asked_.limits.patience = milliseconds(30'000);
   }
-  void TearDown() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-  }
-  bool Has(const std::string& name) const { return std::filesystem::exists(folder_ / name); }
   void List(const std::vector<std::string>& ids) {
     std::string json = "[";
     for (const std::string& id : ids) {
       json +=
           (json.size() > 1 ? "," : "") + (R"({"id":")" + id + R"(","pid":0,"status":"running"})");
     }
-    Write("list", json + "]");
+    folder_.Write("list", json + "]");
   }
-  std::string Calls() const {
-    std::ifstream file(folder_ / "calls");
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
+  std::string Calls() const { return folder_.Read("calls"); }
 
-  std::filesystem::path folder_;
+  const TestFolder folder_;
   SandboxesAsked asked_;
 };
 
 TEST_F(SandboxSessionsTest, OnlySandboxesThatRunAreLookedAtNotTheContainersOfPods) {
-  Write("list", R"([{"id":"a","status":"running"},{"id":"b","status":"stopped"},
+  folder_.Write("list", R"([{"id":"a","status":"running"},{"id":"b","status":"stopped"},
     {"id":"c","status":"running","annotations":{"io.kubernetes.cri.container-type":"container",
                                                 "io.kubernetes.cri.sandbox-id":"a"}}])");
   const TracedSandboxes found = LookAtSandboxes(asked_);
@@ -105,10 +89,10 @@ TEST_F(SandboxSessionsTest, OnlySandboxesThatRunAreLookedAtNotTheContainersOfPod
 
 TEST_F(SandboxSessionsTest, WhoseSessionItIsGoesByTheConnectionWhereSocketsAreNotSeen) {
   List({"ours", "whose"});
-  Write("ours.session", "3");
-  Write("whose.session", "0");
+  folder_.Write("ours.session", "3");
+  folder_.Write("whose.session", "0");
   asked_.is_connected = [this](const std::string& root, const std::string& id) {
-    return root == folder_.string() && id == "ours";
+    return root == folder_.path() && id == "ours";
   };
   const TracedSandboxes found = LookAtSandboxes(asked_);
   ASSERT_EQ(found.sandboxes.size(), 2u);
@@ -120,7 +104,7 @@ TEST_F(SandboxSessionsTest, WhoseSessionItIsGoesByTheConnectionWhereSocketsAreNo
 
 TEST_F(SandboxSessionsTest, ARootThatCannotBeListedIsToldAndTheOthersAreLookedAt) {
   List({"a"});
-  asked_.roots = {"/no/such/root", folder_};
+  asked_.roots = {"/no/such/root", folder_.path()};
   const TracedSandboxes found = LookAtSandboxes(asked_);
   ASSERT_EQ(found.problems.size(), 1u);
   EXPECT_THAT(found.problems[0].message, HasSubstr("/no/such/root"));
@@ -131,7 +115,7 @@ TEST_F(SandboxSessionsTest, OneThatHangsHoldsUpNoOther) {
   std::vector<std::string> ids = {"hangs"};
   for (int i = 0; i < 20; ++i) ids.push_back("s" + std::to_string(i));
   List(ids);
-  Write("hangs.hangs", "");
+  folder_.Write("hangs.hangs", "");
   asked_.limits.patience = milliseconds(3'000);
   size_t done = 0;
   std::chrono::steady_clock::duration others{};
@@ -153,10 +137,10 @@ TEST_F(SandboxSessionsTest, OneThatHangsHoldsUpNoOther) {
 
 // `runsc list` asks each sandbox, so it hangs with one of them.
 TEST_F(SandboxSessionsTest, WhereTheListHangsEachIsAskedByItself) {
-  Write("list.hangs", "");
-  Write("hangs.hangs", "");
-  Write("ids", "a\nhangs\nb\n");
-  Write("b.session", "0");
+  folder_.Write("list.hangs", "");
+  folder_.Write("hangs.hangs", "");
+  folder_.Write("ids", "a\nhangs\nb\n");
+  folder_.Write("b.session", "0");
   asked_.limits.patience = milliseconds(1'500);
   const TracedSandboxes found = LookAtSandboxes(asked_);
   EXPECT_TRUE(found.problems.empty());
@@ -169,8 +153,8 @@ TEST_F(SandboxSessionsTest, WhereTheListHangsEachIsAskedByItself) {
 
 TEST_F(SandboxSessionsTest, AttachesAndReplacesAndSumsUpTheLoss) {
   List({"fresh", "old", "older"});
-  Write("old.session", "7");
-  Write("older.session", "4");
+  folder_.Write("old.session", "7");
+  folder_.Write("older.session", "4");
   const TracedSandboxes found = LookAtSandboxes(asked_);
   const auto reports = AttachAll(asked_, found.sandboxes, "/etc/x.json");
   ASSERT_EQ(reports.size(), 3u);
@@ -192,11 +176,11 @@ TEST_F(SandboxSessionsTest, AConfigThatOneRefusesCostsTheOthersNothing) {
   std::vector<std::string> ids;
   for (int i = 0; i < 12; ++i) {
     ids.push_back("s" + std::to_string(i));
-    Write(ids.back() + ".session", "1");
+    folder_.Write(ids.back() + ".session", "1");
   }
   ids.push_back("fresh");
   List(ids);
-  Write("refuses", "");
+  folder_.Write("refuses", "");
   const TracedSandboxes found = LookAtSandboxes(asked_);
   const auto reports = AttachAll(asked_, found.sandboxes, "/etc/x.json");
   for (const AttachReport& report : reports) {
@@ -204,17 +188,17 @@ TEST_F(SandboxSessionsTest, AConfigThatOneRefusesCostsTheOthersNothing) {
     EXPECT_FALSE(report.session_lost) << report.id;
     const bool is_first = report.id == "fresh";
     EXPECT_THAT(report.problem, HasSubstr(is_first ? "point \"x\" not found" : "not tried"));
-    EXPECT_TRUE(is_first || Has(report.id + ".session"));
+    EXPECT_TRUE(is_first || folder_.Has(report.id + ".session"));
   }
 }
 
 TEST_F(SandboxSessionsTest, EndsSessions) {
   List({"a", "b"});
-  Write("a.session", "2");
+  folder_.Write("a.session", "2");
   const auto reports = DetachAll(asked_, LookAtSandboxes(asked_).sandboxes);
   EXPECT_EQ(reports[0].result, AttachResult::kDetached);
   EXPECT_EQ(reports[0].dropped_before, 2u);
-  EXPECT_FALSE(Has("a.session"));
+  EXPECT_FALSE(folder_.Has("a.session"));
   EXPECT_EQ(reports[1].result, AttachResult::kFailed);
 }
 
@@ -250,7 +234,7 @@ class SessionUpdaterTest : public SandboxSessionsTest {
   }
   void Connect(const std::string& id) {
     const std::scoped_lock lock(mutex_);
-    connected_.push_back({.state_root = folder_.string(), .sandbox_id = id, .bundle = {}});
+    connected_.push_back({.state_root = folder_.path(), .sandbox_id = id, .bundle = {}});
   }
   bool WaitForUpdates(size_t count) {
     std::unique_lock lock(mutex_);
@@ -260,7 +244,7 @@ class SessionUpdaterTest : public SandboxSessionsTest {
 
   // What the watch would hand on.
   UntracedSandbox Untraced(const std::string& id, std::optional<int64_t> ended_ns = {}) const {
-    return {.root = folder_.string(), .sandbox_id = id, .pid = 0, .ended_ns = ended_ns};
+    return {.root = folder_.path(), .sandbox_id = id, .pid = 0, .ended_ns = ended_ns};
   }
   ReconcileReport Reconcile(std::vector<UntracedSandbox> untraced) {
     std::unique_lock lock(mutex_);
@@ -288,8 +272,8 @@ class SessionUpdaterTest : public SandboxSessionsTest {
 
 TEST_F(SessionUpdaterTest, GivesOursTheSessionAndLeavesTheOthersAlone) {
   List({"ours", "whose", "none"});
-  Write("ours.session", "5");
-  Write("whose.session", "0");
+  folder_.Write("ours.session", "5");
+  folder_.Write("whose.session", "0");
   Connect("ours");
   Start(milliseconds(60'000));
   updater_->Update();
@@ -297,7 +281,7 @@ TEST_F(SessionUpdaterTest, GivesOursTheSessionAndLeavesTheOthersAlone) {
   ASSERT_EQ(updates_[0].reports.size(), 1u);
   EXPECT_EQ(updates_[0].reports[0].id, "ours");
   EXPECT_EQ(updates_[0].problems.size(), 1u) << "whose session that is can't be seen";
-  EXPECT_FALSE(Has("none.session"));
+  EXPECT_FALSE(folder_.Has("none.session"));
   const auto counters = updater_->counters();
   EXPECT_EQ(counters[EngineCounter::kSessionUpdates], 1u);
   EXPECT_EQ(counters[EngineCounter::kSessionUpdatesFailed], 0u);
@@ -307,13 +291,13 @@ TEST_F(SessionUpdaterTest, GivesOursTheSessionAndLeavesTheOthersAlone) {
 
 TEST_F(SessionUpdaterTest, OneThatWasStartingMeanwhileIsTakenInASecondRound) {
   List({"first"});
-  Write("first.session", "0");
+  folder_.Write("first.session", "0");
   Connect("first");
   Start(milliseconds(300));
   updater_->Update();
   ASSERT_TRUE(WaitForUpdates(1));
   Connect("late");
-  Write("late.session", "0");
+  folder_.Write("late.session", "0");
   List({"first", "late"});
   ASSERT_TRUE(WaitForUpdates(2));
   ASSERT_EQ(updates_[1].reports.size(), 1u);
@@ -333,12 +317,12 @@ TEST_F(SessionUpdaterTest, UntracedSandboxesAreAttachedWithoutForce) {
 }
 
 TEST_F(SessionUpdaterTest, OursAfterALossIsTakenBackAndTheLossIsCountedAndTold) {
-  Write("ours.session", "41");
+  folder_.Write("ours.session", "41");
   Start(milliseconds(60'000));
   const int64_t ended_ns = SteadyNs() - 2'000'000'000;
   // The first look can't tell: nobody sees who listens. Drops that rise say that nobody does.
   EXPECT_EQ(Reconcile({Untraced("ours", ended_ns)}).left.size(), 1u);
-  Write("ours.session", "42");
+  folder_.Write("ours.session", "42");
   const ReconcileReport report = Reconcile({Untraced("ours", ended_ns)});
   ASSERT_EQ(report.attached.size(), 1u);
   EXPECT_EQ(report.attached[0].reason, AttachReason::kLost);
@@ -363,7 +347,7 @@ TEST_F(SessionUpdaterTest, ASessionOfOursThatWasDeletedIsALossToo) {
 
 TEST_F(SessionUpdaterTest, OneThatHangsKeepsNoOtherFromBeingAttached) {
   patience_ = milliseconds(300);
-  Write("hangs.hangs", "");
+  folder_.Write("hangs.hangs", "");
   Start(milliseconds(60'000));
   std::vector<UntracedSandbox> untraced = {Untraced("hangs")};
   for (int i = 0; i < 12; ++i) untraced.push_back(Untraced("s" + std::to_string(i)));
@@ -375,7 +359,7 @@ TEST_F(SessionUpdaterTest, OneThatHangsKeepsNoOtherFromBeingAttached) {
 }
 
 TEST_F(SessionUpdaterTest, OneThatCannotBeAttachedIsToldOnceAndTriedAgain) {
-  Write("refuses", "");
+  folder_.Write("refuses", "");
   Start(milliseconds(60'000));
   ReconcileReport report = Reconcile({Untraced("a")});
   ASSERT_EQ(report.attached.size(), 1u);
@@ -394,7 +378,7 @@ TEST_F(SessionUpdaterTest, OneThatCannotBeAttachedIsToldOnceAndTriedAgain) {
 TEST_F(SessionUpdaterTest, ASessionOfOurMakingReplacesOnlyThoseThatWereAttachedWithIt) {
   updates_attached_only_ = true;
   List({"attached", "started"});
-  Write("started.session", "0");
+  folder_.Write("started.session", "0");
   Connect("started");
   Start(milliseconds(60'000));
   Reconcile({Untraced("attached")});
@@ -407,21 +391,21 @@ TEST_F(SessionUpdaterTest, ASessionOfOurMakingReplacesOnlyThoseThatWereAttachedW
 
 TEST_F(SessionUpdaterTest, DetachesThoseThatAreConnectedAtTheEnd) {
   List({"ours", "others"});
-  Write("ours.session", "0");
-  Write("others.session", "0");
+  folder_.Write("ours.session", "0");
+  folder_.Write("others.session", "0");
   Connect("ours");
   Start(milliseconds(60'000));
   updater_->Stop();
   updater_->DetachConnected();
   ASSERT_EQ(detached_.size(), 1u);
   EXPECT_EQ(detached_[0].result, AttachResult::kDetached);
-  EXPECT_FALSE(Has("ours.session"));
-  EXPECT_TRUE(Has("others.session"));
+  EXPECT_FALSE(folder_.Has("ours.session"));
+  EXPECT_TRUE(folder_.Has("others.session"));
 }
 
 TEST_F(SessionUpdaterTest, StoppingDoesNotWaitForARunscThatHangs) {
   List({"hangs"});
-  Write("hangs.hangs", "");
+  folder_.Write("hangs.hangs", "");
   Connect("hangs");
   Start(milliseconds(60'000));
   updater_->Update();

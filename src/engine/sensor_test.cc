@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "engine/pipeline.h"
+#include "engine/test_kept_alerts.h"
 #include "engine/test_replay.h"
 #include "points/test_message.h"
 
 namespace gyrfalcon {
 namespace {
 
+using testing::kSecond;
 using testing::Message;
 
 constexpr std::string_view kRules = R"(
@@ -30,11 +32,10 @@ constexpr std::string_view kRules = R"(
   priority: INFO
 )";
 
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kSysOpenat = 257;
 constexpr int64_t kSysClose = 3;
 
-class SensorTest : public ::testing::Test, private AlertSink {
+class SensorTest : public ::testing::Test {
  protected:
   SensorTest() {
     Record record;
@@ -53,14 +54,8 @@ class SensorTest : public ::testing::Test, private AlertSink {
     pipeline_.Process(record);
   }
 
-  void Send(MessageType type, const Message& message) { SendBytes(type, message.bytes()); }
-  void SendBytes(MessageType type, const std::string& payload, bool truncated = false) {
-    const auto number = static_cast<uint16_t>(type);
-    std::string datagram = {8, 0, static_cast<char>(number), 0};
-    for (int shift = 0; shift < 32; shift += 8) {
-      datagram += static_cast<char>(dropped_ >> shift & 0xff);
-    }
-    datagram += payload;
+  void Send(MessageType type, const Message& message, bool truncated = false) {
+    const std::string datagram = testing::Datagram(type, message, dropped_);
     Record record;
     record.connection = ConnectionId{1};
     record.receive_time_ns = received_ns_;
@@ -159,15 +154,12 @@ class SensorTest : public ::testing::Test, private AlertSink {
   int64_t received_ns_ = 0;  // 0: replay
   int64_t now_ns_ = 1'795'335'717 * kSecond;
   std::vector<Alert> alerts_;
+  testing::KeepAlerts sink_{alerts_};
 
  private:
-  bool OnAlert(Alert alert) override {
-    alerts_.push_back(std::move(alert));
-    return true;
-  }
   // Few descriptors, to reach the limit.
   Pipeline pipeline_{
-      testing::RulesFromText(std::string(kRules)), {.limits = {.fds_per_process_max = 64}}, *this};
+      testing::RulesFromText(std::string(kRules)), {.limits = {.fds_per_process_max = 64}}, sink_};
 };
 
 constexpr char kChanged[] = "gyrfalcon: path changed during syscall";
@@ -602,7 +594,7 @@ TEST_F(SensorTest, AHostClockThatIsSetBackSilencesNothing) {
 
 TEST_F(SensorTest, WhatCannotBeReadIsToldAtOnceEvenIfNothingElseComes) {
   received_ns_ = now_ns_;
-  SendBytes(MessageType::kOpen, "\x32\x7f");
+  Send(MessageType::kOpen, Message().Raw("\x32\x7f"));
   ASSERT_EQ(Rules(), Names{kLost});
   EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"), "undecodable");
   EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.lost.undecodable"), 1u);
@@ -611,7 +603,7 @@ TEST_F(SensorTest, WhatCannotBeReadIsToldAtOnceEvenIfNothingElseComes) {
 TEST_F(SensorTest, ACutMessageIsToldWithItsTimes) {
   Open("/etc/hosts", 3);
   const int64_t before_ns = now_ns_;
-  SendBytes(MessageType::kOpen, "", true);
+  Send(MessageType::kOpen, Message(), true);
   ASSERT_EQ(Rules(), Names{kLost});
   EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.lost.cause"),
             "larger than the receive buffer");

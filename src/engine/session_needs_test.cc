@@ -1,8 +1,6 @@
 // What a rule set raises under the session that is generated for it must be what it raises under a
 // session with everything: recordings, stripped to the points and fields that it asks for.
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -22,21 +20,15 @@ using testing::ReplayForTest;
 using testing::ReplayResult;
 using testing::SharedPath;
 
-namespace fs = std::filesystem;
-
 std::vector<std::string> Captures() {
   std::vector<std::string> out;
-  for (const std::string& folder : {std::string(GYRFALCON_TEST_DATA) + "/captures",
-                                    std::string(GYRFALCON_TEST_DATA) + "/captures/attacks",
-                                    std::string(GYRFALCON_SHARED) + "/captures"}) {
-    for (const char* runsc : {"old", "new"}) {
-      std::error_code error;
-      for (const auto& entry : fs::directory_iterator(folder + "/" + runsc, error)) {
-        if (entry.path().extension() == ".trace") out.push_back(entry.path().string());
-      }
+  for (const std::string folder :
+       {GYRFALCON_TEST_DATA "/captures/", GYRFALCON_TEST_DATA "/captures/attacks/",
+        GYRFALCON_SHARED "/captures/"}) {
+    for (const std::string& name : testing::TraceNames(folder)) {
+      out.push_back(folder + name + ".trace");
     }
   }
-  std::ranges::sort(out);
   return out;
 }
 

@@ -3,13 +3,13 @@
 #include "engine/session_snapshot.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <random>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "engine/sandbox_id.h"
+#include "engine/test_kept_alerts.h"
 #include "engine/test_replay.h"
 #include "points/test_message.h"
 #include "wire/capture_source.h"
@@ -17,35 +17,10 @@
 namespace gyrfalcon {
 namespace {
 
+using testing::CapturesBelow;
 using testing::Message;
 using testing::RulesFromText;
 using testing::SharedPath;
-
-std::vector<std::string> CapturesBelow(const std::string& folder) {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".trace") out.push_back(entry.path());
-  }
-  std::ranges::sort(out);
-  return out;
-}
-
-class KeepAlerts final : public AlertSink {
- public:
-  bool OnAlert(Alert alert) override {
-    lines.push_back(alert.rule + ": " + alert.message);
-    return true;
-  }
-  // What is told at the end comes in the order of a hash table.
-  std::vector<std::string> Sorted() const {
-    std::vector<std::string> sorted = lines;
-    std::ranges::sort(sorted);
-    return sorted;
-  }
-
-  std::vector<std::string> lines;
-};
 
 // Every field of every happening.
 std::shared_ptr<const RuleSet> EveryField() {
@@ -78,12 +53,14 @@ class Relay {
       pipeline_->Process(record);
       if (record.kind == RecordKind::kClosed) open_.erase(record.connection.value);
     }
-    return alerts_.Sorted();
+    // What is told at the end comes in the order of a hash table.
+    std::ranges::sort(alerts_);
+    return alerts_;
   }
   size_t snapshot_bytes_max() const { return snapshot_bytes_max_; }
 
  private:
-  void Begin() { pipeline_ = std::make_unique<Pipeline>(rules_, PipelineOptions(), alerts_); }
+  void Begin() { pipeline_ = std::make_unique<Pipeline>(rules_, PipelineOptions(), sink_); }
   void Restart() {
     const std::unique_ptr<Pipeline> before = std::move(pipeline_);
     Begin();
@@ -98,7 +75,8 @@ class Relay {
   }
 
   std::shared_ptr<const RuleSet> rules_;
-  KeepAlerts alerts_;
+  std::vector<std::string> alerts_;
+  testing::KeepAlertLines sink_{alerts_};
   std::unique_ptr<Pipeline> pipeline_;
   std::set<uint64_t> open_;
   size_t snapshot_bytes_max_ = 0;
@@ -198,10 +176,7 @@ class SessionSnapshotTest : public ::testing::Test {
   }
   static void Send(Pipeline& pipeline, uint64_t connection, uint16_t type, const Message& message,
                    uint32_t dropped = 0) {
-    std::string datagram = {8, 0, static_cast<char>(type & 0xff), static_cast<char>(type >> 8)};
-    for (int shift = 0; shift < 32; shift += 8)
-      datagram += static_cast<char>(dropped >> shift & 0xff);
-    datagram += message.bytes();
+    const std::string datagram = testing::Datagram(type, message, dropped);
     Record record;
     record.connection = ConnectionId{connection};
     record.receive_time_ns = kNowNs;
@@ -222,21 +197,22 @@ class SessionSnapshotTest : public ::testing::Test {
          dropped);
   }
   std::string Saved() {
-    Pipeline before(rules_, options_, alerts_);
+    Pipeline before(rules_, options_, sink_);
     Open(before, 7, kCommandLine);
     Start(before, 7);
     OpenFile(before, 7, 3);
-    alerts_.lines.clear();
+    alerts_.clear();
     return before.SaveSession(7);
   }
 
   std::shared_ptr<const RuleSet> rules_ = EveryField();
-  KeepAlerts alerts_;
+  std::vector<std::string> alerts_;
+  testing::KeepAlertLines sink_{alerts_};
   PipelineOptions options_;
 };
 
 TEST_F(SessionSnapshotTest, OfNoConnectionIsEmpty) {
-  Pipeline pipeline(rules_, options_, alerts_);
+  Pipeline pipeline(rules_, options_, sink_);
   EXPECT_EQ(pipeline.SaveSession(1), "");
 }
 
@@ -253,7 +229,7 @@ TEST_F(SessionSnapshotTest, TellsWhoItIs) {
 TEST_F(SessionSnapshotTest, CutOrChangedAnywhereIsAnErrorAndTheConnectionIsOpenAllTheSame) {
   const std::string bytes = Saved();
   const auto expect_refused = [&](const std::string& wrong, size_t at) {
-    Pipeline after(rules_, options_, alerts_);
+    Pipeline after(rules_, options_, sink_);
     EXPECT_FALSE(after.RestoreSession({.connection = 7}, wrong)) << at;
     EXPECT_EQ(after.sandbox_count(), 1U);
     EXPECT_EQ(after.totals().engine[EngineCounter::kSnapshotsRefused], 1U);
@@ -270,7 +246,7 @@ TEST_F(SessionSnapshotTest, CutOrChangedAnywhereIsAnErrorAndTheConnectionIsOpenA
 }
 
 TEST_F(SessionSnapshotTest, WithoutStateIsAskedAndHeardAnew) {
-  Pipeline after(rules_, options_, alerts_);
+  Pipeline after(rules_, options_, sink_);
   EXPECT_FALSE(
       after.RestoreSession({.connection = 9, .peer = PeerOf(kCommandLine)}, "no snapshot"));
   OpenFile(after, 9);
@@ -279,7 +255,7 @@ TEST_F(SessionSnapshotTest, WithoutStateIsAskedAndHeardAnew) {
 }
 
 TEST_F(SessionSnapshotTest, OfAnotherSandboxIsRefused) {
-  Pipeline after(rules_, options_, alerts_);
+  Pipeline after(rules_, options_, sink_);
   const std::string_view other("runsc\0--root=/run/r\0create\0so", 30);
   EXPECT_FALSE(after.RestoreSession({.connection = 7, .peer = PeerOf(other)}, Saved()));
   OpenFile(after, 7);
@@ -287,19 +263,19 @@ TEST_F(SessionSnapshotTest, OfAnotherSandboxIsRefused) {
 }
 
 TEST_F(SessionSnapshotTest, CountsDropsOn) {
-  Pipeline after(rules_, options_, alerts_);
+  Pipeline after(rules_, options_, sink_);
   ASSERT_TRUE(after.RestoreSession({.connection = 7}, Saved()));
   OpenFile(after, 7, 5);
   EXPECT_EQ(after.totals().engine[EngineCounter::kDroppedBySandboxes], 2U);
 }
 
 TEST_F(SessionSnapshotTest, TellsThatMessagesWhichTheDeadProcessHadReadAreLost) {
-  Pipeline after(rules_, options_, alerts_);
+  Pipeline after(rules_, options_, sink_);
   ASSERT_TRUE(after.RestoreSession({.connection = 7, .frames_read = 2 + 5}, Saved()));
   EXPECT_EQ(after.totals().engine[EngineCounter::kMessagesUnsaved], 5U);
   after.TellRest();  // a loss before has been told a moment ago
-  ASSERT_EQ(alerts_.lines.size(), 1U);
-  const std::string& alert = alerts_.lines.front();
+  ASSERT_EQ(alerts_.size(), 1U);
+  const std::string& alert = alerts_.front();
   EXPECT_TRUE(alert.starts_with("gyrfalcon: events lost: ")) << alert;
   EXPECT_NE(alert.find("gyrfalcon_lost_unsaved=5 "), std::string::npos) << alert;
   EXPECT_NE(alert.find("gyrfalcon_lost_cause=gyrfalcon ended at once "), std::string::npos)
@@ -312,21 +288,21 @@ TEST_F(SessionSnapshotTest, BelongsToItsContainersAgain) {
   const std::string bytes = Saved();
   ContainerRegistry anew;
   options_.containers = &anew;
-  Pipeline after(rules_, options_, alerts_);
+  Pipeline after(rules_, options_, sink_);
   ASSERT_TRUE(after.RestoreSession({.connection = 7}, bytes));
   std::string other;
   EXPECT_FALSE(anew.Claim({.owner = "liar", .root = "/run/r"}, "sb", other));
 }
 
 TEST_F(SessionSnapshotTest, GoesOnWithASuccessorThatWasHandedOverToo) {
-  Pipeline before(rules_, options_, alerts_);
+  Pipeline before(rules_, options_, sink_);
   Open(before, 7, kCommandLine);
   Start(before, 7);
   const std::string_view create("runsc\0--root=/run/r\0trace\0create\0--force\0sb", 44);
   Open(before, 8, create);
   const std::string first = before.SaveSession(7);
   const std::string second = before.SaveSession(8);
-  Pipeline after(rules_, options_, alerts_);
+  Pipeline after(rules_, options_, sink_);
   ASSERT_TRUE(after.RestoreSession({.connection = 8}, second));
   ASSERT_TRUE(after.RestoreSession({.connection = 7}, first));
   OpenFile(after, 8);
@@ -338,7 +314,7 @@ TEST_F(SessionSnapshotTest, GoesOnWithASuccessorThatWasHandedOverToo) {
 TEST_F(SessionSnapshotTest, BeyondTheLimitsInForceIsRefused) {
   const std::string bytes = Saved();
   options_.limits.sandbox_bytes_max = 512;
-  Pipeline after(rules_, options_, alerts_);
+  Pipeline after(rules_, options_, sink_);
   EXPECT_FALSE(after.RestoreSession({.connection = 7}, bytes));
   EXPECT_EQ(after.sandbox_count(), 1U);
 }

@@ -225,13 +225,12 @@ class SaveDueTest : public ::testing::Test, public AlertSink {
         options_, *this);
   }
   void Send(RecordKind kind, uint64_t connection) {
-    const std::string datagram = std::string("\x08\0\x07\0\0\0\0\0", 8) +
-                                 testing::Message()
-                                     .Nested(1, testing::Message().Number(2, 1).Text(6, "sb"))
-                                     .Nested(2, testing::Message().Number(1, 3))
-                                     .Number(3, 257)
-                                     .Text(6, "/etc/x")
-                                     .bytes();
+    const std::string datagram = testing::Datagram(
+        MessageType::kOpen, testing::Message()
+                                .Nested(1, testing::Message().Number(2, 1).Text(6, "sb"))
+                                .Nested(2, testing::Message().Number(1, 3))
+                                .Number(3, 257)
+                                .Text(6, "/etc/x"));
     Record record;
     record.kind = kind;
     record.connection = ConnectionId{connection};

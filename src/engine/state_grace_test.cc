@@ -1,6 +1,5 @@
 // A sandbox's state outlives its connection for a while, for the one that comes after; and never
 // goes to anybody else.
-#include <filesystem>
 
 #include <gtest/gtest.h>
 
@@ -13,7 +12,8 @@
 namespace gyrfalcon {
 namespace {
 
-constexpr int64_t kSecondNs = 1'000'000'000;
+using testing::kSecond;
+
 constexpr std::string_view kCreate("runsc\0--root=/run/r\0create\0sb", 30);
 constexpr std::string_view kAttach("runsc\0--root=/run/r\0trace\0create\0sb", 36);
 constexpr std::string_view kAttachOther("runsc\0--root=/run/q\0trace\0create\0sb", 36);
@@ -41,8 +41,7 @@ class StateGraceTest : public ::testing::Test, public AlertSink {
   }
   void Close(uint64_t connection) { Send(RecordKind::kClosed, connection); }
   void Message(uint64_t connection, uint8_t type, const testing::Message& message) {
-    const std::string datagram =
-        std::string{8, 0, static_cast<char>(type), 0, 0, 0, 0, 0} + message.bytes();
+    const std::string datagram = testing::Datagram(type, message);
     Send(RecordKind::kFrame, connection, testing::AsBytes(datagram));
   }
   static testing::Message Context(int32_t tid) {
@@ -116,7 +115,7 @@ TEST_F(StateGraceTest, GoesToTheConnectionThatComesInTime) {
   Start(1);
   Close(1);
   EXPECT_EQ(Count(EngineCounter::kStatesKept), 1U);
-  now_ns_ += 20 * kSecondNs;
+  now_ns_ += 20 * kSecond;
   pipeline_->TellDue(now_ns_);
   Open(2, kAttach);
   OpenFile(2);
@@ -129,7 +128,7 @@ TEST_F(StateGraceTest, IsOverAfterAWhile) {
   Open(1, kCreate);
   Start(1);
   Close(1);
-  now_ns_ += 31 * kSecondNs;
+  now_ns_ += 31 * kSecond;
   Open(2, kAttach);
   OpenFile(2);
   EXPECT_EQ(Count(EngineCounter::kStatesResumed), 0U);
@@ -181,7 +180,7 @@ TEST_F(StateGraceTest, IsForSoManyAndTheOldestMakesRoom) {
     const std::string id(1, static_cast<char>('a' + i));
     Open(i, std::string("runsc\0--root=/run/r\0create\0", 28) + id);
     Start(i);
-    now_ns_ += kSecondNs;
+    now_ns_ += kSecond;
     Close(i);
   }
   EXPECT_EQ(Count(EngineCounter::kStatesKept), 3U);
@@ -259,11 +258,7 @@ TEST_F(CutCaptureTest, RaisesTheAlertsOfTheWhole) {
   size_t cuts = 0;
   size_t alerts = 0;
   size_t beyond = 0;
-  std::error_code error;
-  const std::string folder = std::string(GYRFALCON_TEST_DATA) + "/captures";
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".trace") continue;
-    const std::string capture = entry.path();
+  for (const std::string& capture : testing::OwnCaptures()) {
     const auto whole = Run(capture, std::nullopt, 0);
     const size_t frames = CountFrames(capture);
     for (const size_t tenth : {3U, 5U, 8U}) {
@@ -272,9 +267,9 @@ TEST_F(CutCaptureTest, RaisesTheAlertsOfTheWhole) {
       if (KnowsLessAfterAPause(capture)) continue;
       ++cuts;
       alerts += whole.size();
-      EXPECT_EQ(Run(capture, at, 20 * kSecondNs), whole) << capture << " at " << at;
+      EXPECT_EQ(Run(capture, at, 20 * kSecond), whole) << capture << " at " << at;
     }
-    if (!whole.empty() && frames > 2) beyond += Run(capture, frames / 2, 40 * kSecondNs) != whole;
+    if (!whole.empty() && frames > 2) beyond += Run(capture, frames / 2, 40 * kSecond) != whole;
   }
   EXPECT_GT(cuts, 500U);
   EXPECT_GT(alerts, 200U);

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "engine/test_kept_alerts.h"
+#include "rules/test_rules.h"
 #include "wire/capture_source.h"
 
 namespace gyrfalcon::testing {
@@ -18,36 +20,17 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-class KeepAlerts final : public AlertSink {
- public:
-  explicit KeepAlerts(std::vector<Alert>& out) : out_(out) {}
-  bool OnAlert(Alert alert) override {
-    out_.push_back(std::move(alert));
-    return true;
-  }
-
- private:
-  std::vector<Alert>& out_;
-};
-
-std::shared_ptr<const RuleSet> Finish(RuleLoader& loader) {
-  EXPECT_TRUE(loader.successful()) << Diagnostics(loader.results(), loader.files(), false);
-  return loader.Compile();
-}
-
 }  // namespace
 
 std::shared_ptr<const RuleSet> LoadRulesForTest(const std::vector<std::string>& paths,
                                                 LoadOptions options) {
-  RuleLoader loader(AllFields(), std::move(options));
-  for (const std::string& path : paths) loader.AddFile(path, ReadFile(path));
-  return Finish(loader);
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const std::string& path : paths) files.emplace_back(path, ReadFile(path));
+  return LoadTestRules(files, std::move(options));
 }
 
 std::shared_ptr<const RuleSet> RulesFromText(const std::string& yaml) {
-  RuleLoader loader(AllFields());
-  loader.AddFile("test.yaml", yaml);
-  return Finish(loader);
+  return LoadTestRules(yaml);
 }
 
 std::vector<std::string> ReplayResult::RuleNames() const {
@@ -112,6 +95,39 @@ HeavyCapture::~HeavyCapture() {
 std::string SharedPath(const std::string& relative) {
   const std::string path = std::string(GYRFALCON_SHARED) + "/" + relative;
   return std::filesystem::exists(path) ? path : "";
+}
+
+std::vector<std::string> CapturesBelow(const std::string& folder) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".trace") out.push_back(entry.path());
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+std::vector<std::string> OwnCaptures() {
+  return CapturesBelow(GYRFALCON_TEST_DATA "/captures");
+}
+
+std::vector<std::string> AllCaptures() {
+  std::vector<std::string> out = OwnCaptures();
+  std::ranges::move(CapturesBelow(GYRFALCON_SHARED "/captures"), std::back_inserter(out));
+  return out;
+}
+
+std::vector<std::string> TraceNames(const std::string& folder) {
+  std::vector<std::string> out;
+  for (const char* runsc : {"old", "new"}) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder + "/" + runsc, error)) {
+      if (entry.path().extension() != ".trace") continue;
+      out.push_back(std::string(runsc) + "/" + entry.path().stem().string());
+    }
+  }
+  std::ranges::sort(out);
+  return out;
 }
 
 }  // namespace gyrfalcon::testing

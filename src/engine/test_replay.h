@@ -11,6 +11,8 @@
 
 namespace gyrfalcon::testing {
 
+inline constexpr int64_t kSecond = 1'000'000'000;  // ns
+
 // Rules from files; a failure of the test when they do not load.
 std::shared_ptr<const RuleSet> LoadRulesForTest(const std::vector<std::string>& paths,
                                                 LoadOptions options = {});
@@ -53,5 +55,13 @@ class HeavyCapture {
 
 // Paths of the shared test material, empty when it is not there.
 std::string SharedPath(const std::string& relative);
+
+// Every .trace at any depth below a folder, sorted; none when it is not there.
+std::vector<std::string> CapturesBelow(const std::string& folder);
+// The project's own, then the shared ones, if they are there.
+std::vector<std::string> OwnCaptures();
+std::vector<std::string> AllCaptures();
+// Captures in the folders of both runsc in a folder, sorted: "old/hello" for old/hello.trace.
+std::vector<std::string> TraceNames(const std::string& folder);
 
 }  // namespace gyrfalcon::testing

@@ -6,8 +6,8 @@
 #include <future>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
+#include "base/test_folder.h"
 #include "engine/pipeline.h"
 #include "engine/sandbox_id.h"
 #include "engine/test_replay.h"
@@ -23,22 +23,17 @@ using testing::Message;
 class UserLookupTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "gyrfalcon-lookup.XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    base_ = name;
-    fs::create_directories(base_ + "/root/etc");
-    std::ofstream(base_ + "/root/etc/passwd") << "inside:x:1000:1000::/home/inside:/bin/zsh\n";
-    std::ofstream(base_ + "/root/etc/group") << "crew:x:1000:\n";
-    place_ = {.state_root = base_, .sandbox_id = "sb", .bundle = ""};
+    fs::create_directories(base_ / "root/etc");
+    std::ofstream(base_ / "root/etc/passwd") << "inside:x:1000:1000::/home/inside:/bin/zsh\n";
+    std::ofstream(base_ / "root/etc/group") << "crew:x:1000:\n";
+    place_ = {.state_root = base_.path(), .sandbox_id = "sb", .bundle = ""};
   }
-  void TearDown() override { fs::remove_all(base_); }
-
   void WriteState(const std::string& container) const {
-    const std::string path = base_ + "/" + container + "_sandbox:sb.state";
-    std::ofstream(path) << R"({"spec": {"root": {"path": ")" + base_ + R"(/root"}}})";
+    const std::string path = base_ / (container + "_sandbox:sb.state");
+    std::ofstream(path) << R"({"spec": {"root": {"path": ")" + base_.path() + R"(/root"}}})";
   }
 
-  std::string base_;
+  const TestFolder base_;
   SandboxPlace place_;
 };
 
@@ -134,8 +129,7 @@ class NamesInAlerts : public ::testing::Test, private HostLookups, private Alert
     return Message().Number(1, 1).Number(2, 5).Text(6, container).Nested(7, credentials);
   }
   std::string Send(MessageType type, const Message& message) {
-    std::string datagram{'\x08', '\0', static_cast<char>(type), '\0', '\0', '\0', '\0', '\0'};
-    datagram += message.bytes();
+    const std::string datagram = testing::Datagram(type, message);
     messages_.clear();
     Record record;
     record.connection = {7};

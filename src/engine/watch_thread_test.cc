@@ -4,14 +4,14 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/test_folder.h"
 
 namespace gyrfalcon {
 namespace {
@@ -26,32 +26,16 @@ constexpr const char* kMadeOnly = R"([{"id":"s","pid":0,"status":"created"}])"; 
 class WatchThreadTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string folder = std::filesystem::temp_directory_path() / "gyrfalcon-watch-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = std::filesystem::canonical(folder);
-    Write("list", kListed);
-    Write("sessions", "SESSIONS (0)\n");
+    folder_.Write("list", kListed);
+    folder_.Write("sessions", "SESSIONS (0)\n");
     Script("echo \"$*\" >>calls; case $2 in list) cat list ;; trace) cat sessions ;; esac");
   }
-  void TearDown() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-
-  // In one step: a reader sees the old text or the new.
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / (name + ".new")) << text;
-    std::filesystem::rename(folder_ / (name + ".new"), folder_ / name);
-  }
-  void Script(const std::string& commands) {
-    std::ofstream(folder_ / "runsc") << "#!/bin/sh\ncd '" << folder_.string() << "'\n" << commands;
-    std::filesystem::permissions(folder_ / "runsc", std::filesystem::perms::owner_all);
-  }
+  void Script(const std::string& commands) { folder_.WriteScript("runsc", commands); }
   void Start(int grace_ms = 50, int patience_ms = 60'000) {
     WatchOptions options;
     options.reconcile_interval_ms = 20;
     options.runsc = folder_ / "runsc";
-    options.roots = {folder_};
+    options.roots = {folder_.path()};
     options.interval_ms = 10;
     options.grace_ms = grace_ms;
     options.patience_ms = patience_ms;
@@ -82,17 +66,17 @@ class WatchThreadTest : public ::testing::Test {
   }
   // Its first connection, made by `runsc create`.
   void Connect(bool from_start = true) {
-    watch_->OnOpened(1, {.state_root = folder_.string(), .sandbox_id = "s", .bundle = {}},
+    watch_->OnOpened(1, {.state_root = folder_.path(), .sandbox_id = "s", .bundle = {}},
                      from_start);
   }
   // A sandbox that is listed as running once its connection has spoken and ended.
   void RunOnAfterTheConnection() {
-    Write("list", kMadeOnly);
+    folder_.Write("list", kMadeOnly);
     Start(0);
     Connect();
     watch_->OnSpoke(1);
     watch_->OnEnded(1);
-    Write("list", kListed);
+    folder_.Write("list", kListed);
   }
   bool Raised(const std::string& rule) {
     std::unique_lock lock(mutex_);
@@ -122,7 +106,7 @@ class WatchThreadTest : public ::testing::Test {
     EXPECT_GE(count(), wanted);
   }
 
-  std::filesystem::path folder_;
+  const TestFolder folder_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> rules_;
@@ -138,7 +122,7 @@ TEST_F(WatchThreadTest, ASandboxWithoutAConnectionIsTold) {
 }
 
 TEST_F(WatchThreadTest, ARefusedSessionIsToldAndAnIdleSandboxIsNot) {
-  Write("sessions", "SESSIONS (1)\n\"Default\"\n\tSink: \"remote\", dropped: 0\n");
+  folder_.Write("sessions", "SESSIONS (1)\n\"Default\"\n\tSink: \"remote\", dropped: 0\n");
   Start(500);
   Connect();
   std::this_thread::sleep_for(milliseconds(600));
@@ -148,7 +132,7 @@ TEST_F(WatchThreadTest, ARefusedSessionIsToldAndAnIdleSandboxIsNot) {
   EXPECT_TRUE(Raised("gyrfalcon: session taken over")) << "a session is there, and nobody's sight";
   watch_.reset();
   rules_.clear();
-  Write("sessions", "SESSIONS (0)\n");
+  folder_.Write("sessions", "SESSIONS (0)\n");
   Start(500);
   Connect();
   EXPECT_TRUE(Raised("gyrfalcon: sandbox went silent"));
@@ -175,19 +159,18 @@ TEST_F(WatchThreadTest, OneWhoseRunscHangsKeepsNoOtherBack) {
     return text + "]";
   };
   Script("echo \"$*\" >>calls; case $2 in list) cat list ;; trace) exec sleep 60 ;; esac");
-  Write("list", list("created"));
+  folder_.Write("list", list("created"));
   constexpr int kPatienceMs = 200;
   Start(0, kPatienceMs);
   for (int i = 0; i < kSandboxes; ++i) {
     const uint64_t connection = static_cast<uint64_t>(i) + 1;
     watch_->OnOpened(
         connection,
-        {.state_root = folder_.string(), .sandbox_id = "s" + std::to_string(i), .bundle = {}},
-        true);
+        {.state_root = folder_.path(), .sandbox_id = "s" + std::to_string(i), .bundle = {}}, true);
     watch_->OnSpoke(connection);
     watch_->OnEnded(connection);
   }
-  Write("list", list("running"));
+  folder_.Write("list", list("running"));
   EXPECT_TRUE(Raised("gyrfalcon: connection ended while sandbox runs"));
   EXPECT_LT(Calls(" trace "), kSandboxes / 2) << "told only after all had been looked at";
   // Twenty do not fit into a round; all are told in the end.
@@ -222,7 +205,7 @@ TEST_F(WatchThreadTest, UntracedSandboxesAreHandedOnOnceThatIsStartedUntilTheyCo
   auto untraced = Untraced();
   ASSERT_EQ(untraced.size(), 1u);
   EXPECT_EQ(untraced[0].sandbox_id, "s");
-  EXPECT_EQ(untraced[0].root, folder_.string());
+  EXPECT_EQ(untraced[0].root, folder_.path());
   Connect(false);
   EXPECT_TRUE(Untraced().empty());
   EXPECT_EQ(raised(), 0u);
@@ -251,8 +234,8 @@ TEST_F(WatchThreadTest, OneThatIsCalledStoppedAndHasAProcessRuns) {
     ::execl("/bin/sh", "runsc-sandbox", "-c", "sleep 60; :", "boot", "s", nullptr);
     ::_exit(1);
   }
-  Write("list",
-        R"([{"id":"s","pid":-1,"status":"stopped"},{"id":"t","pid":-1,"status":"stopped"}])");
+  folder_.Write(
+      "list", R"([{"id":"s","pid":-1,"status":"stopped"},{"id":"t","pid":-1,"status":"stopped"}])");
   Start();
   watch_->StartReconciling();
   std::vector<UntracedSandbox> untraced;
@@ -270,10 +253,10 @@ TEST_F(WatchThreadTest, StoppingDoesNotWaitForARunscThatHangs) {
   Script("touch begun; sleep 60");
   Start();
   const auto end = Clock::now() + seconds(30);
-  while (!std::filesystem::exists(folder_ / "begun") && Clock::now() < end) {
+  while (!folder_.Has("begun") && Clock::now() < end) {
     std::this_thread::sleep_for(milliseconds(5));
   }
-  ASSERT_TRUE(std::filesystem::exists(folder_ / "begun"));
+  ASSERT_TRUE(folder_.Has("begun"));
   const auto begin = Clock::now();
   watch_->Stop();
   EXPECT_LT(Clock::now() - begin, seconds(5)) << "its patience is a minute";

@@ -42,4 +42,16 @@ class Message {
   std::string bytes_;
 };
 
+// A message as a sandbox sends it: behind its header, which names its type and counts what the
+// sandbox has dropped.
+inline std::string Datagram(uint16_t type, const Message& message, uint32_t dropped = 0) {
+  std::string out{8, 0, static_cast<char>(type & 0xff), static_cast<char>(type >> 8)};
+  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(dropped >> shift & 0xff);
+  return out + message.bytes();
+}
+
+inline std::string Datagram(MessageType type, const Message& message, uint32_t dropped = 0) {
+  return Datagram(static_cast<uint16_t>(type), message, dropped);
+}
+
 }  // namespace gyrfalcon::testing

@@ -9,9 +9,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <random>
 #include <set>
@@ -23,13 +20,13 @@
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
 #include "base/unique_fd.h"
 #include "channels/test_http_server.h"
-#include "points/test_message.h"
+#include "points/test_sandbox.h"
 #include "store/position.h"
 #include "store/spool_reader.h"
 
@@ -37,7 +34,6 @@ namespace gyrfalcon {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Message;
 using Ids = std::set<std::pair<std::string, uint64_t>>;
 
 [[noreturn]] void Die(const std::string& what) {
@@ -141,32 +137,16 @@ class Run {
 };
 
 UniqueFd Connect(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) Die("too long a path");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   for (int i = 0; i < 1'000; ++i) {
-    UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-      char answer[16];
-      if (send(fd.get(), "\x08\x01", 2, MSG_NOSIGNAL) == 2 &&
-          recv(fd.get(), answer, sizeof answer, 0) > 0) {
-        return fd;
-      }
-    }
+    UniqueFd fd(testing::ConnectSandbox(path));
+    if (fd) return fd;
     std::this_thread::sleep_for(10ms);
   }
   Die("the daemon does not listen");
 }
 
 std::string OpenMessage() {
-  const Message message = Message()
-                              .Nested(1, Message().Number(1, 1).Number(2, 1).Text(6, "c"))
-                              .Nested(2, Message().Number(1, 3))
-                              .Number(3, 257)
-                              .Text(6, "/a");
-  return std::string({8, 0, static_cast<char>(MessageType::kOpen), 0, 0, 0, 0, 0}) +
-         message.bytes();
+  return testing::OpenDatagram(testing::ContextOfThread(1), "/a");
 }
 
 Ids StoredIn(const std::string& path) {
@@ -209,13 +189,12 @@ void SendUntil(std::chrono::steady_clock::time_point until, const std::string& s
 int Main(int kills, bool by_webhook) {
   const char* program = std::getenv("GYRFALCON");
   if (program == nullptr) Die("GYRFALCON does not name the program");
-  std::string folder = "/tmp/gyrfalcon-kill-XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) Die("no folder");
-  std::ofstream(folder + "/rules.yaml")
-      << "- rule: opened\n  desc: x\n  condition: evt.type = openat\n"
-         "  output: opened %fd.name\n  priority: ERROR\n";
-  const std::string store = folder + "/store/alerts.db";
-  const std::string socket_path = folder + "/run/g.sock";
+  const TestFolder folder;
+  folder.Write("rules.yaml",
+               "- rule: opened\n  desc: x\n  condition: evt.type = openat\n"
+               "  output: opened %fd.name\n  priority: ERROR\n");
+  const std::string store = folder / "store/alerts.db";
+  const std::string socket_path = folder / "run/g.sock";
   std::mt19937 random(4711);
   Received received;
   constexpr int kPauseUs = 300;
@@ -227,7 +206,7 @@ int Main(int kills, bool by_webhook) {
                                  : std::vector<std::string>{"json_output=true"};
   size_t waited = 0;  // alerts that were in the store and not out, over all kills
   for (int i = 0; i < kills; ++i) {
-    Run run(program, folder, output);
+    Run run(program, folder.path(), output);
     std::thread reader([&] { run.Read(received, pause_us); });
     Connect(socket_path).reset();
     SendUntil(std::chrono::steady_clock::now() +
@@ -242,7 +221,7 @@ int Main(int kills, bool by_webhook) {
   if (waited == 0) Die("nothing waited at any kill: this has tested nothing");
   const Ids stored = StoredIn(store);
   pause_us = 0;
-  Run last(program, folder, output);
+  Run last(program, folder.path(), output);
   std::thread reader([&] { last.Read(received, pause_us); });
   Connect(socket_path).reset();
   const auto patience = std::chrono::steady_clock::now() + 120s;
@@ -258,7 +237,6 @@ int Main(int kills, bool by_webhook) {
       "%d kills, %zu alerts in the store, %zu of them not out at some kill, %zu out twice, "
       "%zu never out\n",
       kills, stored.size(), waited, received.CountRepeated(), missing);
-  std::filesystem::remove_all(folder);
   return missing == 0 ? 0 : 1;
 }
 

@@ -23,8 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
 #include "base/unique_fd.h"
 #include "channels/test_http_server.h"
+#include "points/test_sandbox.h"
 #include "wire/capture_file.h"
 
 namespace gyrfalcon {
@@ -52,9 +54,6 @@ bool WaitUntil(const std::function<bool()>& is_so) {
 class DaemonOutputs : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = "/tmp/gyrfalcon-outputs-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     Write("rules.yaml",
           "- rule: A start\n  desc: d\n  condition: evt.type = execve\n"
           "  output: start of %proc.name\n  priority: NOTICE\n  tags: [a]\n");
@@ -66,17 +65,13 @@ class DaemonOutputs : public ::testing::Test {
       waitpid(daemon_, nullptr, 0);
     }
     if (HasFailure()) std::fprintf(stderr, "--- the log\n%s", Text("log").c_str());
-    std::filesystem::remove_all(folder_);
   }
 
-  std::string File(const std::string& name) const { return folder_ + "/" + name; }
+  std::string File(const std::string& name) const { return folder_ / name; }
   void Write(const std::string& name, const std::string& text) const {
     std::ofstream(File(name)) << text;
   }
-  std::string Text(const std::string& name) const {
-    std::ifstream file(File(name));
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
+  std::string Text(const std::string& name) const { return folder_.Read(name); }
   size_t CountIn(const std::string& name, std::string_view wanted) const {
     const std::string text = Text(name);
     size_t count = 0;
@@ -100,7 +95,7 @@ class DaemonOutputs : public ::testing::Test {
       };
       send_to(out, STDOUT_FILENO);
       send_to(log, STDERR_FILENO);
-      setenv("XDG_STATE_HOME", folder_.c_str(), 1);
+      setenv("XDG_STATE_HOME", folder_.path().c_str(), 1);
       const char* program = std::getenv("GYRFALCON");
       execl(program, program, "-c", File("gyrfalcon.yaml").c_str(), "-r",
             File("rules.yaml").c_str(), before == 0 ? nullptr : "--takeover", nullptr);
@@ -122,13 +117,8 @@ class DaemonOutputs : public ::testing::Test {
 
   // What runsc and its Sentry do: the handshake, then the messages, then the end.
   void PlaySandbox() const {
-    const UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    const sockaddr_un address = AddressOf(File("g.sock"));
-    ASSERT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    constexpr std::string_view kVersion1 = "\x08\x01";
-    ASSERT_EQ(send(fd.get(), kVersion1.data(), kVersion1.size(), 0), 2);
-    char answer[64];
-    ASSERT_GT(recv(fd.get(), answer, sizeof answer, 0), 0);
+    const UniqueFd fd(testing::ConnectSandbox(File("g.sock")));
+    ASSERT_TRUE(fd);
     auto capture = CaptureReader::Open(GYRFALCON_TEST_DATA "/captures/new/docker-hello.trace");
     ASSERT_TRUE(capture);
     for (auto next = capture->Next(); next && *next; next = capture->Next()) {
@@ -136,7 +126,7 @@ class DaemonOutputs : public ::testing::Test {
     }
   }
 
-  std::string folder_;
+  const TestFolder folder_;
   pid_t daemon_ = 0;
 };
 

@@ -19,18 +19,15 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "points/event.h"
-#include "points/test_message.h"
+#include "points/test_sandbox.h"
 
 namespace gyrfalcon {
 namespace {
@@ -39,56 +36,8 @@ using Clock = std::chrono::steady_clock;
 
 std::atomic<bool> stopping = false;
 
-// -1 where the handshake was not answered.
-int Connect(const std::string& path) {
-  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  std::array<char, 16> answer{};
-  const bool answered =
-      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-      send(fd, "\x08\x01", 2, MSG_NOSIGNAL) == 2 && recv(fd, answer.data(), answer.size(), 0) == 2;
-  if (answered) return fd;
-  close(fd);
-  return -1;
-}
-
-using testing::Message;
-
-std::string Datagram(MessageType type, const Message& message) {
-  const std::array<char, 8> header = {8, 0, static_cast<char>(type), 0, 0, 0, 0, 0};
-  return std::string(header.data(), header.size()) + message.bytes();
-}
-
-constexpr int64_t kParent = 1;
-constexpr int64_t kChild = 2;
-
-Message By(int64_t process) {
-  return Message()
-      .Number(1, 1)
-      .Number(2, process)
-      .Number(3, 500 + process)
-      .Number(4, process)
-      .Number(5, 500 + process)
-      .Text(6, "c");
-}
-
-// Said once: of who opens the files no other message tells more than a number.
-std::vector<std::string> Family() {
-  return {
-      Datagram(MessageType::kSentryExec, Message().Nested(1, By(kParent)).Text(2, "/bin/parent")),
-      Datagram(MessageType::kSentryClone,
-               Message().Nested(1, By(kParent)).Number(3, 2).Number(4, 2).Number(5, 502)),
-      Datagram(MessageType::kSentryExec, Message().Nested(1, By(kChild)).Text(2, "/bin/child"))};
-}
-
 std::string Opens(const std::string& path) {
-  return Datagram(MessageType::kOpen, Message()
-                                          .Nested(1, By(kChild))
-                                          .Nested(2, Message().Number(1, 3))
-                                          .Number(3, 257)
-                                          .Text(6, path));
+  return testing::OpenDatagram(testing::ContextInFamily(2), path);
 }
 
 struct Sandbox {
@@ -124,7 +73,7 @@ struct Clients {
 void ComeAndGo(const std::string& path, Clients& clients) {
   while (!stopping) {
     const auto since = Clock::now();
-    const int fd = Connect(path);
+    const int fd = testing::ConnectSandbox(path);
     clients.slowest = std::max(clients.slowest, Clock::now() - since);
     ++(fd < 0 ? clients.refused : clients.answered);
     if (fd >= 0) close(fd);
@@ -133,24 +82,22 @@ void ComeAndGo(const std::string& path, Clients& clients) {
 }
 
 bool SendFamily(int fd) {
-  static const std::vector<std::string> kFamily = Family();
-  return std::ranges::all_of(kFamily, [fd](const std::string& message) {
-    return send(fd, message.data(), message.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(message.size());
-  });
+  static const std::vector<std::string> kFamily = testing::Family();
+  return std::ranges::all_of(
+      kFamily, [fd](const std::string& message) { return testing::SendDatagram(fd, message); });
 }
 
 int Run(const std::string& path, size_t count, uint64_t per_second) {
   std::vector<Sandbox> sandboxes(count);
   uint64_t sent = 0;
   for (Sandbox& sandbox : sandboxes) {
-    sandbox.fd = Connect(path);
+    sandbox.fd = testing::ConnectSandbox(path);
     if (sandbox.fd < 0) {
       std::fprintf(stderr, "sender: %s does not answer\n", path.c_str());
       return 1;
     }
     if (!SendFamily(sandbox.fd)) return 1;
-    sent += Family().size();
+    sent += testing::Family().size();
   }
   std::printf("connected\n");
   std::fflush(stdout);
