@@ -154,7 +154,7 @@ TEST_F(DaemonOutputs, EachHasEachAlert) {
   std::string packet(10'000, '\0');
   const ssize_t got = recv(log.get(), packet.data(), packet.size(), MSG_DONTWAIT);
   packet.resize(got < 0 ? 0 : static_cast<size_t>(got));
-  EXPECT_THAT(packet, testing::StartsWith("<13>"));  // user, notice
+  EXPECT_THAT(packet, ::testing::StartsWith("<13>"));  // user, notice
   EXPECT_THAT(packet, HasSubstr("Notice start of echo"));
 
   std::filesystem::rename(File("file"), File("file.1"));
