@@ -33,13 +33,15 @@ UniqueFd TryConnect(const std::string& path) {
   return fd;
 }
 
-[[noreturn]] void Exec(const std::string& program, const std::string& socket_path,
-                       const std::vector<std::string>& rules,
+[[noreturn]] void Exec(const std::string& program, const std::string& folder,
+                       const std::string& socket_path, const std::vector<std::string>& rules,
                        const std::vector<std::string>& arguments, int output,
                        const std::string& log) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::vector<std::string> args = {
-      program, "run", "-o", "gvisor.socket=" + socket_path, "-o", "log_level=error"};
+  std::vector<std::string> args = {program, "run",
+                                   "-o",    "gvisor.socket=" + socket_path,
+                                   "-o",    "store.path=" + folder + "/alerts.db",
+                                   "-o",    "log_level=error"};
   for (const std::string& file : rules) {
     args.emplace_back("-r");
     args.push_back(file);
@@ -74,7 +76,7 @@ Result<Daemon> Daemon::Start(const std::string& program, const std::string& fold
   const int64_t begin = SteadyNs();
   const pid_t child = ::fork();
   if (child < 0) return Fail(Fault::kEnvironment, "no child: " + ErrnoText(errno));
-  if (child == 0) Exec(program, socket_path, rules, arguments, input.get(), log);
+  if (child == 0) Exec(program, folder, socket_path, rules, arguments, input.get(), log);
   Daemon daemon(child, std::move(output), socket_path);
   constexpr int64_t kPatienceNs = 20'000'000'000;
   while (SteadyNs() - begin < kPatienceNs) {

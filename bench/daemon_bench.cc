@@ -39,11 +39,10 @@ struct Options {
 
 Result<Daemon> StartDaemon(const Options& options, const std::string& folder,
                            const std::vector<std::string>& rules) {
-  const std::string store =
-      options.without_store ? "store.enabled=false" : "store.path=" + folder + "/alerts.db";
+  const std::string store = options.without_store ? "false" : "true";
   // A probe is an alert of one rule and sandbox: as many as are asked for.
   return Daemon::Start(options.program, folder, rules,
-                       {"-o", store, "-o", "alerts.per_rule_burst=0"});
+                       {"-o", "store.enabled=" + store, "-o", "alerts.per_rule_burst=0"});
 }
 
 double Quantile(std::vector<double> values, double part) {

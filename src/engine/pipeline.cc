@@ -658,8 +658,11 @@ void Pipeline::TakeUpFrame(Session& session, const Record& record) {
 
 void Pipeline::TellFlood(Session& session, const FloodReport& report) {
   totals_.engine.Add(EngineCounter::kEventFloods);
-  const int64_t now_ns = session.clock.now_ns();
-  RaiseBuiltin(Builtin::kEventFlood, now_ns, DescribeFlood(report, now_ns, session.name));
+  // Its times are the clock's, which begins with the session; alerts have the host's.
+  FloodReport dated = report;
+  dated.since_ns += received_ns_ - session.clock.now_ns();
+  RaiseBuiltin(Builtin::kEventFlood, received_ns_,
+               DescribeFlood(dated, received_ns_, session.name));
 }
 
 // Where a process has just been made, the next thing it does is an exec, and one that is too large

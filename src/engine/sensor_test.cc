@@ -509,6 +509,9 @@ TEST_F(SensorTest, ASandboxThatIsAheadOfUsForManyTurnsIsAFloodToldOnce) {
   ASSERT_EQ(Rules(), Names{"gyrfalcon: event flood"});
   EXPECT_EQ(testing::FieldText(alerts_.back(), "gyrfalcon.sandbox"), "c");
   EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.messages"), EventFlood::kTurnsMax - 1);
+  EXPECT_EQ(alerts_.back().time_ns, received_ns_) << "by the host's clock";
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.messages.until"), received_ns_);
+  EXPECT_EQ(Number(alerts_.back(), "gyrfalcon.messages.since"), received_ns_ - kSecond / 2);
   EXPECT_EQ(Counted(EngineCounter::kEventFloods), 1u);
   received_ns_ += 30 * kSecond;
   for (int i = 0; i < 1000; ++i) OpenExit("/etc/hosts", -1);

@@ -124,21 +124,13 @@ Result<std::unique_ptr<ControlServer>> ControlServer::Start(std::string path,
 }
 
 Result<void> ControlServer::Bind() {
-  const auto address = UnixAddress(path_);
-  if (!address) return std::unexpected(address.error());
   socket_ = UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
-  // The daemon's socket is locked for one process, so whatever lies here is nobody's.
-  unlink(path_.c_str());
+  if (!stop_) return Fail(Fault::kEnvironment, "no eventfd: " + ErrnoText(errno));
   constexpr int kBacklog = 16;
-  if (socket_.get() < 0 || stop_.get() < 0 ||
-      bind(socket_.get(), Generic(*address), sizeof *address) != 0 ||
-      chmod(path_.c_str(), 0600) != 0 || listen(socket_.get(), kBacklog) != 0) {
-    return Fail(Fault::kEnvironment, "cannot listen on the control socket " + path_ + ": " +
-                                         ErrnoText(errno) + "; check the folder's owner and mode");
-  }
-  struct stat status{};
-  if (lstat(path_.c_str(), &status) == 0) inode_ = status.st_ino;
+  const auto inode = ListenAlone(socket_.get(), SOCK_STREAM, path_, kBacklog);
+  if (!inode) return std::unexpected(inode.error());
+  inode_ = *inode;
   return {};
 }
 

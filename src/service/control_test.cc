@@ -1,6 +1,7 @@
 #include "service/control.h"
 
 #include <cstring>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -85,9 +86,20 @@ TEST(ControlServer, LeavesTheSocketOfWhoCameAfterIt) {
   const std::string path = TestPath();
   auto before = ControlServer::Start(path, SomeStatus);
   ASSERT_TRUE(before);
+  std::filesystem::remove(path);
   const auto after = ControlServer::Start(path, SomeStatus);
   ASSERT_TRUE(after);
   before->reset();
+  EXPECT_TRUE(AskDaemon(path, "/healthz"));
+}
+
+TEST(ControlServer, DoesNotReplaceTheSocketOfAnotherDaemonInTheFolder) {
+  const std::string path = TestPath();
+  const auto first = ControlServer::Start(path, SomeStatus);
+  ASSERT_TRUE(first);
+  const auto second = ControlServer::Start(path, SomeStatus);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find("in a folder of its own"), std::string::npos);
   EXPECT_TRUE(AskDaemon(path, "/healthz"));
 }
 

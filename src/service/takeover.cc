@@ -59,21 +59,12 @@ TakeoverServer::TakeoverServer(std::string path, int patience_ms)
     : path_(std::move(path)), patience_ms_(patience_ms) {}
 
 Result<std::unique_ptr<TakeoverServer>> TakeoverServer::Start(std::string path, int patience_ms) {
-  const auto address = UnixAddress(path);
-  if (!address) return std::unexpected(address.error());
   std::unique_ptr<TakeoverServer> server(new TakeoverServer(std::move(path), patience_ms));
   server->socket_.reset(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // The daemon's socket is locked for one process, so whatever lies here is nobody's.
-  ::unlink(server->path_.c_str());
   constexpr int kBacklog = 4;
-  struct stat status{};
-  if (!server->socket_ || ::fchmod(server->socket_.get(), 0600) != 0 ||
-      ::bind(server->socket_.get(), Generic(*address), sizeof *address) != 0 ||
-      ::chmod(server->path_.c_str(), 0600) != 0 || ::lstat(server->path_.c_str(), &status) != 0 ||
-      ::listen(server->socket_.get(), kBacklog) != 0) {
-    return Cannot("cannot listen on", server->path_);
-  }
-  server->inode_ = status.st_ino;
+  const auto inode = ListenAlone(server->socket_.get(), SOCK_SEQPACKET, server->path_, kBacklog);
+  if (!inode) return std::unexpected(inode.error());
+  server->inode_ = *inode;
   return server;
 }
 

@@ -1,7 +1,7 @@
-// The address of a Unix socket, from its path.
+// Unix sockets that one daemon has beside the one that sandboxes connect to.
 #pragma once
 
-#include <cstring>
+#include <cstdint>
 #include <string>
 
 #include <sys/socket.h>
@@ -12,19 +12,17 @@
 namespace gyrfalcon {
 
 // Fails where the path does not fit.
-inline Result<sockaddr_un> UnixAddress(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Fail(Fault::kEnvironment, path + ": too long for a socket's path (107 bytes)");
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
+Result<sockaddr_un> UnixAddress(const std::string& path);
 
 // As the system calls want it.
 inline const sockaddr* Generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
+
+// Binds, with mode 0600, and listens; replaces what a process that has ended left at `path`. The
+// result is the file's inode, by which its owner knows at the end whether it still is its own.
+// Fault::kEnvironment, and nothing is replaced, where somebody listens there: two daemons whose
+// sockets lie in one folder.
+Result<uint64_t> ListenAlone(int socket, int type, const std::string& path, int backlog);
 
 }  // namespace gyrfalcon

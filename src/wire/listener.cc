@@ -260,6 +260,8 @@ Result<Listener> Listener::Inherit(HandedListener handed, std::string path) {
                         static_cast<uint64_t>(status.st_dev) == handed.device &&
                         static_cast<uint64_t>(status.st_ino) == handed.inode;
   if (!is_there) {
+    // It was bound at the name that Bind gives it first.
+    if (listener->path_.ends_with('~')) listener->path_.pop_back();
     return Refuse("the process that runs listens at " + listener->path_ + ", and " + path +
                   " is another file; give both the same socket");
   }

@@ -182,10 +182,14 @@ Result<int> Soak(const Options& options) {
   const auto traffic = Traffic::Load(options.captures, kSandboxesMax);
   if (!traffic) return std::unexpected(traffic.error());
   const TestFolder folder;
-  auto daemon = Daemon::Start(
-      options.program, folder.path(), options.rules,
-      {"-o", "gvisor.runsc=", "-o", "log_level=info", "-o", "store.path=" + (folder / "alerts.db")},
-      folder / "log");
+  auto daemon = Daemon::Start(options.program, folder.path(), options.rules,
+                              {
+                                  "-o",
+                                  "gvisor.runsc=",
+                                  "-o",
+                                  "log_level=info",
+                              },
+                              folder / "log");
   if (!daemon) return std::unexpected(daemon.error());
   AlertCount alerts(*daemon);
   Sandboxes sandboxes(*traffic, *daemon, options.connections);
