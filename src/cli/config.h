@@ -43,6 +43,9 @@ struct Config {
   std::string runsc_root;                // gvisor.root; empty: only those of sandboxes that connect
   std::vector<std::string> runsc_roots;  // gvisor.roots, beside runsc_root
   bool usual_roots = true;
+  uint64_t metadata_wait_ms = 300;
+  std::string docker_socket = "/run/docker.sock";  // empty: Docker's daemon is not asked
+  std::string cri_socket;                          // empty: no CRI runtime is asked
   bool attach = true;
   bool takeover_sessions = false;
   bool detach_at_stop = false;

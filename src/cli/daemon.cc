@@ -131,6 +131,16 @@ Result<void> Daemon::StartEngine(const std::shared_ptr<const RuleSet>& rules,
       config_.workers != 0 ? config_.workers : std::max(1u, std::thread::hardware_concurrency());
   constexpr int64_t kNsPerMs = 1'000'000;
   options.pipeline.clock_skew_ns = static_cast<int64_t>(config_.clock_skew_ms) * kNsPerMs;
+  options.pipeline.metadata_wait_ns = static_cast<int64_t>(config_.metadata_wait_ms) * kNsPerMs;
+  options.pipeline.held_bytes_max = config_.limits.held_bytes_max;
+  options.pipeline.held_total_bytes_max = config_.limits.held_total_bytes_max;
+  options.metadata = {.docker_socket = config_.docker_socket,
+                      .cri_socket = config_.cri_socket,
+                      .roots = RootsOf(config_),
+                      .usual_roots = config_.usual_roots,
+                      .on_problem = [](const Error& error) {
+                        spdlog::warn("what containers are is not known: {}", error.message);
+                      }};
   options.pipeline.grace_ns = static_cast<int64_t>(config_.state_grace_ms) * kNsPerMs;
   options.watch = {.runsc = config_.runsc_path,
                    .roots = RootsOf(config_),

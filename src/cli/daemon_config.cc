@@ -53,6 +53,11 @@ constexpr struct {
               a.watch_interval_ms == b.watch_interval_ms && a.watch_grace_ms == b.watch_grace_ms &&
               a.clock_skew_ms == b.clock_skew_ms && a.state_grace_ms == b.state_grace_ms;
      }},
+    {"metadata.*",
+     [](const Config& a, const Config& b) {
+       return a.metadata_wait_ms == b.metadata_wait_ms && a.docker_socket == b.docker_socket &&
+              a.cri_socket == b.cri_socket;
+     }},
     {"alerts.*", [](const Config& a, const Config& b) { return a.alert_budget == b.alert_budget; }},
     {"overload.*", [](const Config& a, const Config& b) { return a.overload == b.overload; }},
     {"limits.*", [](const Config& a, const Config& b) { return SameLimits(a.limits, b.limits); }},
@@ -66,7 +71,9 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
   if (rules.config_file.empty()) {
     rules.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
   }
-  auto loaded = ApplyFlags(rules);
+  Config base;
+  base.rules.append_output = {{.suggested_output = true}};  // each alert says who
+  auto loaded = ApplyFlags(rules, base);
   if (!loaded) return loaded;
   Config& config = loaded->config;
   if (!flags.session_file.empty()) config.session_file = flags.session_file;

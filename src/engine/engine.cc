@@ -27,6 +27,7 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
           })
                           : WatchThread::OnUntraced()),
       session_updater_(Sessions(dispatcher), [this] { return watch_.Connected(); }),
+      metadata_lookup_(options_.metadata),
       process_lookup_(options_.processes, std::move(on_lookup_problem)),
       crew_(std::max<size_t>(1, options_.workers), options_.pipeline.grace_ns) {
   options_.pipeline.containers = &containers_;
@@ -67,7 +68,9 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
     if (!source) return std::unexpected(source.error());
     crew.workers.push_back(std::make_unique<Worker>(i, crew, std::move(*source), rules,
                                                     engine->options_.pipeline, dispatcher,
-                                                    engine->user_lookup_, engine->process_lookup_));
+                                                    engine->user_lookup_,
+                                                    engine->metadata_lookup_,
+                                                    engine->process_lookup_));
   }
   engine->TakeUpInherited();
   for (const auto& worker : crew.workers) worker->Start();
@@ -116,6 +119,7 @@ void Engine::TakeUpInherited() {
 
 void Engine::StopAsking() {
   user_lookup_.Stop();
+  metadata_lookup_.Stop();
   process_lookup_.Stop();
   session_updater_.Stop();
   watch_.Stop();

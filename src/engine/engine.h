@@ -10,6 +10,7 @@
 
 #include "channels/dispatcher.h"
 #include "engine/inheritance.h"
+#include "engine/metadata_lookup.h"
 #include "engine/pipeline.h"
 #include "engine/process_lookup.h"
 #include "engine/session_updater.h"
@@ -31,6 +32,7 @@ struct EngineOptions {
   SocketSourceOptions source;
   WatchOptions watch;
   ProcessLookupOptions processes;
+  MetadataOptions metadata;
   SessionUpdaterOptions sessions;
   Inheritance inherited;
   // Attaches sandboxes that run and are not traced, by `sessions`, once StartAttaching says so.
@@ -113,6 +115,7 @@ class Engine {
   WatchThread watch_;
   SessionUpdater session_updater_;
   UserLookup user_lookup_;
+  MetadataLookup metadata_lookup_;
   ProcessLookup process_lookup_;
   Crew crew_;
   std::unique_ptr<HandshakeService> handshakes_;

@@ -2,6 +2,7 @@
 
 #include "engine/alert_budget.h"
 #include "engine/builtin_throttle.h"
+#include "engine/held_messages.h"
 #include "points/event.h"
 #include "state/fork_flood.h"
 #include "state/raised_rules.h"
@@ -83,7 +84,16 @@ constexpr LimitRow kRows[] = {
      Of<&Limits::handshake_ms>, 0, 1, 3'600'000},
     {"handshakes_waiting_max", "Clients that have not shaken hands yet", "the oldest is closed",
      "handshakes_evicted", Of<&Limits::handshakes_waiting_max>, 0, 1, kMillion},
+    {"held_bytes_max", "Bytes of a sandbox's messages that wait for its container's metadata",
+     "they are taken up without it", "metadata_waits_cut", Of<&Limits::held_bytes_max>, 0, 0, kGiB},
+    {"held_total_bytes_max", "The same of all sandboxes of one worker",
+     "the sandbox's that has the next message are taken up without it", "metadata_waits_cut",
+     Of<&Limits::held_total_bytes_max>, 0, 0, 16 * kGiB},
 
+    {"metadata_lookups_at_once",
+     "Containers of a sandbox that are looked up at once; then four more a second",
+     "its container's fields are missing until it is looked up", "metadata_lookups_refused",
+     nullptr, kLookupsAtOnce},
     {"handshake_bytes", "Bytes of a handshake", "closed", "handshakes_rejected", nullptr,
      kHandshakeBytesMax},
     {"command_line_bytes", "Bytes of the command line of a client that are looked at", "cut", "",

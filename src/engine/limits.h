@@ -18,6 +18,9 @@ struct Limits {
   size_t handshake_ms = 5'000;
   size_t handshakes_waiting_max = 16'384;
   size_t total_bytes_max = size_t{1} << 30;  // of all sandboxes' states; 0: no bound
+  // Of messages that wait for what the host knows of their container.
+  size_t held_bytes_max = size_t{4} << 20;         // of one sandbox
+  size_t held_total_bytes_max = size_t{64} << 20;  // of one worker's sandboxes
 };
 
 struct LimitRow {
@@ -36,6 +39,6 @@ struct LimitRow {
 
 // Those that a config can change, then the others.
 std::span<const LimitRow> LimitRows();
-inline constexpr size_t kConfigurableLimits = 19;
+inline constexpr size_t kConfigurableLimits = 21;
 
 }  // namespace gyrfalcon

@@ -413,6 +413,9 @@ const std::map<std::string_view, Case>& Cases() {
       {"messages_per_turn", HoldsTurns},
       {"handshake_ms", IsHeldElsewhere},            // wire/handshake_test.cc
       {"handshakes_waiting_max", IsHeldElsewhere},  // wire/handshake_test.cc
+      {"held_bytes_max", IsHeldElsewhere},            // engine/metadata_lookup_test.cc
+      {"held_total_bytes_max", IsHeldElsewhere},      // engine/metadata_lookup_test.cc
+      {"metadata_lookups_at_once", IsHeldElsewhere},  // engine/metadata_lookup_test.cc
       {"handshake_bytes", HoldsHandshakeBytes},
       {"command_line_bytes", IsHeldElsewhere},  // wire/peer_test.cc
       {"list_items", HoldsLists},

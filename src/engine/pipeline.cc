@@ -36,6 +36,7 @@ void Pipeline::Process(const Record& record) {
   received_ns_ = record.receive_time_ns;
   if (received_ns_ != 0) clock_.Receive(received_ns_);
   if (clock_.now_ns() >= doubtful_claims_due_ns_) TellDoubtfulClaims();
+  if (clock_.now_ns() >= held_due_ns_) TakeUpDueHeld();
   // A worker that is never idle must not keep quiet sandboxes waiting.
   const bool is_live = received_ns_ != 0;
   if (is_live && clock_.now_ns() >= told_due_ns_ + kTellDueEveryNs) TellDue(received_ns_);
@@ -102,6 +103,7 @@ void Pipeline::Open(const Record& record) {
   if (!record.peer) return;
   // Before the sandbox's own container has said a word, so that its first event has names already.
   AskForUsers(connection, session, session.place.sandbox_id);
+  if (session.place.known()) AskForContainer(connection, session, session.place.sandbox_id);
 }
 
 void Pipeline::AskForUsers(uint64_t connection, const Session& session,
@@ -181,6 +183,11 @@ void Pipeline::TakeAnswer(Session& session, const SnapshotAnswer& answer) {
 
 void Pipeline::Close(const Record& record) {
   const auto found = sessions_.find(record.connection.value);
+  if (found != sessions_.end() && found->second.held) {
+    Hold(found->second, record);
+    return;
+  }
+  if (lookups_ != nullptr) lookups_->OnSessionEnd(record.connection.value);
   if (found == sessions_.end()) return;
   totals_.engine.Add(EngineCounter::kSandboxesClosed);
   Session& session = found->second;
@@ -228,6 +235,7 @@ void Pipeline::Identify(uint64_t connection, Session& session, bool begins) {
   if (session.sandbox_key.empty()) return;
   ForgetSuccessor(connection, session);
   if (begins && session.follows) BeginAnew(session);
+  TakeUpHeldOfOlder(connection, session);
   const auto [entry, is_new] = connection_by_sandbox_.try_emplace(session.sandbox_key, connection);
   if (is_new) TakeUpKept(session, begins);
   if (is_new || entry->second == connection) return;
@@ -274,6 +282,7 @@ void Pipeline::ForgetSuccessor(uint64_t connection, const Session& session) {
 }
 
 void Pipeline::BeginAnew(Session& session) {
+  session.asked.clear();
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
   session.limits_hit = {};
   session.counted = {};
@@ -305,6 +314,7 @@ Pipeline::Released Pipeline::Release(std::span<const uint64_t> connections) {
     const bool speaks = named != connection_by_sandbox_.end() && named->second == connection;
     if (speaks) connection_by_sandbox_.erase(named);
     ForgetSuccessor(connection, found->second);
+    if (found->second.held) held_bytes_ -= found->second.held->bytes();
     released.sessions.push_back({connection, speaks, std::move(found->second)});
     sessions_.erase(found);
   }
@@ -328,6 +338,12 @@ void Pipeline::Adopt(Released released) {
     if (moved.session.doubtful_claim) {
       doubtful_claims_due_ns_ =
           std::min(doubtful_claims_due_ns_, moved.session.doubtful_claim->due_ns);
+    }
+    if (moved.session.held) {
+      held_bytes_ += moved.session.held->bytes();
+      const int64_t due_ns = clock_.now_ns() + options_.metadata_wait_ns;
+      moved.session.held->SetDue(due_ns);
+      held_due_ns_ = std::min(held_due_ns_, due_ns);
     }
     sessions_.insert_or_assign(moved.connection, std::move(moved.session));
   }
@@ -466,6 +482,7 @@ void Pipeline::TellDue(int64_t receive_time_ns) {
   clock_.Receive(receive_time_ns);
   told_due_ns_ = clock_.now_ns();
   if (clock_.now_ns() >= doubtful_claims_due_ns_) TellDoubtfulClaims();
+  if (clock_.now_ns() >= held_due_ns_) TakeUpDueHeld();
   if (!kept_.empty()) DropOverdueKept();
   for (auto& [connection, session] : sessions_) {
     session.clock.Receive(receive_time_ns);
@@ -562,6 +579,7 @@ bool Pipeline::IsOwnContainer(Session& session, std::string_view container, int6
                             ? known->second
                             : ClaimContainer(session, container, now_ns);
   session.last_container = container;
+  session.met_container = true;
   return session.last_is_own;
 }
 
@@ -640,6 +658,10 @@ void Pipeline::NoteUnreadable(Session& session, const Record& record, LossKind k
 }
 
 void Pipeline::TakeUpFrame(Session& session, const Record& record) {
+  if (session.held) {
+    Hold(session, record);
+    return;
+  }
   speaking_ = &session;
   totals_.engine.Add(EngineCounter::kMessages);
   ++session.frames;
@@ -713,6 +735,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
   if (record.receive_time_ns == 0) session.clock.Replay(told_ns);
   CheckContainers(record.connection.value, session, now_ns);
+  if (session.met_container && HoldsMessage(session, record)) return;
   NoteDrops(session, now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
   session.sandbox->Apply(event_, record.receive_time_ns, *this);

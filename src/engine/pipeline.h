@@ -22,6 +22,7 @@
 #include "engine/connection_observer.h"
 #include "engine/counters.h"
 #include "engine/event_flood.h"
+#include "engine/held_messages.h"
 #include "engine/identity.h"
 #include "engine/loss_ledger.h"
 #include "engine/memory_budget.h"
@@ -65,6 +66,11 @@ struct PipelineOptions {
   // Of one pipeline; the oldest makes room.
   size_t kept_states_max = 1'024;
   size_t kept_bytes_max = 256u << 20;
+  // How long messages wait for what the host knows of their container, from its first message on.
+  // Live only. 0: not at all.
+  int64_t metadata_wait_ns = 300'000'000;
+  size_t held_bytes_max = size_t{4} << 20;         // of one sandbox's messages that wait
+  size_t held_total_bytes_max = size_t{64} << 20;  // of all of this pipeline
   // Where sessions are written as they change (SaveDue); must outlive the pipeline. nullptr:
   // nowhere.
   SnapshotFile* snapshots = nullptr;
@@ -88,6 +94,12 @@ class DispatcherSink final : public AlertSink {
   Dispatcher& dispatcher_;
 };
 
+// What the host knows of a container.
+struct ContainerAnswer {
+  std::shared_ptr<const ContainerInfo> info;  // nullptr: nothing
+  bool is_final = true;  // else another answer follows: nobody need wait for it, but may
+};
+
 // Who is asked for what the host knows of a sandbox. Called on the worker's thread, which must wait
 // neither for files nor for runsc.
 class HostLookups {
@@ -97,6 +109,15 @@ class HostLookups {
   // when too many wait.
   virtual bool AskUsers(uint64_t connection, const SandboxPlace& place,
                         const std::string& container_id) = 0;
+  // Which container that is. The answers come to Pipeline::SetContainer. False when there is none
+  // to come: too many wait, or the id is none.
+  virtual bool AskContainer(uint64_t /*connection*/, const SandboxPlace& /*place*/,
+                            const std::string& /*container_id*/) {
+    return false;
+  }
+  // The session is over: no answer about this connection is wanted any more. That may be after the
+  // record of its end, where its last messages waited.
+  virtual void OnSessionEnd(uint64_t /*connection*/) {}
   // Whether AskProcesses can ever be answered for a sandbox at this place.
   virtual bool CanAskProcesses(const SandboxPlace& place) const = 0;
   // Which processes run, of those wanted when it is the question's turn. The answer comes to
@@ -125,6 +146,15 @@ class Pipeline : private HappeningSink {
   // The names of a container's users, from the next record on. `connection` may have ended.
   void SetUsers(uint64_t connection, std::string_view container_id,
                 std::shared_ptr<const UserTable> users);
+  // What the host knows of a container; messages that have waited for it are taken up. May raise
+  // alerts.
+  void SetContainer(uint64_t connection, std::string_view container_id,
+                    const ContainerAnswer& answer);
+  // Messages that wait are taken up with what is known: before the worker ends.
+  void TakeUpHeld();
+  // When the first of them are due, by the clock of `receive_time_ns` in TellDue, from now on;
+  // nullopt: none wait.
+  std::optional<int64_t> HeldDueInNs() const;
   // What runs in a sandbox, or did a moment ago. May raise alerts.
   void SetProcesses(uint64_t connection, uint64_t question, const ProcessAnswer& answer);
 
@@ -197,6 +227,12 @@ class Pipeline : private HappeningSink {
     int64_t cost_ns = 0;   // of the last time
   };
 
+  // What of a container that a session has shown was asked of the host.
+  struct AskedContainer {
+    bool is_answered = false;
+    bool was_waited_for = false;
+  };
+
   // One connection and the sandbox behind it.
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
@@ -216,10 +252,14 @@ class Pipeline : private HappeningSink {
     absl::flat_hash_map<std::string, bool, TextHash, TextEqual> containers;
     std::string last_container;
     bool last_is_own = true;
+    bool met_container = false;     // the message at hand has another one than that before it
     uint64_t containers_as_of = 0;  // the registry's generation
     absl::flat_hash_set<std::string, TextHash, TextEqual>
         told_claims;  // containers that an alert was raised about
     ContextMemory contexts;
+    absl::flat_hash_map<std::string, AskedContainer, TextHash, TextEqual> asked;
+    AlertBucket lookups;
+    std::unique_ptr<HeldMessages> held;  // nullptr: none wait
     SessionClock clock;
     BuiltinThrottle throttle;
     AlertBudget budget;
@@ -267,6 +307,14 @@ class Pipeline : private HappeningSink {
   void Close(const Record& record);
   void TakeUpFrame(Session& session, const Record& record);
   void TakeUpMessage(Session& session, const Record& record);
+  // pipeline_held.cc: messages that wait for what the host knows of their container.
+  void AskForContainer(uint64_t connection, Session& session, const std::string& container_id);
+  bool HoldsMessage(Session& session, const Record& record);
+  void Hold(Session& session, const Record& record);
+  void TakeUpHeld(uint64_t connection, Session& session);
+  void TakeUpDueHeld();
+  // Before the state moves from the connection that speaks for its sandbox to this one.
+  void TakeUpHeldOfOlder(uint64_t connection, Session& session);
   void NoteUnreadable(Session& session, const Record& record, LossKind kind);
   void ClampTime(int64_t receive_time_ns);
   bool NameAnonymous(uint64_t connection, Session& session, std::string_view container);
@@ -363,11 +411,13 @@ class Pipeline : private HappeningSink {
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> successor_by_sandbox_;
   absl::flat_hash_map<std::string, KeptState, TextHash, TextEqual> kept_;  // by sandbox
   size_t kept_bytes_ = 0;
-  std::string saved_, saved_part_;  // scratch of Save
-  uint64_t questions_ = 0;          // asked about processes
-  int64_t received_ns_ = 0;         // the record at hand
-  SessionClock clock_;              // of all connections together
-  int64_t told_due_ns_ = 0;         // when TellDue last ran, by `clock_`
+  std::string saved_, saved_part_;                             // scratch of Save
+  uint64_t questions_ = 0;                                     // asked about processes
+  int64_t received_ns_ = 0;                                    // the record at hand
+  SessionClock clock_;                                         // of all connections together
+  int64_t held_due_ns_ = std::numeric_limits<int64_t>::max();  // the first, by `clock_`
+  size_t held_bytes_ = 0;
+  int64_t told_due_ns_ = 0;  // when TellDue last ran, by `clock_`
   int64_t doubtful_claims_due_ns_ = std::numeric_limits<int64_t>::max();  // the next, by `clock_`
   Session* speaking_ = nullptr;  // whose message is at hand
   Event event_;

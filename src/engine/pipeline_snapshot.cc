@@ -260,7 +260,7 @@ int64_t Pipeline::SaveDue(int64_t now_ns) {
   std::vector<std::pair<int64_t, uint64_t>> due;
   for (auto& [connection, session] : sessions_) {
     Saving& saving = session.saving;
-    if (saving.version == SessionVersion(session)) continue;
+    if (saving.version == SessionVersion(session) || session.held) continue;
     if (saving.since_ns == 0) saving.since_ns = now_ns;
     const int64_t due_ns = saving.since_ns + SaveDelayNs(connection, saving.cost_ns);
     if (due_ns <= now_ns) {
@@ -375,6 +375,9 @@ Result<void> Pipeline::RestoreSession(const RestoredConnection& connection,
     session.drops_were_told = true;
     if (options_.observer != nullptr) options_.observer->OnSpoke(connection.connection);
     AskForUsers(connection.connection, session, session.place.sandbox_id);
+    if (session.place.known()) {
+      AskForContainer(connection.connection, session, session.place.sandbox_id);
+    }
     NoteUnsaved(session, std::max<uint64_t>(connection.frames_read, 1));
     TellDue(session);
     return read;
@@ -417,11 +420,15 @@ Result<void> Pipeline::RestoreSession(const RestoredConnection& connection,
   NoteUnsaved(session, connection.frames_read);
   NoteMemory(session);
   AskForUsers(connection.connection, session, session.place.sandbox_id);
+  if (session.place.known()) {
+    AskForContainer(connection.connection, session, session.place.sandbox_id);
+  }
   if (!session.sandbox) return {};
   session.sandbox->ResumeSnapshots(lookups_ != nullptr && lookups_->CanAskProcesses(session.place));
   for (const std::string& container : session.sandbox->TakeNewContainers()) {
     if (container == session.place.sandbox_id) continue;
     AskForUsers(connection.connection, session, container);
+    AskForContainer(connection.connection, session, container);
   }
   TellDue(session);
   return {};

@@ -38,7 +38,7 @@ std::string_view NoteOf(const BoundCheck& check) {
   const auto look = [&note](const BoundField& field) {
     if (field.def->availability == Availability::kNever) note = "gVisor never tells this field";
     if (field.def->availability == Availability::kMetadata) {
-      note = "this field is the container runtime's, and no message tells it";
+      note = "no message tells this field: it is the container's metadata, and a capture has none";
     }
   };
   ForEachField(check.left, look);

@@ -22,12 +22,14 @@ constexpr int kSaveIntervalMs = static_cast<int>(Pipeline::kSaveEveryNs / 1'000'
 
 Worker::Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
                std::shared_ptr<const RuleSet> rules, const PipelineOptions& options,
-               Dispatcher& dispatcher, UserLookup& user_lookup, ProcessLookup& process_lookup)
+               Dispatcher& dispatcher, UserLookup& user_lookup, MetadataLookup& metadata_lookup,
+               ProcessLookup& process_lookup)
     : number_(number),
       crew_(crew),
       source_(std::move(source)),
       sink_(dispatcher),
       users_(user_lookup),
+      metadata_(metadata_lookup),
       processes_(process_lookup),
       pipeline_(std::move(rules), options, sink_, this),
       overload_(Pipeline::PressureMax(options.overload)),
@@ -69,7 +71,8 @@ size_t Worker::sandbox_count() const {
 
 void Worker::Run() {
   pthread_setname_np(pthread_self(), ("worker " + std::to_string(number_)).c_str());
-  source_->set_idle_timeout_ms(kPublishIntervalMs);
+  idle_ms_ = kPublishIntervalMs;
+  SetIdleTimeout();
   load_since_ns_ = pressed_since_ns_ = SteadyNs();
   Record record;
   int64_t looked_ns = 0;     // by the records' times, as the next
@@ -81,7 +84,6 @@ void Worker::Run() {
     if (status == SourceStatus::kEnd) break;
     if (status == SourceStatus::kRecord) pipeline_.Process(record);
     if (status == SourceStatus::kIdle) pipeline_.TellDue(RealTimeNs());
-    if (record.kind == RecordKind::kClosed) crew_.placement.Leave(record.connection.value);
     const int64_t since_ns = record.receive_time_ns - published_ns;
     const bool due = since_ns >= kPublishIntervalNs || since_ns < 0;
     if (status == SourceStatus::kIdle || record.kind != RecordKind::kFrame || due) {
@@ -94,15 +96,20 @@ void Worker::Run() {
       LookAtLoad();
     }
     if (saves_) {
-      if (!std::exchange(unsaved_, true)) source_->set_idle_timeout_ms(kSaveIntervalMs);
+      if (!std::exchange(unsaved_, true)) {
+        idle_ms_ = kSaveIntervalMs;
+        SetIdleTimeout();
+      }
       const int64_t unsaved_ns = record.receive_time_ns - saved_ns_;
       if (status == SourceStatus::kIdle || unsaved_ns >= Pipeline::kSaveEveryNs || unsaved_ns < 0) {
         saved_ns_ = record.receive_time_ns;
         SaveSessions();
       }
     }
+    if (holds_ || pipeline_.HeldDueInNs()) SetIdleTimeout();
     if (balance_due_ && source_->between_batches()) Balance();
   }
+  pipeline_.TakeUpHeld();
   if (!releases_ || tells_) pipeline_.TellRest();
   if (saves_) pipeline_.SaveAll();
   if (releases_) {
@@ -172,6 +179,9 @@ void Worker::TakeUpNews() {
   for (FoundUsers& found : news.users) {
     pipeline_.SetUsers(found.connection, found.container_id, std::move(found.users));
   }
+  for (const FoundContainer& found : news.containers) {
+    pipeline_.SetContainer(found.connection, found.container_id, found.answer);
+  }
   for (const FoundProcesses& found : news.processes) {
     pipeline_.SetProcesses(found.connection, found.question, found.answer);
   }
@@ -203,9 +213,16 @@ void Worker::SaveSessions() {
   const int64_t now_ns = SteadyNs();
   const int64_t next_ns = pipeline_.SaveDue(now_ns);
   const int64_t wait_ms = (next_ns - now_ns) / 1'000'000 + 1;
-  source_->set_idle_timeout_ms(
-      static_cast<int>(std::clamp<int64_t>(wait_ms, kSaveIntervalMs, kPublishIntervalMs)));
+  idle_ms_ = static_cast<int>(std::clamp<int64_t>(wait_ms, kSaveIntervalMs, kPublishIntervalMs));
+  SetIdleTimeout();
   unsaved_ = false;
+}
+
+void Worker::SetIdleTimeout() {
+  const auto held_ns = pipeline_.HeldDueInNs();
+  holds_ = held_ns.has_value();
+  const int64_t held_ms = held_ns ? *held_ns / 1'000'000 + 1 : idle_ms_;
+  source_->set_idle_timeout_ms(static_cast<int>(std::min<int64_t>(held_ms, idle_ms_)));
 }
 
 void Worker::Balance() {
@@ -256,6 +273,7 @@ void Worker::HandOver(const PlacementMove& move) {
   Worker& to = *crew_.workers[move.to];
   const std::scoped_lock lock(mutex_, to.mutex_);
   Pass(move.connections, mailbox_.users, to.mailbox_.users);
+  Pass(move.connections, mailbox_.containers, to.mailbox_.containers);
   Pass(move.connections, mailbox_.processes, to.mailbox_.processes);
   to.mailbox_.handovers.push_back(std::move(handover));
   to.has_news_.store(true, std::memory_order_release);
@@ -279,6 +297,19 @@ bool Worker::AskUsers(uint64_t connection, const SandboxPlace& place,
                                       FoundUsers{connection, container_id, std::move(table)});
         });
       });
+}
+
+bool Worker::AskContainer(uint64_t connection, const SandboxPlace& place,
+                          const std::string& container_id) {
+  return metadata_.Ask(place, container_id,
+                       [&crew = crew_, connection, container_id](const ContainerAnswer& answer) {
+                         crew.placement.WithWorkerOf(connection, [&](size_t index) {
+                           Worker& worker = *crew.workers[index];
+                           worker.Leave(&Mailbox::containers,
+                                        FoundContainer{connection, container_id, answer});
+                           worker.source_->Wake();  // messages may wait for it, and no other come
+                         });
+                       });
 }
 
 bool Worker::CanAskProcesses(const SandboxPlace& place) const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/heartbeat.h"
+#include "engine/metadata_lookup.h"
 #include "engine/overload.h"
 #include "engine/pipeline.h"
 #include "engine/placement.h"
@@ -39,7 +40,8 @@ class Worker final : private HostLookups {
   // All references outlive it.
   Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
          std::shared_ptr<const RuleSet> rules, const PipelineOptions& options,
-         Dispatcher& dispatcher, UserLookup& user_lookup, ProcessLookup& process_lookup);
+         Dispatcher& dispatcher, UserLookup& user_lookup, MetadataLookup& metadata_lookup,
+         ProcessLookup& process_lookup);
   ~Worker() override = default;
 
   void Start();
@@ -75,6 +77,11 @@ class Worker final : private HostLookups {
     std::string container_id;
     std::shared_ptr<const UserTable> users;
   };
+  struct FoundContainer {
+    uint64_t connection;
+    std::string container_id;
+    ContainerAnswer answer;
+  };
   struct FoundProcesses {
     uint64_t connection;
     uint64_t question;
@@ -90,11 +97,14 @@ class Worker final : private HostLookups {
     std::shared_ptr<const RuleSet> rules;  // nullptr: no new ones
     std::vector<Handover> handovers;
     std::vector<FoundUsers> users;
+    std::vector<FoundContainer> containers;
     std::vector<FoundProcesses> processes;
   };
 
   void Run();
   void TakeUpNews();
+  // How long to wait for messages: as long as nothing is due.
+  void SetIdleTimeout();
   void Publish();
   // Leaves out more, or less, when there is more to do than this one can.
   void LookAtLoad();
@@ -110,6 +120,9 @@ class Worker final : private HostLookups {
 
   bool AskUsers(uint64_t connection, const SandboxPlace& place,
                 const std::string& container_id) override;
+  bool AskContainer(uint64_t connection, const SandboxPlace& place,
+                    const std::string& container_id) override;
+  void OnSessionEnd(uint64_t connection) override { crew_.placement.Leave(connection); }
   bool CanAskProcesses(const SandboxPlace& place) const override;
   bool AskProcesses(uint64_t connection, uint64_t question, const SandboxPlace& place,
                     std::shared_ptr<const SharedWanted> wanted) override;
@@ -120,6 +133,7 @@ class Worker final : private HostLookups {
   std::unique_ptr<SocketSource> source_;
   DispatcherSink sink_;
   UserLookup& users_;
+  MetadataLookup& metadata_;
   ProcessLookup& processes_;
   Pipeline pipeline_;
   OverloadControl overload_;
@@ -130,6 +144,8 @@ class Worker final : private HostLookups {
   bool balance_due_ = false;
   const bool saves_;
   bool unsaved_ = false;                // something has come since SaveSessions
+  int idle_ms_ = 0;                     // until something of all sandboxes is due
+  bool holds_ = false;                  // messages wait for metadata
   int64_t saved_ns_ = 0;                // its time, by the records' clock
   std::atomic<bool> releases_ = false;  // StopReading, until the next Start
   std::atomic<bool> tells_ = true;      // with that, as the next

@@ -1,4 +1,9 @@
+#include <algorithm>
+
+#include <fnmatch.h>
+
 #include "fields/rows.h"
+#include "metadata/container_info.h"
 #include "state/happening.h"
 
 namespace gyrfalcon {
@@ -6,9 +11,10 @@ namespace {
 
 using enum FieldType;
 
-// Joined from the container runtime's metadata; until a source of it is configured, missing.
-constexpr FieldDef Joined(std::string_view name, FieldType type, std::string_view help,
-                          ArgForm arg = ArgForm::kNone, uint8_t flags = 0) {
+// From what the host knows of the container (metadata/container_info.h): missing until that has
+// come, or where it is out of reach.
+constexpr FieldDef Joined(std::string_view name, FieldType type, Extractor extract,
+                          std::string_view help, ArgForm arg = ArgForm::kNone, uint8_t flags = 0) {
   return {.name = name,
           .type = type,
           .arg = arg,
@@ -16,7 +22,136 @@ constexpr FieldDef Joined(std::string_view name, FieldType type, std::string_vie
           .availability = Availability::kMetadata,
           .level = Level::kContainer,
           .invalidated_by = kByMetadata,
+          .extract = extract,
           .help = help};
+}
+
+const ContainerInfo* InfoOf(const Happening& h) {
+  return h.container == nullptr ? nullptr : h.container->info.get();
+}
+
+Value TextOrMissing(std::string_view text) {
+  return text.empty() ? Value() : Value::Text(text);
+}
+
+template <auto member>
+Value TextOf(const BoundField&, const Happening& h, Scratch&) {
+  const ContainerInfo* info = InfoOf(h);
+  return info == nullptr ? Value() : TextOrMissing(info->*member);
+}
+
+template <auto member>
+Value ImagePart(const BoundField&, const Happening& h, Scratch&) {
+  const ContainerInfo* info = InfoOf(h);
+  return info == nullptr ? Value() : TextOrMissing(info->image_name.*member);
+}
+
+template <auto member>
+Value TruthOf(const BoundField&, const Happening& h, Scratch&) {
+  const ContainerInfo* info = InfoOf(h);
+  return info == nullptr || !(info->*member) ? Value() : Value::Bool(*(info->*member));
+}
+
+Value SandboxShortId(const BoundField&, const Happening& h, Scratch&) {
+  const ContainerInfo* info = InfoOf(h);
+  return info == nullptr ? Value() : TextOrMissing(ShortContainerId(info->pod_sandbox_id));
+}
+
+template <auto member>
+Value LabelOf(const BoundField& field, const Happening& h, Scratch&) {
+  const ContainerInfo* info = InfoOf(h);
+  const std::string* value = info == nullptr ? nullptr : FindLabel(info->*member, field.arg.text);
+  return value == nullptr ? Value() : Value::Text(*value);
+}
+
+// Texts one behind the other, in the scratch.
+template <class Visit>
+Value Joint(Scratch& scratch, const Visit& visit) {
+  size_t size = 0;
+  visit([&size](std::string_view piece) { size += piece.size(); });
+  if (size == 0) return {};
+  const std::span<char> out = scratch.Chars(size);
+  auto at = out.begin();
+  visit([&at](std::string_view piece) { at = std::ranges::copy(piece, at).out; });
+  return Value::Text({out.data(), out.size()});
+}
+
+// Falco leaves out what engines put there for themselves.
+bool IsShownLabel(std::string_view name) {
+  return !name.starts_with("annotation.") && !name.starts_with("io.kubernetes.");
+}
+
+template <auto member>
+Value LabelsOf(const BoundField&, const Happening& h, Scratch& scratch) {
+  const ContainerInfo* info = InfoOf(h);
+  if (info == nullptr) return {};
+  return Joint(scratch, [info](const auto& put) {
+    std::string_view between;
+    for (const auto& [name, value] : info->*member) {
+      if (!IsShownLabel(name)) continue;
+      put(between);
+      put(name);
+      put(":");
+      put(value);
+      between = ", ";
+    }
+  });
+}
+
+void PutMount(const ContainerMount& mount, const auto& put) {
+  put(mount.source);
+  put(":");
+  put(mount.destination);
+  put(":");
+  put(mount.mode);
+  put(mount.writable ? ":true:" : ":false:");
+  put(mount.propagation);
+}
+
+Value Mounts(const BoundField&, const Happening& h, Scratch& scratch) {
+  const ContainerInfo* info = InfoOf(h);
+  if (info == nullptr || !info->mounts) return {};
+  return Joint(scratch, [info](const auto& put) {
+    std::string_view between;
+    for (const ContainerMount& mount : *info->mounts) {
+      put(between);
+      PutMount(mount, put);
+      between = ",";
+    }
+  });
+}
+
+// By number, or the first whose `by` fits the pattern; nullptr: none.
+const ContainerMount* FindMount(const BoundField& field, const Happening& h,
+                                std::string ContainerMount::* by) {
+  const ContainerInfo* info = InfoOf(h);
+  if (info == nullptr || !info->mounts) return nullptr;
+  const std::vector<ContainerMount>& mounts = *info->mounts;
+  if (field.arg.index) {
+    return *field.arg.index < mounts.size() ? &mounts[*field.arg.index] : nullptr;
+  }
+  const auto found = std::ranges::find_if(mounts, [&](const ContainerMount& mount) {
+    return ::fnmatch(field.arg.text.c_str(), (mount.*by).c_str(), 0) == 0;
+  });
+  return found == mounts.end() ? nullptr : &*found;
+}
+
+Value MountAsText(const BoundField& field, const Happening& h, Scratch& scratch) {
+  const ContainerMount* mount = FindMount(field, h, &ContainerMount::source);
+  if (mount == nullptr) return {};
+  return Joint(scratch, [mount](const auto& put) { PutMount(*mount, put); });
+}
+
+// One part of a mount that is found by another part.
+template <auto part, auto by>
+Value MountPart(const BoundField& field, const Happening& h, Scratch&) {
+  const ContainerMount* mount = FindMount(field, h, by);
+  return mount == nullptr ? Value() : Value::Text(mount->*part);
+}
+
+Value MountIsWritable(const BoundField& field, const Happening& h, Scratch&) {
+  const ContainerMount* mount = FindMount(field, h, &ContainerMount::source);
+  return mount == nullptr ? Value() : Value::Text(mount->writable ? "true" : "false");
 }
 
 constexpr FieldDef Deprecated(std::string_view name, FieldType type, ArgForm arg = ArgForm::kNone) {
@@ -63,40 +198,74 @@ constexpr FieldDef kRows[] = {
          },
      .help = "Nanoseconds since the container started.",
      .falco_type = "RELTIME"},
-    Joined("container.name", kText, "The container's name.", ArgForm::kNone, kSuggestedOutput),
-    Joined("container.image", kText, "Image reference."),
-    Joined("container.image.id", kText, "Image id."),
-    Joined("container.image.repository", kText, "Image without its tag.", ArgForm::kNone,
+    Joined("container.name", kText, TextOf<&ContainerInfo::name>, "The container's name.",
+           ArgForm::kNone, kSuggestedOutput),
+    Joined("container.image", kText, TextOf<&ContainerInfo::image>,
+           "The image's name, as the container was made with it."),
+    Joined("container.image.id", kText, TextOf<&ContainerInfo::image_id>,
+           "The image's id, 12 hex digits; Docker, and CRI where that is asked."),
+    Joined("container.image.repository", kText, ImagePart<&ImageName::repository>,
+           "The image's name without tag and digest.", ArgForm::kNone, kSuggestedOutput),
+    Joined("container.image.tag", kText, ImagePart<&ImageName::tag>,
+           "The image's tag; latest where its name has neither tag nor digest.", ArgForm::kNone,
            kSuggestedOutput),
-    Joined("container.image.tag", kText, "Tag of the image.", ArgForm::kNone, kSuggestedOutput),
-    Joined("container.image.digest", kText, "Digest of the image."),
-    Joined("container.type", kText, "Runtime: docker, containerd, cri-o and so on."),
-    Joined("container.privileged", kBool, "Whether the container is privileged."),
-    Joined("container.mounts", kText, "All mounts."),
-    Joined("container.mount", kText, "One mount.", ArgForm::kKeyRequired),
-    Joined("container.mount.source", kText, "Source of one mount.", ArgForm::kKeyRequired),
-    Joined("container.mount.dest", kText, "Destination of one mount.", ArgForm::kKeyRequired),
-    Joined("container.mount.mode", kText, "Mode of one mount.", ArgForm::kKeyRequired),
-    Joined("container.mount.rdwr", kText, "Whether one mount is writable.", ArgForm::kKeyRequired),
-    Joined("container.mount.propagation", kText, "Propagation of one mount.",
+    Joined("container.image.digest", kText, ImagePart<&ImageName::digest>,
+           "The image's digest, where its name has one, or CRI is asked."),
+    Joined("container.type", kText, TextOf<&ContainerInfo::type>,
+           "The engine: docker, containerd, cri-o or podman."),
+    Joined(
+        "container.privileged", kBool, TruthOf<&ContainerInfo::privileged>,
+        "Whether the container is privileged: as Docker says, else by the capabilities and masked "
+        "paths of its OCI spec."),
+    Joined("container.mounts", kText, Mounts,
+           "All mounts from the host, source:dest:mode:rdwr:propagation, with commas."),
+    Joined("container.mount", kText, MountAsText,
+           "One mount, by its number or a pattern of its source.", ArgForm::kKeyRequired),
+    Joined("container.mount.source", kText,
+           MountPart<&ContainerMount::source, &ContainerMount::destination>,
+           "Source of one mount, by its number or a pattern of its destination.",
            ArgForm::kKeyRequired),
-    Joined("container.ip", kText, "The container's address."),
-    Joined("container.cni.json", kText, "Result of the network plugin."),
-    Joined("container.host_pid", kBool, "Whether the host's PID namespace is used."),
-    Joined("container.host_network", kBool, "Whether the host's network namespace is used."),
-    Joined("container.host_ipc", kBool, "Whether the host's IPC namespace is used."),
-    Joined("container.label", kText, "One label.", ArgForm::kDottedOrKey),
-    Joined("container.labels", kText, "All labels."),
-    Joined("k8s.pod.name", kText, "Name of the pod.", ArgForm::kNone, kSuggestedOutput),
-    Joined("k8s.ns.name", kText, "Namespace of the pod.", ArgForm::kNone, kSuggestedOutput),
-    Joined("k8s.pod.id", kText, "Uid of the pod."),
-    Joined("k8s.pod.uid", kText, "Uid of the pod."),
-    Joined("k8s.pod.sandbox_id", kText, "The sandbox's id, 12 characters."),
-    Joined("k8s.pod.full_sandbox_id", kText, "The sandbox's whole id."),
-    Joined("k8s.pod.label", kText, "One label of the pod.", ArgForm::kDottedOrKey),
-    Joined("k8s.pod.labels", kText, "All labels of the pod."),
-    Joined("k8s.pod.ip", kText, "The pod's address."),
-    Joined("k8s.pod.cni.json", kText, "Result of the pod's network plugin."),
+    Joined("container.mount.dest", kText,
+           MountPart<&ContainerMount::destination, &ContainerMount::source>,
+           "Destination of one mount, by its number or a pattern of its source.",
+           ArgForm::kKeyRequired),
+    Joined("container.mount.mode", kText, MountPart<&ContainerMount::mode, &ContainerMount::source>,
+           "Mode of one mount.", ArgForm::kKeyRequired),
+    Joined("container.mount.rdwr", kText, MountIsWritable, "Whether one mount is writable.",
+           ArgForm::kKeyRequired),
+    Joined("container.mount.propagation", kText,
+           MountPart<&ContainerMount::propagation, &ContainerMount::source>,
+           "Propagation of one mount.", ArgForm::kKeyRequired),
+    Joined("container.ip", kText, TextOf<&ContainerInfo::ip>,
+           "The container's address; its pod's where CRI is asked."),
+    Joined("container.cni.json", kText, TextOf<&ContainerInfo::pod_cni_json>,
+           "Interfaces that the network plugin made, as CRI tells them."),
+    Joined("container.host_pid", kBool, TruthOf<&ContainerInfo::host_pid>,
+           "Whether the host's PID namespace is used."),
+    Joined("container.host_network", kBool, TruthOf<&ContainerInfo::host_network>,
+           "Whether the host's network namespace is used."),
+    Joined("container.host_ipc", kBool, TruthOf<&ContainerInfo::host_ipc>,
+           "Whether the host's IPC namespace is used."),
+    Joined("container.label", kText, LabelOf<&ContainerInfo::labels>, "One label.",
+           ArgForm::kDottedOrKey),
+    Joined("container.labels", kText, LabelsOf<&ContainerInfo::labels>,
+           "All labels but the engine's own, as name:value, with commas."),
+    Joined("k8s.pod.name", kText, TextOf<&ContainerInfo::pod_name>, "Name of the pod.",
+           ArgForm::kNone, kSuggestedOutput),
+    Joined("k8s.ns.name", kText, TextOf<&ContainerInfo::pod_namespace>, "Namespace of the pod.",
+           ArgForm::kNone, kSuggestedOutput),
+    Joined("k8s.pod.id", kText, TextOf<&ContainerInfo::pod_uid>, "Uid of the pod."),
+    Joined("k8s.pod.uid", kText, TextOf<&ContainerInfo::pod_uid>, "Uid of the pod."),
+    Joined("k8s.pod.sandbox_id", kText, SandboxShortId, "The pod's sandbox id, 12 characters."),
+    Joined("k8s.pod.full_sandbox_id", kText, TextOf<&ContainerInfo::pod_sandbox_id>,
+           "The pod's whole sandbox id."),
+    Joined("k8s.pod.label", kText, LabelOf<&ContainerInfo::pod_labels>,
+           "One label of the pod; CRI only.", ArgForm::kDottedOrKey),
+    Joined("k8s.pod.labels", kText, LabelsOf<&ContainerInfo::pod_labels>,
+           "All labels of the pod, as name:value, with commas; CRI only."),
+    Joined("k8s.pod.ip", kText, TextOf<&ContainerInfo::pod_ip>, "The pod's address; CRI only."),
+    Joined("k8s.pod.cni.json", kText, TextOf<&ContainerInfo::pod_cni_json>,
+           "Interfaces that the network plugin made; CRI only."),
     Deprecated("container.healthcheck", kText),
     Deprecated("container.liveness_probe", kText),
     Deprecated("container.readiness_probe", kText),

@@ -122,19 +122,22 @@ constexpr FieldFacts kRows[] = {
     {"gyrfalcon.map.from_image", Bit(Fact::kLayers) | kBinaryInfo},
     // ---- of the container: its id comes with each message, the rest is the host's
     {"container.id container.full_id", kContainer},
-    {"container.start_ts container.duration container.type "
-     "container.cni.json container.healthcheck container.host_ipc container.host_network "
-     "container.host_pid container.image container.image.digest container.image.id "
-     "container.image.repository container.image.tag container.ip container.label "
-     "container.labels container.liveness_probe container.mount container.mount.dest "
-     "container.mount.mode container.mount.propagation container.mount.rdwr "
-     "container.mount.source container.mounts container.name container.privileged "
+    {"container.start_ts container.duration container.healthcheck container.liveness_probe "
      "container.readiness_probe proc.is_container_healthcheck proc.is_container_liveness_probe "
      "proc.is_container_readiness_probe",
      kNothing},
+    {"container.type "
+     "container.cni.json container.host_ipc container.host_network "
+     "container.host_pid container.image container.image.digest container.image.id "
+     "container.image.repository container.image.tag container.ip container.label "
+     "container.labels container.mount container.mount.dest "
+     "container.mount.mode container.mount.propagation container.mount.rdwr "
+     "container.mount.source container.mounts container.name container.privileged "
+     "k8s.ns.name k8s.pod.cni.json k8s.pod.full_sandbox_id k8s.pod.id k8s.pod.ip k8s.pod.label "
+     "k8s.pod.labels k8s.pod.name k8s.pod.sandbox_id k8s.pod.uid",
+     kContainer},
     {"k8s.deployment.id k8s.deployment.label k8s.deployment.labels k8s.deployment.name k8s.ns.id "
-     "k8s.ns.label k8s.ns.labels k8s.ns.name k8s.pod.cni.json k8s.pod.full_sandbox_id k8s.pod.id "
-     "k8s.pod.ip k8s.pod.label k8s.pod.labels k8s.pod.name k8s.pod.sandbox_id k8s.pod.uid "
+     "k8s.ns.label k8s.ns.labels "
      "k8s.rc.id k8s.rc.label k8s.rc.labels k8s.rc.name k8s.rs.id k8s.rs.label k8s.rs.labels "
      "k8s.rs.name k8s.svc.id k8s.svc.label k8s.svc.labels k8s.svc.name",
      kNothing},

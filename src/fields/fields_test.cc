@@ -398,9 +398,7 @@ TEST(Catalog, EveryRowHasHelpAndOnlyThoseThatAreNeverThereHaveNoExtractor) {
     EXPECT_LT(last, row.name) << "sorted, each once";
     last = row.name;
     EXPECT_TRUE(row.help.ends_with('.')) << row.name;
-    const bool may_be_missing =
-        row.availability == Availability::kNever || row.availability == Availability::kMetadata;
-    EXPECT_EQ(row.extract == nullptr, may_be_missing) << row.name;
+    EXPECT_EQ(row.extract == nullptr, row.availability == Availability::kNever) << row.name;
   }
 }
 

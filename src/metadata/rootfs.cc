@@ -44,12 +44,6 @@ Result<std::string> ReadRegular(const UniqueFd& found, const std::string& path, 
   return Fail(Fault::kInput, fmt::format("{}: larger than {} bytes", path, bytes_max));
 }
 
-Result<std::string> ReadTrusted(const std::string& path) {
-  const UniqueFd found(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!found) return FailErrno(path);
-  return ReadRegular(found, path, kContainerSpecBytesMax);
-}
-
 // root.path of an OCI spec, absolute; nullopt where it has none.
 std::optional<std::string> RootPath(const nlohmann::json& spec, const std::string& bundle) {
   if (!spec.is_object()) return std::nullopt;
@@ -65,7 +59,7 @@ std::optional<std::string> RootPath(const nlohmann::json& spec, const std::strin
 
 Result<std::string> RootFromBundle(const std::string& bundle) {
   const std::string path = bundle + "/config.json";
-  const auto text = ReadTrusted(path);
+  const auto text = ReadHostFile(path, kContainerSpecBytesMax);
   if (!text) return std::unexpected(text.error());
   auto root = RootPathOfSpec(*text, bundle);
   if (!root) return Fail(Fault::kInput, path + ": no root.path");
@@ -74,15 +68,24 @@ Result<std::string> RootFromBundle(const std::string& bundle) {
 
 // Both runscs that we know write {"id", "spec", "bundleDir", …}.
 Result<std::string> RootFromState(const SandboxPlace& place, std::string_view container_id) {
-  const std::string path =
-      fmt::format("{}/{}_sandbox:{}.state", place.state_root, container_id, place.sandbox_id);
-  const auto text = ReadTrusted(path);
+  const std::string path = StateFilePath(place, container_id);
+  const auto text = ReadHostFile(path, kContainerSpecBytesMax);
   if (!text) return std::unexpected(text.error());
   if (auto root = RootPathOfState(*text)) return *std::move(root);
   return Fail(Fault::kInput, path + ": no spec with a root.path");
 }
 
 }  // namespace
+
+std::string StateFilePath(const SandboxPlace& place, std::string_view container_id) {
+  return fmt::format("{}/{}_sandbox:{}.state", place.state_root, container_id, place.sandbox_id);
+}
+
+Result<std::string> ReadHostFile(const std::string& path, size_t bytes_max) {
+  const UniqueFd found(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!found) return FailErrno(path);
+  return ReadRegular(found, path, bytes_max);
+}
 
 std::optional<std::string> RootPathOfSpec(std::string_view json, const std::string& bundle) {
   return RootPath(nlohmann::json::parse(json, nullptr, false), bundle);

@@ -35,6 +35,13 @@ inline constexpr size_t kContainerSpecBytesMax = 4 * 1024 * 1024;
 // Sentry tells ids, so they are checked before a file is named after them.
 bool IsContainerId(std::string_view id);
 
+// runsc's state file of a container of this sandbox; both ids are checked ones.
+std::string StateFilePath(const SandboxPlace& place, std::string_view container_id);
+
+// A regular file that is the administrator's, whole; an error for anything else, and for more than
+// `bytes_max`. Waits for no FIFO.
+Result<std::string> ReadHostFile(const std::string& path, size_t bytes_max);
+
 // The absolute path of the root file system of a container of this sandbox: from its bundle's
 // config.json where the container is the sandbox's own, else from runsc's state file
 // STATE_ROOT/CONTAINER_sandbox:SANDBOX.state, which appears only when the container is made.

@@ -374,17 +374,31 @@ class Compiler {
     }
   }
 
+  // In the order in which Falco's container plugin has them.
+  std::vector<const FieldDef*> SuggestedFields() const {
+    static constexpr std::string_view kOrder[] = {
+        "container.id",        "container.name", "container.image.repository",
+        "container.image.tag", "k8s.pod.name",   "k8s.ns.name"};
+    std::vector<const FieldDef*> fields;
+    for (const FieldDef& field : catalog_.rows()) {
+      if ((field.flags & kSuggestedOutput) != 0) fields.push_back(&field);
+    }
+    std::ranges::stable_sort(fields, {}, [](const FieldDef* field) {
+      return std::ranges::find(kOrder, field->name) - std::begin(kOrder);
+    });
+    return fields;
+  }
+
   // What append_output adds to the rule, and %container.info taken away.
   std::string OutputText(const RuleDefinition& definition) {
     std::string text = definition.output.text();
     for (const AppendOutput* extra : ExtrasFor(definition)) {
       if (!extra->extra_output.empty()) text += " " + extra->extra_output;
       if (!extra->suggested_output) continue;
-      for (const FieldDef& field : catalog_.rows()) {
-        if ((field.flags & kSuggestedOutput) == 0) continue;
-        std::string label(field.name);
+      for (const FieldDef* field : SuggestedFields()) {
+        std::string label(field->name);
         std::ranges::replace(label, '.', '_');
-        text += " " + label + "=%" + std::string(field.name);
+        text += " " + label + "=%" + std::string(field->name);
       }
     }
     constexpr std::string_view kContainerInfo = "%container.info";

@@ -32,7 +32,8 @@ std::string WhyLacking(const Lack& lack, std::string_view events) {
     case LackKind::kNever:
       return "gVisor never tells it";
     case LackKind::kMetadata:
-      return "the container runtime has it, and is not asked in this release";
+      return "no message tells it: the host knows it, where gyrfalcon can see that "
+             "(docs/metadata.md)";
     case LackKind::kConstant:
       return "it is the same in every gVisor sandbox";
     case LackKind::kRaw:
@@ -232,7 +233,9 @@ void RuleAnalysis::LookAtCheck(const BoundCheck& check, Place place, const SentE
     // A part of it is there, or another field of the check decides.
     if (!answer) {
       if (!lack.decided()) {
-        Gap& gap = GapOf(field, lack, events, false);
+        // An exception that does not apply is an alert more, not one less.
+        const bool note = lack.kind == LackKind::kMetadata && place.negated;
+        Gap& gap = GapOf(field, lack, events, note);
         gap.effects |= kUnsure;
         AddPart(gap, check);
       }
@@ -241,9 +244,7 @@ void RuleAnalysis::LookAtCheck(const BoundCheck& check, Place place, const SentE
     if (!lack.decided()) return;
     const bool misses = *answer == place.negated;
     if (lack.kind == LackKind::kConstant && !misses) return;
-    // An alternative that always holds is more than an exception that never does.
-    const bool note = lack.kind == LackKind::kMetadata && !misses && !place.alternative;
-    Gap& gap = GapOf(field, lack, events, note);
+    Gap& gap = GapOf(field, lack, events, false);
     gap.effects |= misses ? kMisses : kOverAlerts;
     AddPart(gap, check);
   };
@@ -261,7 +262,8 @@ void RuleAnalysis::LookAtOutput(const OutputFormat& format, const SentEvents& ev
         return;
       }
       Gap& gap = GapOf(field, lack, events, lack.kind == LackKind::kMetadata);
-      const bool in_part = lack.kind == LackKind::kPartly || lack.kind == LackKind::kIfAsked;
+      const bool in_part = lack.kind == LackKind::kPartly || lack.kind == LackKind::kIfAsked ||
+                           lack.kind == LackKind::kMetadata;
       gap.effects |= in_part ? kUnsure : kNotShown;
     });
   }

@@ -58,7 +58,7 @@ struct RuleCoverage {
   std::string rule;
   CoverageStatus status = CoverageStatus::kFull;
   std::vector<Gap> missing;  // what the status comes from
-  std::vector<Gap> notes;    // what changes no status: nobody asks the container runtime yet
+  std::vector<Gap> notes;    // what changes no status: what the host knows of containers
   std::map<std::string, bool> points;  // that its events and fields come from: whether sent
 };
 

@@ -70,8 +70,7 @@ constexpr SubstituteRow kOfFields[] = {
      "server"},
     {"evt.buffer", "evt.buflen, and who reads or writes what (fd.name)"},
     {"container.* k8s.*",
-     "container.id; the container runtime is not asked in this release: give the rule a "
-     "condition on proc.* or fd.*"},
+     "container.id, where gyrfalcon can't see the host's files and daemons: docs/metadata.md"},
     {"user.loginuid user.loginname", "user.uid; proc.is_exec_session says who came from outside"},
     {"fs.path.* evt.arg.* evt.rawarg.* fd.*",
      "evt.type, evt.res and proc.* of the same call; registers have no texts"},

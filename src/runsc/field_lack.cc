@@ -183,9 +183,12 @@ Supply SentEvents::MetOf(const SupplyRow& row) const {
 Lack SentEvents::LackOf(const BoundField& field) const {
   const std::string_view name = field.def->name;
   const std::string_view type = Describe(type_).name;
+  if (field.def->availability == Availability::kMetadata &&
+      SupplyOf(Fact::kContainer) != Supply::kAbsent) {
+    return {LackKind::kMetadata};
+  }
   if (field.def->extract == nullptr && field.def->extract_printed == nullptr) {
-    const bool metadata = field.def->availability == Availability::kMetadata;
-    return {metadata ? LackKind::kMetadata : LackKind::kNever};
+    return {LackKind::kNever};
   }
   if (field.def->availability == Availability::kConstant && field.def->level != Level::kRuleset) {
     return {LackKind::kConstant};

@@ -18,12 +18,12 @@ enum class LackKind : uint8_t {
   kNone,
   kNoSuch,    // events of the type have no such thing, with or without gVisor
   kNever,     // gVisor never tells it
-  kMetadata,  // the container runtime has it, and nobody asks yet
   kConstant,  // it is always the same
   kRaw,       // the message has registers alone
   kUntold,    // an argument that gVisor does not send
   kAbsent,    // a fact that no message tells
   kPartly,    // a fact of which some messages are missing
+  kMetadata,  // no message's: the host knows it, where that can be seen
   kOneSided,  // an end of a connection that gVisor does not tell for this call
   kIfAsked,   // an address that is told where the program asked for it
 };

@@ -4,15 +4,14 @@
 
 namespace gyrfalcon {
 
-std::string_view Container::short_id() const {
+std::string_view ShortContainerId(std::string_view id) {
   constexpr size_t kDigestLength = 64;
   constexpr size_t kShortLength = 12;
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  const std::string_view whole = id;
-  if (whole.size() == kDigestLength && std::ranges::all_of(whole, is_hex)) {
-    return whole.substr(0, kShortLength);
+  if (id.size() == kDigestLength && std::ranges::all_of(id, is_hex)) {
+    return id.substr(0, kShortLength);
   }
-  return whole;
+  return id;
 }
 
 void TaskName::Set(std::string_view name) {

@@ -17,14 +17,18 @@
 
 namespace gyrfalcon {
 
-class UserTable;  // metadata/user_table.h
+class UserTable;       // metadata/user_table.h
+struct ContainerInfo;  // metadata/container_info.h
+
+// 12 characters of an id of 64 hex digits, else the whole.
+std::string_view ShortContainerId(std::string_view id);
 
 struct Container : ArenaObject<Container> {
   Container(Arena& owner, std::string_view full_id)
       : ArenaObject(owner), id(full_id, owner.resource()) {}
 
-  // Falco's container.id: 12 characters of ids of 64 hex digits, else the whole id.
-  std::string_view short_id() const;
+  // Falco's container.id.
+  std::string_view short_id() const { return ShortContainerId(id); }
 
   std::pmr::string id;
   int64_t start_time_ns = 0;  // 0: container/start was not seen
@@ -32,6 +36,8 @@ struct Container : ArenaObject<Container> {
   bool overlay_seen = false;  // some file of it was told to be in the overlay's lower layer
   // The names that its own files give to users and groups; nullptr: not known (yet).
   std::shared_ptr<const UserTable> users;
+  // Its name, image, pod and the like; nullptr: not known (yet).
+  std::shared_ptr<const ContainerInfo> info;
 };
 
 // What an exec put into a process; shared by fork until one of them execs again.

@@ -414,6 +414,7 @@ Ref<Container> Sandbox::FindContainer(std::string_view id) {
   Ref<Container> container(arena_.New<Container>(id));
   containers_.emplace(id, container);
   id_bytes_ += id.size();
+  if (const auto info = infos_.find(id); info != infos_.end()) container->info = info->second;
   if (const auto users = users_.find(id); users != users_.end()) {
     container->users = users->second;
   } else if (new_containers_.size() < limits_.containers_max) {
@@ -432,6 +433,17 @@ void Sandbox::SetUsers(std::string_view container_id, std::shared_ptr<const User
     known->second = std::move(users);
   } else if (users_.size() < limits_.containers_max) {
     users_.emplace(container_id, std::move(users));
+  }
+}
+
+void Sandbox::SetContainerInfo(std::string_view container_id,
+                               std::shared_ptr<const ContainerInfo> info) {
+  if (const auto found = containers_.find(container_id); found != containers_.end()) {
+    found->second->info = info;
+    ++line_version_;
+  }
+  if (infos_.contains(container_id) || infos_.size() < limits_.containers_max) {
+    infos_.insert_or_assign(container_id, std::move(info));
   }
 }
 

@@ -63,7 +63,9 @@ class Sandbox {
   // Whose names user.name and its like show in a container, from the next message on; remembered
   // also for a container that has not been heard of yet.
   void SetUsers(std::string_view container_id, std::shared_ptr<const UserTable> users);
-  // Ids of containers without such names that were met since the last call.
+  // What the host knows of a container, in the same way.
+  void SetContainerInfo(std::string_view container_id, std::shared_ptr<const ContainerInfo> info);
+  // Ids of containers without names of users that were met since the last call.
   bool has_new_containers() const { return !new_containers_.empty(); }
   std::vector<std::string> TakeNewContainers() { return std::exchange(new_containers_, {}); }
 
@@ -395,6 +397,8 @@ class Sandbox {
   absl::flat_hash_map<std::string, Ref<Container>, TextHash, TextEqual> containers_;
   // By container id; outlives ForgetEverything.
   absl::flat_hash_map<std::string, std::shared_ptr<const UserTable>, TextHash, TextEqual> users_;
+  absl::flat_hash_map<std::string, std::shared_ptr<const ContainerInfo>, TextHash, TextEqual>
+      infos_;
   std::vector<std::string> new_containers_;
   absl::flat_hash_map<int32_t, Ref<Process>> processes_;  // by tgid; those that have not exited
   // By tid; a Thread stays where it is. In the arena: a sandbox may have threads come and go.

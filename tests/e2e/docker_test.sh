@@ -5,52 +5,16 @@ set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
+# shellcheck source=tests/e2e/docker_lib.sh
+. tests/e2e/docker_lib.sh
 have dockerd || skip "no dockerd (package docker.io)"
-
-dockerd_pid=''
-cleanup_more() {
-  if [ -n "$dockerd_pid" ]; then
-    kill "$dockerd_pid" 2>/dev/null || true
-    tries=100
-    while kill -0 "$dockerd_pid" 2>/dev/null && [ $tries -gt 0 ]; do
-      tries=$((tries - 1))
-      sleep 0.1
-    done
-    if kill -KILL "$dockerd_pid" 2>/dev/null; then
-      # Killed, it leaves its containerd behind.
-      containerd_pid=$(cat "$scratch/exec/containerd/containerd.pid" 2>/dev/null || true)
-      [ -z "$containerd_pid" ] || kill -KILL "$containerd_pid" 2>/dev/null || true
-    fi
-  fi
-}
+cleanup_more() { stop_docker; }
 
 "$GYRFALCON" "--gvisor-generate-config=$scratch/run/gvisor.sock" >"$session" || fail "no session config"
 start_gyrfalcon -r tests/e2e/rules/below_bin.yaml -r tests/e2e/rules/names.yaml -r tests/e2e/rules/terminal_shell.yaml \
   -g "$session" -o gvisor.runsc="$RUNSC"
 
-# shellcheck disable=SC2046,SC2086 # words on purpose
-cat >"$scratch/daemon.json" <<EOF
-{"runtimes": {"runsc": {"path": "$RUNSC", "runtimeArgs":
-  ["--pod-init-config=$session", "--network=none"$(printf ', "%s"' $flags)]}}}
-EOF
-DOCKER_HOST=unix://$scratch/docker.sock
-export DOCKER_HOST
-dockerd --config-file="$scratch/daemon.json" --data-root="$scratch/data" --exec-root="$scratch/exec" \
-  --pidfile="$scratch/dockerd.pid" --host="$DOCKER_HOST" --group="$(id -gn)" \
-  --iptables=false --ip6tables=false --bridge=none >"$scratch/dockerd.log" 2>&1 </dev/null &
-dockerd_pid=$!
-# The client of the same package, for another in PATH may want a newer daemon.
-docker=/usr/bin/docker
-[ -x $docker ] || docker=docker
-tries=150
-while ! $docker version >/dev/null 2>&1; do
-  tries=$((tries - 1))
-  if [ $tries -eq 0 ] || ! kill -0 "$dockerd_pid" 2>/dev/null; then
-    tail -n 15 "$scratch/dockerd.log"
-    skip "no Docker daemon runs here; the end of its log is above"
-  fi
-  sleep 0.1
-done
+start_docker
 
 make_rootfs "$scratch/rootfs"
 echo marker >"$scratch/rootfs/etc/marker"

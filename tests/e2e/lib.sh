@@ -54,9 +54,10 @@ session=$scratch/session.json
 alerts=$scratch/alerts
 log=$scratch/log
 
-# start_gyrfalcon ARGUMENT…: with the session of $session, in the background, once it listens.
+# start_gyrfalcon ARGUMENT…: with the session of $session, in the background, once it listens. Alerts are the rules'
+# own outputs, without what a daemon adds to them.
 start_gyrfalcon() {
-  "$GYRFALCON" "$@" >"$alerts" 2>"$log" &
+  "$GYRFALCON" "$@" -o append_output.suggested_output=false >"$alerts" 2>"$log" &
   daemon=$!
   wait_for_line 'event collection from gVisor is enabled' "$log" 10 || fail "gyrfalcon did not say that it listens"
 }

@@ -128,7 +128,7 @@ replay -o json_output=true -o 'append_output[]={"extra_fields": ["proc.pid", {"w
 says out '"proc\.pid":[0-9]+,"what":"echo did execve"'
 says out '"output":"[^"]*Notice first echo"'
 replay -o 'append_output[].suggested_output=true'
-says out 'Notice first echo container_id=[0-9a-f]{12} .*k8s_pod_name='
+says out 'Notice first echo container_id=[0-9a-f]{12} container_name=<NA> container_image_repository=<NA> container_image_tag=<NA> k8s_pod_name=<NA> k8s_ns_name=<NA>$'
 cat >"$scratch/append.yaml" <<'EOF'
 append_output:
   - suggested_output: true

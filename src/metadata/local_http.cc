@@ -1,0 +1,102 @@
+#include "metadata/local_http.h"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+
+#include <curl/curl.h>
+#include <sys/socket.h>
+
+namespace gyrfalcon {
+namespace {
+
+struct Reading {
+  LocalAnswer answer;
+  size_t bytes_max = 0;
+  bool too_large = false;
+};
+
+// Programs that the daemon starts must not inherit it.
+curl_socket_t OpenSocket(void* /*unused*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+size_t TakeBody(char* data, size_t size, size_t count, void* into) {
+  auto& reading = *static_cast<Reading*>(into);
+  const size_t bytes = size * count;
+  if (bytes > reading.bytes_max - std::min(reading.bytes_max, reading.answer.body.size())) {
+    reading.too_large = true;
+    return 0;
+  }
+  reading.answer.body.append(data, bytes);
+  return bytes;
+}
+
+// gRPC's outcome stands in a header behind the body.
+size_t TakeHeader(char* data, size_t size, size_t count, void* into) {
+  auto& answer = static_cast<Reading*>(into)->answer;
+  std::string_view line(data, size * count);
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  const auto take = [&line](std::string_view name, std::string& value) {
+    if (!line.starts_with(name)) return;
+    constexpr size_t kValueMax = 512;
+    std::string_view rest = line.substr(name.size());
+    while (rest.starts_with(' ')) rest.remove_prefix(1);
+    value = rest.substr(0, kValueMax);
+  };
+  take("grpc-status:", answer.grpc_status);
+  take("grpc-message:", answer.grpc_message);
+  return size * count;
+}
+
+struct Cleanup {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+}  // namespace
+
+Result<LocalAnswer> CallLocal(const LocalRequest& request) {
+  const std::unique_ptr<CURL, Cleanup> owner(curl_easy_init());
+  CURL* easy = owner.get();
+  if (easy == nullptr) return Fail(Fault::kEnvironment, "no memory for a request");
+  Reading reading;
+  reading.bytes_max = request.answer_bytes_max;
+  const std::string url = "http://localhost" + request.path;
+  std::unique_ptr<curl_slist, Cleanup> headers;
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.socket.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, TakeBody);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reading);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, TakeHeader);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &reading);
+  if (request.grpc) {
+    curl_slist* list = curl_slist_append(nullptr, "content-type: application/grpc");
+    list = curl_slist_append(list, "te: trailers");
+    headers.reset(list);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
+  }
+  const CURLcode code = curl_easy_perform(easy);
+  if (reading.too_large) {
+    return Fail(Fault::kInput, request.socket + ": the answer is larger than " +
+                                   std::to_string(request.answer_bytes_max) + " bytes");
+  }
+  if (code != CURLE_OK) {
+    return Fail(Fault::kEnvironment, request.socket + ": " + curl_easy_strerror(code));
+  }
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reading.answer.status);
+  return std::move(reading.answer);
+}
+
+}  // namespace gyrfalcon
