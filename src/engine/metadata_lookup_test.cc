@@ -127,7 +127,7 @@ TEST_F(MetadataLookupTest, DockersFilesAreFoundByTheMountsOfTheSpec) {
 }
 
 // What a pipeline waits for, and what its rules see of a container.
-class Held : public ::testing::Test, protected HostLookups, private AlertSink {
+class Held : public ::testing::Test, protected HostLookups, protected AlertSink {
  protected:
   static constexpr char kRules[] = R"(
 - rule: open
@@ -199,7 +199,10 @@ class Held : public ::testing::Test, protected HostLookups, private AlertSink {
   Pipeline& pipeline() {
     if (!pipeline_) {
       options_.containers = &containers_;
-      pipeline_ = std::make_unique<Pipeline>(testing::RulesFromText(kRules), options_, *this, this);
+      AlertSink& alerts = *this;
+      HostLookups* lookups = this;
+      pipeline_ =
+          std::make_unique<Pipeline>(testing::RulesFromText(kRules), options_, alerts, lookups);
     }
     return *pipeline_;
   }

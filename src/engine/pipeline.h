@@ -1,6 +1,7 @@
 // One worker's share of the work: records in, alerts out. Everything here belongs to one thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <limits>
@@ -152,9 +153,9 @@ class Pipeline : private HappeningSink {
                     const ContainerAnswer& answer);
   // Messages that wait are taken up with what is known: before the worker ends.
   void TakeUpHeld();
-  // When the first of them are due, by the clock of `receive_time_ns` in TellDue, from now on;
-  // nullopt: none wait.
-  std::optional<int64_t> HeldDueInNs() const;
+  // Whether any wait, or have a moment ago, and in how long the first of them are due.
+  bool holds() const { return held_due_ns_ != std::numeric_limits<int64_t>::max(); }
+  int64_t HeldDueInNs() const { return std::max<int64_t>(0, held_due_ns_ - clock_.now_ns()); }
   // What runs in a sandbox, or did a moment ago. May raise alerts.
   void SetProcesses(uint64_t connection, uint64_t question, const ProcessAnswer& answer);
 

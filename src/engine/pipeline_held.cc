@@ -132,11 +132,6 @@ void Pipeline::TakeUpHeld() {
   }
 }
 
-std::optional<int64_t> Pipeline::HeldDueInNs() const {
-  if (held_due_ns_ == std::numeric_limits<int64_t>::max()) return std::nullopt;
-  return std::max<int64_t>(0, held_due_ns_ - clock_.now_ns());
-}
-
 void Pipeline::TakeUpHeldOfOlder(uint64_t connection, Session& session) {
   const auto speaks = connection_by_sandbox_.find(session.sandbox_key);
   if (speaks == connection_by_sandbox_.end() || speaks->second == connection) return;

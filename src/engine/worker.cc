@@ -106,7 +106,7 @@ void Worker::Run() {
         SaveSessions();
       }
     }
-    if (holds_ || pipeline_.HeldDueInNs()) SetIdleTimeout();
+    if (pipeline_.holds() || holds_) SetIdleTimeout();
     if (balance_due_ && source_->between_batches()) Balance();
   }
   pipeline_.TakeUpHeld();
@@ -219,9 +219,8 @@ void Worker::SaveSessions() {
 }
 
 void Worker::SetIdleTimeout() {
-  const auto held_ns = pipeline_.HeldDueInNs();
-  holds_ = held_ns.has_value();
-  const int64_t held_ms = held_ns ? *held_ns / 1'000'000 + 1 : idle_ms_;
+  holds_ = pipeline_.holds();
+  const int64_t held_ms = holds_ ? pipeline_.HeldDueInNs() / 1'000'000 + 1 : idle_ms_;
   source_->set_idle_timeout_ms(static_cast<int>(std::min<int64_t>(held_ms, idle_ms_)));
 }
 

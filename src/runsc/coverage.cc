@@ -234,7 +234,7 @@ void RuleAnalysis::LookAtCheck(const BoundCheck& check, Place place, const SentE
     if (!answer) {
       if (!lack.decided()) {
         // An exception that does not apply is an alert more, not one less.
-        const bool note = lack.kind == LackKind::kMetadata && place.negated;
+        const bool note = lack.kind == LackKind::kMetadata && place.negated && !place.alternative;
         Gap& gap = GapOf(field, lack, events, note);
         gap.effects |= kUnsure;
         AddPart(gap, check);

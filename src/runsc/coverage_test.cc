@@ -168,14 +168,14 @@ TEST(Coverage, OneBranchOfTwoThatCanNeverBeTrueDegrades) {
   EXPECT_THAT(GapOf(coverage, "fd.sip.name").parts, ElementsAre("fd.sip.name = x.org"));
 }
 
-TEST(Coverage, WhatTheContainerRuntimeKnowsChangesTheVerdictOnlyWhereItFinds) {
+TEST(Coverage, WhatTheHostKnowsChangesTheVerdictOnlyWhereItFinds) {
   const RuleCoverage exception =
       Cover("evt.type = openat and not container.image.repository = x", "%container.name");
   EXPECT_EQ(exception.status, CoverageStatus::kFull);
-  EXPECT_EQ(GapOf(exception, "container.image.repository").effects, kOverAlerts);
-  EXPECT_EQ(GapOf(exception, "container.name").effects, kNotShown);
+  EXPECT_EQ(GapOf(exception, "container.image.repository").effects, kUnsure);
+  EXPECT_EQ(GapOf(exception, "container.name").effects, kUnsure);
   EXPECT_EQ(Cover("evt.type = openat and container.privileged = true").status,
-            CoverageStatus::kBlind);
+            CoverageStatus::kDegraded);
   EXPECT_EQ(Cover("evt.type = openat and (not container.image.tag = a or proc.name = x)").status,
             CoverageStatus::kDegraded);
 }

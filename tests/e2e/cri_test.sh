@@ -82,7 +82,7 @@ make_rootfs "$scratch/rootfs"
 mkdir -p "$scratch/state"
 for id in $pod_id $container_id; do
   type=container more=', "io.kubernetes.cri.container-name": "web", "io.kubernetes.cri.image-name": "gyrfalcon-e2e/web:1.2"'
-  command='true; /bin/ls /etc/passwd'
+  command='true; /bin/ls /etc/passwd; true'
   if [ "$id" = "$pod_id" ]; then
     type=sandbox more='' command='sleep 20'
   fi

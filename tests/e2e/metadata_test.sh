@@ -57,7 +57,7 @@ run_containers() {
   while [ $i -lt "$2" ]; do
     i=$((i + 1))
     timeout 120 $docker run --rm --name="$1$i" --label=team=shop --runtime=runsc --network=none gyrfalcon-e2e/web:1.2 \
-      sh -c 'true; /bin/ls /etc/passwd' >"$scratch/docker.log" 2>&1 || fail "docker run $i ended with $?"
+      sh -c 'true; /bin/ls /etc/passwd; true' >"$scratch/docker.log" 2>&1 || fail "docker run $i ended with $?"
   done
 }
 
@@ -95,7 +95,7 @@ held=$(grep -Eo 'messages_held[ =:]+[0-9]+' "$log" | tail -n 1 || true)
 cat >"$scratch/hide.sh" <<'EOF'
 mount -t tmpfs none "$SCRATCH/data/containers" && mount -t tmpfs none "$SCRATCH/exec" && exec "$@"
 EOF
-SCRATCH=$scratch start_it unshare --mount --propagation private sh "$scratch/hide.sh"
+start_it env SCRATCH="$scratch" unshare --mount --propagation private sh "$scratch/hide.sh"
 run_containers list 3
 expect_all list 3 '<NA>'
 stop_gyrfalcon
@@ -121,7 +121,7 @@ EOF
 }
 image=', "io.kubernetes.cri.container-name": "web", "io.kubernetes.cri.image-name": "docker.io/library/nginx:1.25"'
 write_bundle "$sandbox_id" sandbox '' 'sleep 20'
-write_bundle "$second_id" container "$image" 'true; /bin/ls /etc/passwd'
+write_bundle "$second_id" container "$image" 'true; /bin/ls /etc/passwd; true'
 mkdir -p "$scratch/state"
 for id in $sandbox_id $second_id; do
   # shellcheck disable=SC2086 # words on purpose
