@@ -99,7 +99,8 @@ EOF
   # shellcheck disable=SC2086 # words on purpose
   timeout 60 "$RUNSC" --root="$scratch/state" --network=none $flags --pod-init-config="$session" \
     create --bundle="$scratch/bundles/$id" "$id" </dev/null >"$scratch/runsc.log" 2>&1 || fail "runsc create ended with $?"
-  timeout 60 "$RUNSC" --root="$scratch/state" start "$id" </dev/null >"$scratch/runsc.log" 2>&1 ||
+  # shellcheck disable=SC2086 # words on purpose
+  timeout 60 "$RUNSC" --root="$scratch/state" --network=none $flags start "$id" </dev/null >"$scratch/runsc.log" 2>&1 ||
     fail "runsc start ended with $?"
 done
 line='labels=app:shop, tier:front own=team:blue id=[0-9a-f]{12} name=web network=true type=containerd program='

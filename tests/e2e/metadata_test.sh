@@ -127,7 +127,8 @@ for id in $sandbox_id $second_id; do
   # shellcheck disable=SC2086 # words on purpose
   timeout 60 "$RUNSC" --root="$scratch/state" --network=none $flags --pod-init-config="$session" \
     create --bundle="$scratch/bundles/$id" "$id" </dev/null >"$scratch/runsc.log" 2>&1 || fail "runsc create ended with $?"
-  timeout 60 "$RUNSC" --root="$scratch/state" start "$id" </dev/null >"$scratch/runsc.log" 2>&1 ||
+  # shellcheck disable=SC2086 # words on purpose
+  timeout 60 "$RUNSC" --root="$scratch/state" --network=none $flags start "$id" </dev/null >"$scratch/runsc.log" 2>&1 ||
     fail "runsc start ended with $?"
 done
 pod="pod=web-7d4 ns=shop uid=0b9c sandbox=$sandbox_id"
