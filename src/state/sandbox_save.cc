@@ -443,6 +443,7 @@ void Sandbox::Rebuild() {
   if (!SandboxSaving::Load(*this, saved)) return ForgetEverything();
   for (auto& [id, container] : containers_) {
     if (const auto users = users_.find(id); users != users_.end()) container->users = users->second;
+    if (const auto info = infos_.find(id); info != infos_.end()) container->info = info->second;
   }
 }
 
