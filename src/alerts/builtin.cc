@@ -90,6 +90,13 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "The disk was full, or the store's folder could not be written. The outputs that worked had "
      "them from memory; they are missing in `gyrfalcon alerts`, and an output that failed "
      "meanwhile never had them."},
+    {"gyrfalcon: runtime no longer configured", Priority::kError, "gyrfalcon sensor_loss",
+     "A runtime of this node no longer names the session config that `gyrfalcon install` gave it",
+     "Sandboxes that start are not traced by themselves any more: they are attached where the "
+     "daemon can, and not seen until then. `runsc install` and tools that write such files anew "
+     "take the session config out. `gyrfalcon.setup.file` and `gyrfalcon.setup.problem` say where "
+     "and what, `gyrfalcon.setup.mend` is the command that puts it back; `--undo` with it ends "
+     "the watch."},
 }};
 
 void AppendText(const AlertField& field, std::string& out) {

@@ -29,6 +29,7 @@ enum class Builtin : uint8_t {
   kAlertsSuppressed,
   kChannelFailing,
   kAlertsNotSpooled,
+  kRuntimeUnconfigured,
   kCount,
 };
 inline constexpr size_t kBuiltinCount = static_cast<size_t>(Builtin::kCount);

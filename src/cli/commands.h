@@ -50,6 +50,9 @@ int ShowFields(std::vector<std::string> args);
 int ShowPoints(std::vector<std::string> args);
 int Bench(std::vector<std::string> args);
 int ShowAlerts(std::vector<std::string> args);
+int InstallInDocker(std::vector<std::string> args);
+int InstallInContainerd(std::vector<std::string> args);
+int InstallInSystemd(std::vector<std::string> args);
 int ShowStatus(std::vector<std::string> args);
 
 }  // namespace gyrfalcon

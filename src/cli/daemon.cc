@@ -92,9 +92,11 @@ int Daemon::Run() {
   LogStart();
   if (!attach_session_.file.empty()) engine_->StartAttaching();
   AskCoverage(config_);
+  StartDrift();
   StartWatchdog();
   Tell("READY=1\nSTATUS=" + StatusText());
   const End end = WaitForEnd(signals);
+  drift_.reset();
   // TimeoutStopSec= has an eye on what follows.
   Tell("STOPPING=1\nSTATUS=taking up what sandboxes have sent");
   watchdog_.reset();

@@ -19,6 +19,7 @@
 #include "cli/file_watch.h"
 #include "cli/kept_session.h"
 #include "cli/load_coverage.h"
+#include "cli/setup_drift.h"
 #include "engine/engine.h"
 #include "service/control.h"
 #include "service/fd_store.h"
@@ -60,6 +61,11 @@ class Daemon {
 
   // None where systemd does not ask for signs of life.
   void StartWatchdog();
+
+  // Watches what `gyrfalcon install` has set up on this node (daemon_drift.cc).
+  void StartDrift();
+  Result<NodeSession> RemakeNodeSession(const SessionRecord& record) const;
+
   void LogStart();
   static void Tell(const std::string& text);
   std::string StatusText() const;
@@ -123,6 +129,7 @@ class Daemon {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<TakeoverServer> takeover_;
   std::unique_ptr<Watchdog> watchdog_;
+  std::unique_ptr<SetupDrift> drift_;
   size_t rules_enabled_ = 0;        // as last loaded
   bool changed_meanwhile_ = false;  // while the watch was made anew
 };

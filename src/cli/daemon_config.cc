@@ -6,6 +6,7 @@
 #include "cli/attach_session.h"
 #include "cli/file.h"
 #include "cli/log.h"
+#include "cli/setup_files.h"
 
 namespace gyrfalcon {
 namespace {
@@ -84,7 +85,7 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
     if (files && !files->empty()) config.rules_files = {folder};
   }
   if (config.session_file.empty() && config.socket_path.empty()) {
-    config.session_file = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
+    config.session_file = DefaultSessionFile();
   }
   if (!config.visibility_policy.empty() && config.session_file.empty()) {
     return Fail(

@@ -145,6 +145,7 @@ std::unique_ptr<SnapshotFile> Daemon::MakeStateFor(const TakeoverAsk& ask) {
 }
 
 void Daemon::CloseWhatTwoCannotHave() {
+  drift_.reset();
   control_.reset();
   takeover_.reset();
   // No sandbox is read meanwhile. What an output does not take by then, the store has for the

@@ -71,10 +71,17 @@ Result<void> ReplaceFile(const std::string& path, const std::string& text,
   const UniqueFd fd(::mkostemp(fresh.data(), O_CLOEXEC));
   if (!fd) return fail(ErrnoText(errno) + "; its folder must be there and ours to write");
   const auto written = WriteAll(fd.get(), text);
+  // Whose it is, as far as that is ours to say.
+  if (exists && ::fchown(fd.get(), status.st_uid, status.st_gid) != 0) errno = 0;
   const bool kept = written &&
                     ::fchmod(fd.get(), exists ? status.st_mode & kModeBits : kMode) == 0 &&
                     ::fsync(fd.get()) == 0;
-  if (kept && ::rename(fresh.c_str(), file.c_str()) == 0) return {};
+  if (kept && ::rename(fresh.c_str(), file.c_str()) == 0) {
+    const std::string folder = fs::path(file).parent_path().string();
+    const UniqueFd folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder_fd) ::fsync(folder_fd.get());  // the name, over a power cut
+    return {};
+  }
   const int reason = errno;
   ::unlink(fresh.c_str());
   if (!written) return fail(written.error().message);

@@ -14,6 +14,7 @@
 #include "channels/syslog_channel.h"
 #include "cli/falco_flags.h"
 #include "cli/file.h"
+#include "runsc/sent_points.h"
 #include "runsc/session.h"
 
 namespace gyrfalcon {
@@ -131,6 +132,13 @@ Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded) {
               fmt::format("{}: the file is empty. {}; without a config, the rules that are built "
                           "in are used",
                           flags.config_file, kNoRulesFile));
+}
+
+std::string DefaultSessionFile() {
+  std::string path = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
+  if (path.empty()) return path;
+  const auto text = ReadWholeFile(path, kSentPointsBytesMax);
+  return text && IsEmptySession(*text) ? "" : path;
 }
 
 Result<std::string> SocketPathOf(const Config& config) {

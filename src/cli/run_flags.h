@@ -39,6 +39,10 @@ Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded);
 // unasked.
 std::string DefaultIfThere(std::string path);
 
+// The session config of `install`, /etc/gyrfalcon/pod-init.json, unless it is not there or the
+// empty one that `install --undo` leaves: then "".
+std::string DefaultSessionFile();
+
 // Where the daemon listens: gvisor.socket, else the endpoint of the session config, else the
 // default. Fault::kEnvironment, with the mend, for a session config that is not there or none.
 Result<std::string> SocketPathOf(const Config& config);

@@ -53,7 +53,7 @@ Result<Config> ReadSandboxConfig(const SandboxFlags& flags) {
   Config& config = loaded->config;
   if (!flags.session_file.empty()) config.session_file = flags.session_file;
   if (config.session_file.empty()) {
-    config.session_file = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
+    config.session_file = DefaultSessionFile();
   }
   if (!flags.runsc.empty()) config.runsc_path = flags.runsc;
   if (config.runsc_path.empty()) {

@@ -26,7 +26,7 @@ std::string Finish(const SessionOptions& options, Json points) {
   Json& session = out["trace_session"];
   session["name"] = "Default";  // the only name that gVisor knows
   // An older runsc lacks some points and fields; without this it would run unmonitored.
-  session["ignore_missing"] = true;
+  if (options.ignore_missing) session["ignore_missing"] = true;
   session["points"] = std::move(points);
   session["sinks"] = Json::array({std::move(sink)});
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -74,6 +74,26 @@ std::string GenerateSession(const SessionOptions& options, std::span<const Asked
 
 std::string GenerateSession(const SessionOptions& options, const RuleSet& rules) {
   return GenerateSession(options, PointsFor(rules, options.profile));
+}
+
+std::string EmptySession() {
+  Json out;
+  Json& session = out["trace_session"];
+  session["name"] = "Default";
+  session["points"] = Json::array();
+  session["sinks"] = Json::array();
+  return out.dump(2) + "\n";
+}
+
+bool IsEmptySession(const std::string& text) {
+  const Json in = Json::parse(text, nullptr, false);
+  const auto is_empty = [](const Json& object, const char* key) {
+    const auto list = object.find(key);
+    return list != object.end() && list->is_array() && list->empty();
+  };
+  if (!in.is_object() || !in.contains("trace_session")) return false;
+  const Json& session = in["trace_session"];
+  return session.is_object() && is_empty(session, "points") && is_empty(session, "sinks");
 }
 
 std::string GenerateFullSession(const SessionOptions& options) {

@@ -26,6 +26,9 @@ struct SessionOptions {
   int retries = 3;  // of a full queue, each a sleep in the sandbox's task
   std::string backoff = "25us";
   std::string backoff_max = "10ms";
+  // runsc before November 2022 does not know the key, and starts no sandbox with one that it does
+  // not know: without it, only points that this runsc knows may be asked for.
+  bool ignore_missing = true;
 };
 
 // Every point that gVisor has a schema for, enter and exit, with all its fields. No reasons.
@@ -37,6 +40,11 @@ std::string GenerateSession(const SessionOptions& options, std::span<const Asked
 std::string GenerateSession(const SessionOptions& options, const RuleSet& rules);
 // With FullPoints().
 std::string GenerateFullSession(const SessionOptions& options);
+
+// A session config that every runsc takes and that asks for nothing: what is left where one was,
+// for a runtime that names an absent file starts no sandbox.
+std::string EmptySession();
+bool IsEmptySession(const std::string& text);
 
 // The points and fields, each with its reasons: a table for people (colons, indented), and
 // `{"profile","points":[{"point","reasons":[],"optional_fields":[{"field","reasons":[]}],

@@ -71,6 +71,14 @@ Result<std::string> AddRuntime(const std::string& path, std::string_view text, i
                                const std::string& name) {
   const auto* plugin = std::ranges::find(kPlugins, version, &Plugin::version);
   TomlPath table = RuntimesTable(*plugin);
+  const auto root = ReadToml(path, text);
+  const toml::table* runtimes = root ? FindTable(*root, table) : nullptr;
+  if (const toml::node* there = runtimes == nullptr ? nullptr : runtimes->get(name)) {
+    const toml::source_position place = there->source().begin;
+    return Fail(Fault::kInput, fmt::format("{}:{}:{}: the runtime {} does not look like gVisor's; "
+                                           "if it is, --runtime {}",
+                                           path, place.line, place.column, name, name));
+  }
   table.push_back(name);
   // For a text of its own, the version comes first.
   const std::string whole = IsBlank(text) ? VersionLine(version) : std::string(text);

@@ -115,6 +115,18 @@ TEST(ContainerdConfig, DottedAndInlineTables) {
   EXPECT_THAT(refused.error().message, testing::HasSubstr("by hand"));
 }
 
+TEST(ContainerdConfig, ARuntimeOfThatNameThatIsAnothersIsNotTouched) {
+  const auto added = AddToContainerdConfig(
+      "f",
+      "version = "
+      "2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runsc]\nruntime_type "
+      "= 'io.containerd.runc.v2'\n",
+      kWish);
+  ASSERT_FALSE(added);
+  EXPECT_THAT(added.error().message, StartsWith("f:2:"));
+  EXPECT_THAT(added.error().message, testing::HasSubstr("--runtime runsc"));
+}
+
 TEST(ContainerdConfig, OtherVersionsAreRefused) {
   for (const std::string text :
        {"root = '/x'\n", "version = 1\n", "version = 4\n", "version = 'a'\n"}) {

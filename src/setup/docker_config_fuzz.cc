@@ -15,9 +15,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   const auto read = ReadJsonText("p", text);
   if (!read && !read.error().message.starts_with("p:")) std::abort();
-  if (read && nlohmann::json::accept(text) != true) {
-    // Half a surrogate pair is a character to Go, and none to nlohmann/json.
-    if (!text.contains("\\u")) std::abort();
+  // A NUL ends the text to nlohmann/json.
+  const bool accepts = !text.contains('\0') && nlohmann::json::accept(text);
+  if (accepts && !read && !read.error().message.contains("twice") && size < kJsonDepthMax) {
+    std::abort();
+  }
+  // Half a surrogate pair is a character to Go, and a number of any size one.
+  if (read && !accepts && !text.contains("\\u") &&
+      text.find_first_of("0123456789") == std::string::npos && !text.contains('\0')) {
+    std::abort();
   }
   const std::string session = "/etc/gyrfalcon/pod-init.json";
   const DockerWish wish{.session_file = session, .replace = true, .new_path = "/usr/bin/runsc"};

@@ -19,7 +19,11 @@ Result<RunscConfig> ReadRunscConfig(const std::string& path, std::string_view te
   if (!session) return std::unexpected(session.error());
   const auto binary = ReadTomlText(path, text, {{}, "binary_name"});
   if (!binary) return std::unexpected(binary.error());
-  return RunscConfig{.session_file = session->value_or(""), .binary = binary->value_or("")};
+  const auto platform = ReadTomlText(path, text, {SessionKey().table, "platform"});
+  if (!platform) return std::unexpected(platform.error());
+  return RunscConfig{.session_file = session->value_or(""),
+                     .binary = binary->value_or(""),
+                     .platform = platform->value_or("")};
 }
 
 Result<std::string> AddToRunscConfig(const std::string& path, std::string_view text,

@@ -13,6 +13,7 @@ namespace gyrfalcon {
 struct RunscConfig {
   std::string session_file;  // pod-init-config; "": none
   std::string binary;        // binary_name; "": the shim looks for `runsc`
+  std::string platform;      // "": runsc's own choice
 };
 
 // Errors (kInput) begin with "PATH:LINE:COLUMN: ".

@@ -1,0 +1,166 @@
+#include "cli/docker_daemon.h"
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "cli/file.h"
+#include "setup/docker_config.h"
+
+namespace gyrfalcon {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kAnswerBytesMax = size_t{16} << 20;
+
+Result<UniqueFd> Connect(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return Fail(Fault::kEnvironment, path + ": too long for a socket's path");
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  if (!fd || connect(fd.get(), generic, sizeof address) != 0) {
+    return Fail(Fault::kEnvironment, fmt::format("{}: {}", path, ErrnoText(errno)));
+  }
+  return fd;
+}
+
+// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+Result<Json> Get(const std::string& socket, const std::string& target) {
+  const auto fd = Connect(socket);
+  if (!fd) return std::unexpected(fd.error());
+  const std::string request = "GET " + target + " HTTP/1.0\r\nHost: docker\r\n\r\n";
+  std::string answer;
+  std::string block(64 * 1024, '\0');
+  ssize_t count = send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL);
+  while (count > 0 && answer.size() <= kAnswerBytesMax) {
+    count = recv(fd->get(), block.data(), block.size(), 0);
+    if (count > 0) answer.append(block, 0, static_cast<size_t>(count));
+  }
+  if (count < 0) return Fail(Fault::kEnvironment, fmt::format("{}: {}", socket, ErrnoText(errno)));
+  const size_t body = answer.find("\r\n\r\n");
+  const bool is_good = answer.starts_with("HTTP/1.") && answer.substr(8, 4) == " 200";
+  const Json json = is_good && body != std::string::npos
+                        ? Json::parse(answer.substr(body + 4), nullptr, false)
+                        : Json();
+  if (json.is_object() || json.is_array()) return json;
+  return Fail(Fault::kEnvironment,
+              fmt::format("{}: Docker's answer to {} makes no sense", socket, target));
+}
+
+bool IsDockerd(pid_t pid) {
+  const auto name = ReadWholeFile(fmt::format("/proc/{}/comm", pid), 64);
+  return name && TrimBlanks(*name) == "dockerd";
+}
+
+// Who listens; under systemd's socket unit that is systemd, and the pid file says it.
+pid_t PidOf(const std::string& socket) {
+  const auto fd = Connect(socket);
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (fd && getsockopt(fd->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+      IsDockerd(peer.pid)) {
+    return peer.pid;
+  }
+  const auto text = ReadWholeFile("/var/run/docker.pid", 64);
+  const auto pid = text ? ParseInt(TrimBlanks(*text)) : std::nullopt;
+  return pid && IsDockerd(static_cast<pid_t>(*pid)) ? static_cast<pid_t>(*pid) : 0;
+}
+
+std::string ConfigFileOf(pid_t pid) {
+  constexpr std::string_view kFlag = "--config-file";
+  constexpr size_t kBytesMax = 64 * 1024;
+  const auto words = ReadWholeFile(fmt::format("/proc/{}/cmdline", pid), kBytesMax);
+  std::string file = "/etc/docker/daemon.json";
+  bool is_next = false;
+  for (const std::string_view word :
+       words ? Split(*words, '\0') : std::vector<std::string_view>{}) {
+    if (std::exchange(is_next, false)) file = word;
+    if (word == kFlag) is_next = true;
+    if (word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=')) {
+      file = word.substr(kFlag.size() + 1);
+    }
+  }
+  return file;
+}
+
+}  // namespace
+
+std::string DockerSocket() {
+  constexpr std::string_view kUnix = "unix://";
+  const char* host = std::getenv("DOCKER_HOST");
+  if (host != nullptr && std::string_view(host).starts_with(kUnix)) return host + kUnix.size();
+  return "/var/run/docker.sock";
+}
+
+std::optional<DockerDaemon> FindDockerDaemon(const std::string& socket) {
+  const pid_t pid = PidOf(socket);
+  if (pid == 0) return std::nullopt;
+  return DockerDaemon{.socket = socket, .pid = pid, .config_file = ConfigFileOf(pid)};
+}
+
+Result<std::optional<std::string>> DockersSessionFile(const DockerDaemon& daemon,
+                                                      const std::string& runtime) {
+  const auto info = Get(daemon.socket, "/info");
+  if (!info) return std::unexpected(info.error());
+  const Json runtimes = info->value("Runtimes", Json::object());
+  if (!runtimes.is_object() || !runtimes.contains(runtime)) return std::nullopt;
+  // As daemon.json has them, so they are read as that is.
+  Json config;
+  config["runtimes"][runtime] = runtimes[runtime];
+  const auto read = ReadDockerRuntimes("docker info", config.dump(), {runtime});
+  if (!read) return std::unexpected(read.error());
+  return read->front().session_file;
+}
+
+Result<bool> ReloadDocker(const DockerDaemon& daemon,
+                          const std::function<Result<bool>()>& is_as_wanted) {
+  if (kill(daemon.pid, SIGHUP) != 0) {
+    return Fail(Fault::kEnvironment, fmt::format("dockerd (pid {}) can't be told to reload: {}",
+                                                 daemon.pid, ErrnoText(errno)));
+  }
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds kPatience{10};
+  constexpr std::chrono::milliseconds kPause{100};
+  const auto end = Clock::now() + kPatience;
+  for (;;) {
+    const auto is_done = is_as_wanted();
+    if (!is_done) return is_done;
+    if (*is_done || Clock::now() >= end) return *is_done;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+Result<std::vector<std::string>> StoppedByDockerRestart(const DockerDaemon& daemon) {
+  const auto info = Get(daemon.socket, "/info");
+  if (!info) return std::unexpected(info.error());
+  std::vector<std::string> names;
+  if (info->value("LiveRestoreEnabled", false)) return names;
+  const auto containers = Get(daemon.socket, "/containers/json");
+  if (!containers) return std::unexpected(containers.error());
+  for (const Json& container : *containers) {
+    const Json all = container.is_object() ? container.value("Names", Json::array()) : Json();
+    std::string name = all.is_array() && !all.empty() && all[0].is_string() ? all[0] : Json("?");
+    names.push_back(name.starts_with('/') ? name.substr(1) : name);
+  }
+  return names;
+}
+
+}  // namespace gyrfalcon

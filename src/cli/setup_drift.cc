@@ -1,0 +1,256 @@
+#include "cli/setup_drift.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/file.h"
+#include "cli/file_watch.h"
+#include "cli/setup_files.h"
+#include "setup/containerd_config.h"
+#include "setup/docker_config.h"
+#include "setup/runsc_config.h"
+#include "setup/undo_record.h"
+
+namespace gyrfalcon {
+namespace {
+
+constexpr size_t kFileBytesMax = size_t{4} << 20;
+constexpr const char* kTargets[] = {"docker", "containerd"};
+
+// The runtimes of daemon.json that have the session config.
+Result<std::vector<std::string>> DockersWith(const std::string& session, const std::string& path,
+                                             const std::string& text) {
+  // All of them: which ones `--runtime` named is not known here.
+  const auto runtimes = ReadDockerRuntimes(path, text);
+  if (!runtimes) return std::unexpected(runtimes.error());
+  std::vector<std::string> names;
+  for (const DockerRuntime& runtime : *runtimes) {
+    if (runtime.session_file == session) names.push_back(runtime.name);
+  }
+  return names;
+}
+
+// The runtimes of containerd that have the TOML.
+Result<std::vector<std::string>> ContainerdsWith(const std::string& toml, const std::string& path,
+                                                 const std::string& text) {
+  constexpr int kAnyVersion = 2;
+  const auto config = ReadContainerdConfig(path, text, {}, kAnyVersion);
+  if (!config) return std::unexpected(config.error());
+  std::vector<std::string> names;
+  for (const ContainerdRuntime& runtime : config->runtimes) {
+    if (runtime.config_path == toml) names.push_back(runtime.name);
+  }
+  return names;
+}
+
+// The names that are in the file for us.
+Result<std::vector<std::string>> Configured(const UndoRecord& record, const RecordedFile& file,
+                                            const std::string& text) {
+  switch (file.kind) {
+    case SetupFile::kDocker:
+      return DockersWith(record.session_file, file.path, text);
+    case SetupFile::kContainerd:
+      return ContainerdsWith(record.config_path, file.path, text);
+    case SetupFile::kRunsc: {
+      const auto config = ReadRunscConfig(file.path, text);
+      if (!config) return std::unexpected(config.error());
+      const bool is_ours = config->session_file == record.session_file;
+      return is_ours ? std::vector<std::string>{"runsc_config"} : std::vector<std::string>{};
+    }
+    case SetupFile::kOwn:
+      break;
+  }
+  return std::vector<std::string>{};
+}
+
+// "": it is as it was left.
+std::string ProblemOf(const UndoRecord& record, const RecordedFile& file) {
+  const auto wanted = Configured(record, file, file.after);
+  if (!wanted || wanted->empty()) return "";
+  const auto now = ReadIfThere(file.path, kFileBytesMax);
+  if (!now) return now.error().message;
+  if (!*now) return "the file is gone";
+  const auto there = Configured(record, file, **now);
+  if (!there) return there.error().message;
+  std::vector<std::string> lost;
+  std::ranges::copy_if(*wanted, std::back_inserter(lost), [&there](const std::string& name) {
+    return std::ranges::find(*there, name) == there->end();
+  });
+  if (lost.empty()) return "";
+  if (file.kind == SetupFile::kRunsc) return "pod-init-config is gone from [runsc_config]";
+  return fmt::format("{} {} without {}", lost.size() == 1 ? "runtime" : "runtimes",
+                     Join(lost, ", "),
+                     file.kind == SetupFile::kDocker ? "--pod-init-config=" + record.session_file
+                                                     : "ConfigPath " + record.config_path);
+}
+
+// Changes when another program lies there.
+std::string FileMark(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return "";
+  return fmt::format("{} {} {} {}.{}", status.st_dev, status.st_ino, status.st_size,
+                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+void SetupDriftCheck::Look() {
+  files_.clear();
+  for (const char* target : kTargets) {
+    files_.push_back(options_.record_folder + "/" + target + ".json");
+  }
+  files_.push_back(options_.record_folder + "/session.json");
+  LookAtRuntimes();
+  LookAtSession();
+}
+
+void SetupDriftCheck::Tell(const std::string& target, const std::string& file,
+                           const std::string& problem) {
+  const std::string mend = "gyrfalcon install " + target;
+  options_.on_warning(fmt::format(
+      "{}: {}; sandboxes that start are not traced, or only when they are attached: `{}`", file,
+      problem, mend));
+  constexpr Builtin kBuiltin = Builtin::kRuntimeUnconfigured;
+  if (!options_.builtins.enabled(kBuiltin)) return;
+  options_.on_alert(MakeBuiltinAlert(kBuiltin, options_.builtins.priority(kBuiltin), RealTimeNs(),
+                                     {{"gyrfalcon.setup.file", file},
+                                      {"gyrfalcon.setup.problem", problem},
+                                      {"gyrfalcon.setup.mend", mend}}));
+}
+
+void SetupDriftCheck::LookAtRuntimes() {
+  std::set<std::string> wrong;
+  for (const char* target : kTargets) {
+    const auto text =
+        ReadIfThere(options_.record_folder + "/" + target + ".json", kUndoRecordBytesMax);
+    if (!text || !*text) continue;
+    const auto record = ReadUndoRecord(target, **text);
+    if (!record) continue;  // `install` says so
+    for (const RecordedFile& file : record->files) {
+      if (file.kind == SetupFile::kOwn) continue;
+      files_.push_back(file.path);
+      const std::string problem = ProblemOf(*record, file);
+      if (problem.empty()) continue;
+      wrong.insert(file.path);
+      if (!told_.contains(file.path)) Tell(target, file.path, problem);
+    }
+  }
+  for (const std::string& file : told_) {
+    if (!wrong.contains(file)) options_.on_note(file + " is as `gyrfalcon install` left it again");
+  }
+  told_ = std::move(wrong);
+}
+
+void SetupDriftCheck::LookAtSession() {
+  auto record = ReadSessionRecord(options_.record_folder);
+  if (!record || record->path.empty() || !options_.remake) return;
+  files_.push_back(record->path);
+  const auto now = ReadIfThere(record->path, kFileBytesMax);
+  if (now && !*now) {
+    // A runtime that names it starts no sandbox.
+    if (const auto written = ReplaceFile(record->path, record->text); written) {
+      options_.on_warning(record->path +
+                          " was gone, and is written again: a runtime that names it could start no "
+                          "sandbox; `gyrfalcon install … --undo` ends that");
+    } else {
+      options_.on_warning(written.error().message);
+    }
+  }
+  LookAtRunsc(*record);
+}
+
+void SetupDriftCheck::LookAtRunsc(SessionRecord& record) {
+  bool differs = false;
+  for (size_t i = 0; i < record.runscs.size() && i < record.metadata.size(); ++i) {
+    const std::string& runsc = record.runscs[i];
+    files_.push_back(runsc);
+    const std::string mark = FileMark(runsc);
+    if (mark.empty() || seen_[runsc] == mark) continue;
+    const auto metadata = AskMetadata(runsc);
+    if (!metadata) {
+      // It may be half written yet; asked again at the next look, told once.
+      if (runsc_told_.insert(runsc).second) options_.on_warning(metadata.error().message);
+      continue;
+    }
+    runsc_told_.erase(runsc);
+    seen_[runsc] = mark;
+    if (*metadata == record.metadata[i]) continue;
+    options_.on_warning(
+        fmt::format("{} is another one than the session config was made for: it "
+                    "knows {}, instead of {}",
+                    runsc, *metadata, record.metadata[i]));
+    record.metadata[i] = *metadata;
+    differs = true;
+  }
+  if (differs) Remake(record);
+}
+
+void SetupDriftCheck::Remake(SessionRecord& record) {
+  const auto now = ReadIfThere(record.path, kFileBytesMax);
+  const bool is_ours = now && *now && **now == record.text;
+  if (!is_ours) {
+    options_.on_warning(record.path + " is not as `gyrfalcon install` left it, and stays");
+  } else if (auto made = options_.remake(record); !made) {
+    options_.on_warning("the session config could not be made anew: " + made.error().message);
+    return;
+  } else if (made->text == record.text) {
+    options_.on_note(record.path + " is right for it as it is");
+  } else if (const auto written = ReplaceFile(record.path, made->text); !written) {
+    options_.on_warning(written.error().message);
+    return;
+  } else {
+    record.text = std::move(made->text);
+    record.metadata = std::move(made->metadata);
+    options_.on_warning(
+        fmt::format("{} was made anew for it: {} points", record.path, made->points));
+    options_.on_new_session();
+  }
+  if (const auto kept = KeepSessionRecord(options_.record_folder, record); !kept) {
+    options_.on_warning(kept.error().message);
+  }
+}
+
+SetupDrift::SetupDrift(SetupDriftOptions options)
+    : interval_(options.interval),
+      record_folder_(options.record_folder),
+      check_(std::move(options)),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      thread_([this] { Run(); }) {}
+
+SetupDrift::~SetupDrift() {
+  eventfd_write(stop_.get(), 1);
+  thread_.join();
+}
+
+void SetupDrift::Run() {
+  std::vector<std::string> watched;
+  FileWatch watch;
+  for (;;) {
+    check_.Look();
+    if (check_.files() != watched) {
+      watched = check_.files();
+      watch = FileWatch(watched, {});
+      // What changed between look and watch.
+      check_.Look();
+    }
+    std::array<pollfd, 2> waiting = {{{stop_.get(), POLLIN, 0}, {watch.fd(), POLLIN, 0}}};
+    const int ready = poll(waiting.data(), waiting.size(), static_cast<int>(interval_.count()));
+    if (waiting[0].revents != 0) return;
+    if (ready > 0) {
+      watch.TakeChange();
+    } else {
+      watched.clear();  // folders that were not there before
+    }
+  }
+}
+
+}  // namespace gyrfalcon
