@@ -108,6 +108,7 @@ std::optional<Daemon::End> Daemon::HandOver() {
   }
   const std::unique_ptr<SnapshotFile> state = MakeStateFor(*ask);
   watchdog_.reset();  // of the threads that end now
+  drift_.reset();     // it asks the engine
   Inheritance left =
       engine_->Release(state ? Engine::HeldBack::kKept : Engine::HeldBack::kTold, state.get());
   if (const auto given = client->Give(left, state ? state->fd() : -1); !given) {
@@ -115,6 +116,7 @@ std::optional<Daemon::End> Daemon::HandOver() {
     const auto on = GoOn(std::move(left));
     if (on) {
       StartWatchdog();
+      StartDrift();
       return std::nullopt;
     }
     spdlog::error("{}", on.error().message);
@@ -145,7 +147,6 @@ std::unique_ptr<SnapshotFile> Daemon::MakeStateFor(const TakeoverAsk& ask) {
 }
 
 void Daemon::CloseWhatTwoCannotHave() {
-  drift_.reset();
   control_.reset();
   takeover_.reset();
   // No sandbox is read meanwhile. What an output does not take by then, the store has for the

@@ -154,8 +154,23 @@ void Installer::Plan(SetupFile kind, const std::string& path, std::optional<std:
   plan_.push_back({kind, path, std::move(now), std::move(wanted)});
 }
 
+Result<Config> Installer::NodeConfig() const {
+  SessionFlags flags = flags_.session;
+  if (files_.is_copy()) return ApplySessionFlags(flags);
+  if (flags.rules.config_file.empty()) {
+    flags.rules.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+  }
+  auto config = ApplySessionFlags(flags);
+  if (!config || !config->rules_files.empty()) return config;
+  const std::string folder = DefaultIfThere("/etc/gyrfalcon/rules.d");
+  const auto rules = ExpandRulesPaths(folder.empty() ? std::vector<std::string>{}
+                                                     : std::vector<std::string>{folder});
+  if (rules && !rules->empty()) config->rules_files = {folder};
+  return config;
+}
+
 Result<void> Installer::PlanSession(const std::vector<NodeRunsc>& runscs) {
-  const auto config = ApplySessionFlags(flags_.session);
+  const auto config = NodeConfig();
   if (!config) return std::unexpected(config.error());
   socket_ = !flags_.socket.empty()         ? flags_.socket
             : !config->socket_path.empty() ? AbsolutePath(config->socket_path)

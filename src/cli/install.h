@@ -78,6 +78,8 @@ class Installer {
   void TellListener() const;
 
  private:
+  // With the config and the rules that the daemon of this node has, where no flag names others.
+  Result<Config> NodeConfig() const;
   UndoRecord NextRecord(UndoRecord next) const;
   Result<void> KeepForUndo(const UndoRecord& next) const;
 

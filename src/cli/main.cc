@@ -19,7 +19,7 @@ void PrintHelp() {
   fmt::print(
       "gyrfalcon: runtime threat detection for gVisor sandboxes, with Falco's rules\n\n"
       "usage: gyrfalcon COMMAND …   or, with Falco's flags, gyrfalcon -r RULES -g SESSION …\n\n");
-  for (const Command& command : Commands()) fmt::print("  {:<17} {}\n", command.name, command.help);
+  for (const Command& command : Commands()) fmt::print("  {:<18} {}\n", command.name, command.help);
   fmt::print(
       "\n`gyrfalcon COMMAND --help` has the flags and an example.\n"
       "Exit codes: 0 well, 1 the thing asked about is not, 2 usage, 3 the machine is at fault.\n");

@@ -161,7 +161,7 @@ void SetupDriftCheck::LookAtSession() {
       options_.on_warning(record->path +
                           " was gone, and is written again: a runtime that names it could start no "
                           "sandbox; `gyrfalcon install … --undo` ends that");
-    } else {
+    } else if (trouble_told_.insert(record->path).second) {
       options_.on_warning(written.error().message);
     }
   }
@@ -178,10 +178,10 @@ void SetupDriftCheck::LookAtRunsc(SessionRecord& record) {
     const auto metadata = AskMetadata(runsc);
     if (!metadata) {
       // It may be half written yet; asked again at the next look, told once.
-      if (runsc_told_.insert(runsc).second) options_.on_warning(metadata.error().message);
+      if (trouble_told_.insert(runsc).second) options_.on_warning(metadata.error().message);
       continue;
     }
-    runsc_told_.erase(runsc);
+    trouble_told_.erase(runsc);
     seen_[runsc] = mark;
     if (*metadata == record.metadata[i]) continue;
     options_.on_warning(
