@@ -115,6 +115,7 @@ Result<NodeSession> MakeNodeSession(SessionOptions options, const std::vector<As
                                     const std::vector<std::string>& runscs) {
   NodeSession session;
   std::vector<SentPoints> known;
+  if (runscs.empty()) return Fail(Fault::kUsage, "no runsc is known here: --runsc BINARY");
   for (const std::string& runsc : runscs) {
     auto of_one = AskRunsc(runsc);
     if (!of_one) return Fail(Fault::kEnvironment, of_one.error().message);

@@ -59,6 +59,8 @@ std::string TextOf(const JsonNode* node) {
 bool IsGvisors(const JsonMember& member, const std::vector<std::string>& also) {
   constexpr std::string_view kRunsc = "runsc";
   if (std::ranges::find(also, member.key) != also.end()) return true;
+  const JsonNode* args = member.value.FindValue(kArgs);
+  if (args != nullptr && FindSessionFlag(*args)) return true;  // no other runtime has the flag
   const std::string path = TextOf(member.value.FindValue("path"));
   return PathBasename(path).contains(kRunsc) ||
          TextOf(member.value.FindValue("runtimeType")).contains(kRunsc);

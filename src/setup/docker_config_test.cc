@@ -158,6 +158,15 @@ TEST(DockerConfig, KnowsGvisorsRuntimes) {
   EXPECT_EQ((*runtimes)[1].config_path, "/etc/r.toml");
 }
 
+TEST(DockerConfig, AProgramOfAnyNameIsKnownByItsSessionConfig) {
+  const DockerWish wish{.session_file = kSession, .new_path = "/opt/sandbox"};
+  const std::string after = Add("{}", wish);
+  const auto runtimes = ReadDockerRuntimes("f", after);
+  ASSERT_TRUE(runtimes);
+  ASSERT_EQ(runtimes->size(), 1u);
+  EXPECT_EQ(Add(after, wish), after);
+}
+
 TEST(DockerConfig, WhatIsWrongHasItsPlace) {
   const struct {
     std::string_view text, error;
