@@ -18,19 +18,6 @@
 #include "rules/plan.h"
 
 namespace gyrfalcon {
-namespace {
-
-// The signals that end the daemon, or tell it something, come through a descriptor, so that no
-// thread is interrupted.
-UniqueFd BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC));
-}
-
-}  // namespace
 
 Result<std::optional<KeptSession>> SessionByPolicy(const Config& config,
                                                    const std::string& socket_path,
@@ -48,7 +35,25 @@ Daemon::Daemon(LoadedConfig loaded, std::string socket_path, DaemonFlags flags)
       socket_path_(std::move(socket_path)),
       flags_(std::move(flags)) {}
 
-int Daemon::Run() {
+UniqueFd Daemon::BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC));
+}
+
+std::optional<int> Daemon::Run() {
+  if (const auto numbered = TakeNumber(); !numbered) return Report(numbered.error());
+  const Turn turn = AwaitTurn();
+  if (turn != Turn::kNow) return turn == Turn::kStopped ? std::optional(kExitOk) : std::nullopt;
+  const int code = RunOnTurn();
+  if (!has_handed_over_ || instance_ == 0) return code;
+  ReleaseMemory();
+  return AwaitTurn() == Turn::kStopped ? std::optional(kExitOk) : std::nullopt;
+}
+
+int Daemon::RunOnTurn() {
   // A reader of our alerts that ends is an error of a write, not our end.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGCHLD, SIG_DFL);  // we wait for our children, whatever we were started with
@@ -107,6 +112,7 @@ int Daemon::Run() {
   constexpr int kChannelPatienceMs = 5'000;
   dispatcher_->Stop(kChannelPatienceMs);
   LogTotals(engine_->totals(), dispatcher_->figures());
+  has_handed_over_ = end == End::kHandedOver;
   if (end == End::kStop && !flags_.pid_file.empty()) unlink(flags_.pid_file.c_str());
   return end == End::kFailed ? kExitEnvironment : kExitOk;
 }
@@ -239,6 +245,7 @@ Result<void> Daemon::StartControl() {
     const std::scoped_lock lock(engine_mutex_);
     DaemonStatus status{engine_->totals(), engine_->sandbox_count(), dispatcher_->figures()};
     status.totals.rules = coverage_.figures();
+    status.instance = instance_;
     if (store_) {
       status.totals.engine.Add(EngineCounter::kConnectionsNotStored, store_->refused());
     }

@@ -39,8 +39,9 @@ class Daemon {
  public:
   Daemon(LoadedConfig loaded, std::string socket_path, DaemonFlags flags);
 
-  // Returns when it is told to end, with the exit code. Once.
-  int Run();
+  // Returns when it is told to end, with the exit code. nullopt: it has stood by, and has to begin
+  // anew. Once.
+  std::optional<int> Run();
 
  private:
   enum class End : uint8_t {
@@ -49,7 +50,30 @@ class Daemon {
     kFailed,      // it has not, and neither have we
   };
 
+  enum class Turn : uint8_t {
+    kNow,      // no newer instance listens
+    kLater,    // one did, and has ended
+    kStopped,  // by a signal
+  };
+
+  // Instances of this machine that are older or newer (daemon_standby.cc).
+  Result<void> TakeNumber();
+
+  // As long as a newer instance listens this one does nothing, and is there for when that one ends.
+  Turn AwaitTurn() const;
+
+  // An older instance stands by for as long as it is kept here.
+  void KeepWaiting(TakeoverClient client);
+
+  // What the sandboxes took that are another process's now.
+  void ReleaseMemory();
+
   // Start and end (daemon.cc).
+  int RunOnTurn();
+
+  // The signals that end the daemon, or tell it something, come through a descriptor, so that no
+  // thread is interrupted.
+  static UniqueFd BlockSignals();
   Result<void> StartEngine(const std::shared_ptr<const RuleSet>& rules, Inheritance inherited);
   SessionUpdaterOptions SessionOptionsFor(const EngineOptions& options) const;
   static DispatcherOptions DispatcherOptionsOf(const Config& config);
@@ -128,8 +152,11 @@ class Daemon {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<TakeoverServer> takeover_;
+  std::vector<TakeoverClient> standing_by_;
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<SetupDrift> drift_;
+  uint64_t instance_ = 0;  // its number; 0: it has none
+  bool has_handed_over_ = false;
   size_t rules_enabled_ = 0;        // as last loaded
   bool changed_meanwhile_ = false;  // while the watch was made anew
 };

@@ -19,6 +19,7 @@ struct DaemonFlags {
   bool unbuffered = false;
   bool verbose = false;
   bool takeover = false;
+  std::string instance;  // of several on this machine; "": no name
   bool takeover_sessions = false;
   bool detach_at_stop = false;
 };

@@ -60,7 +60,9 @@ Result<std::optional<Inheritance>> Daemon::TakeOverIfAsked(const RuleSet& rules)
   // What is taken must not leave too few to start with.
   const auto reserve = FdReserve::Make(kFdsOfAStart);
   if (!reserve) return std::unexpected(reserve.error());
-  auto taken = TakeOver({.socket_path = socket_path_, .state_version = SessionSnapshotVersion()});
+  auto taken = TakeOver({.socket_path = socket_path_,
+                         .state_version = SessionSnapshotVersion(),
+                         .instance = instance_});
   if (!taken) return std::unexpected(taken.error());
   if (!*taken) {
     spdlog::info("nobody to take over from at {}", TakeoverSocketPath(socket_path_));
@@ -102,6 +104,9 @@ std::optional<Daemon::End> Daemon::HandOver() {
     spdlog::warn("asked to hand over, but: {}", ask.error().message);
     return std::nullopt;
   }
+  const auto waiting = client->AnswerWaiting(*ask, instance_);
+  if (waiting == TakeoverClient::Waiting::kBehindUs) KeepWaiting(std::move(*client));
+  if (waiting != TakeoverClient::Waiting::kNo) return std::nullopt;
   if (store_) {
     client->Refuse("systemd keeps its connections: systemctl restart gyrfalcon loses none");
     return std::nullopt;
@@ -149,6 +154,7 @@ std::unique_ptr<SnapshotFile> Daemon::MakeStateFor(const TakeoverAsk& ask) {
 void Daemon::CloseWhatTwoCannotHave() {
   control_.reset();
   takeover_.reset();
+  standing_by_.clear();
   // No sandbox is read meanwhile. What an output does not take by then, the store has for the
   // next process; without it, it is lost.
   constexpr int kPatienceMs = 100;

@@ -12,6 +12,7 @@
 #include "cli/load_rules.h"
 #include "cli/log.h"
 #include "rules/plan.h"
+#include "service/instance.h"
 
 namespace gyrfalcon {
 namespace {
@@ -70,6 +71,14 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags, ShowFlags& show) {
   app.add_flag("-v", flags.verbose, "Log more");
   app.add_flag("--takeover", flags.takeover,
                "Take sandboxes and socket over from the gyrfalcon that listens there, if one does");
+  app.add_option("--instance", flags.instance,
+                 "With --takeover: a name that outlives this process, such as a pod's uid. Take "
+                 "over only from instances that appeared earlier, and stand by while a newer one "
+                 "listens")
+      ->check([](const std::string& name) {
+        return IsInstanceName(name) ? std::string()
+                                    : "1 to 128 letters, digits, '.', '_' or '-' make a name";
+      });
   app.add_flag("--dry-run", show.dry_run, "Check config and rules and exit");
   app.add_flag("--config-schema", show.config_schema, "Print a JSON schema of the config and exit");
 }
@@ -88,12 +97,34 @@ int DryRun(const Config& config, const std::string& socket_path) {
   return kExitOk;
 }
 
+int RunToTheEnd(LoadedConfig loaded, const DaemonFlags& flags, bool is_dry) {
+  for (;;) {
+    SetUpLog(loaded.config);
+    for (const std::string& warning : loaded.warnings) spdlog::warn("{}", warning);
+    const auto socket_path = DaemonSocketPath(loaded.config);
+    if (!socket_path) return Report(socket_path.error());
+    if (is_dry) return DryRun(loaded.config, *socket_path);
+    if (const auto code = Daemon(std::move(loaded), *socket_path, flags).Run()) return *code;
+    // It has stood by, for who knows how long.
+    auto again = ReadDaemonConfig(flags);
+    if (!again) return Report(again.error());
+    if (const auto required = RequireRules(flags.rules, *again); !required) {
+      return Report(required.error());
+    }
+    loaded = std::move(*again);
+  }
+}
+
 // Flags that only change a listing would else start the daemon on the default socket.
-std::optional<Error> FindIdleFlag(const CLI::App& app, const ShowFlags& show) {
+std::optional<Error> FindIdleFlag(const CLI::App& app, const DaemonFlags& flags,
+                                  const ShowFlags& show) {
   const bool lists = app.count("--list") != 0 || show.list_events || show.list_syscall_events;
   if ((show.names_only || show.markdown) && !lists) {
     return Error{"-N and --markdown go with --list, --list-events or --list-syscall-events",
                  Fault::kUsage};
+  }
+  if (!flags.instance.empty() && !flags.takeover) {
+    return Error{"--instance goes with --takeover", Fault::kUsage};
   }
   if (app.count("-l") != 0 && show.describe_rule.empty()) {
     return Error{"-l: expected the name of a rule; -L describes all", Fault::kUsage};
@@ -111,7 +142,7 @@ int RunDaemon(std::vector<std::string> args) {
   if (const auto refused = FindRefusedFlag(args)) return Report(*refused);
   const std::vector<std::string> words = args;
   if (const auto code = Parse(*app, std::move(args))) return *code;
-  if (const auto idle = FindIdleFlag(*app, show)) return Report(*idle);
+  if (const auto idle = FindIdleFlag(*app, flags, show)) return Report(*idle);
 
   if (show.config_schema) {
     fmt::print("{}\n", ConfigSchemaJson());
@@ -144,12 +175,7 @@ int RunDaemon(std::vector<std::string> args) {
     const auto endpoint = SocketPathOf(config);
     return PrintSession(endpoint ? *endpoint : DefaultSocketPath(), config);
   }
-  SetUpLog(config);
-  for (const std::string& warning : loaded->warnings) spdlog::warn("{}", warning);
-  const auto socket_path = DaemonSocketPath(config);
-  if (!socket_path) return Report(socket_path.error());
-  if (show.dry_run) return DryRun(config, *socket_path);
-  return Daemon(*loaded, *socket_path, std::move(flags)).Run();
+  return RunToTheEnd(*loaded, flags, show.dry_run);
 }
 
 }  // namespace gyrfalcon

@@ -20,6 +20,7 @@ namespace {
 
 std::string StatusJson(const DaemonStatus& status) {
   nlohmann::ordered_json out;
+  if (status.instance != 0) out["instance"] = status.instance;
   out["sandboxes"] = status.sandboxes;
   nlohmann::ordered_json& counters = out["counters"];
   for (const Totals::Row& row : status.totals.Rows())

@@ -3,6 +3,7 @@
 //
 //   GET /status  {"sandboxes":N,"counters":{"messages":N,…},"store":{"spooling":…,…},
 //                 "outputs":[{"name":…,"delivered":N,…}]}
+//                with "instance":N where it has a number
 //   GET /metrics what Prometheus reads (service/metrics.h)
 //   GET /healthz "ok"
 #pragma once
@@ -25,6 +26,7 @@ struct DaemonStatus {
   Totals totals;
   size_t sandboxes = 0;
   DeliveryFigures delivery = {};
+  uint64_t instance = 0;  // its number (service/instance.h); 0: it has none
 };
 
 // "control.sock" in the folder of the daemon's socket.

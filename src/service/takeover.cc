@@ -85,10 +85,23 @@ Result<TakeoverAsk> TakeoverClient::ReadAsk() {
   auto ask = ExpectTakeover<TakeoverAsk>(socket_.get(), std::min(patience_ms_, kAskPatienceMs));
   if (!ask) {
     Refuse(ask.error().message);
-  } else if (HasHungUp(socket_.get())) {
+  } else if (HasHungUp()) {
     return Fail(Fault::kEnvironment, "it has not waited for an answer");
   }
   return ask;
+}
+
+TakeoverClient::Waiting TakeoverClient::AnswerWaiting(const TakeoverAsk& ask, uint64_t own) {
+  const bool is_older = ask.instance != 0 && ask.instance < own;
+  if (!is_older && !ask.only_waits) return Waiting::kNo;
+  const TakeoverMessage answer = is_older ? TakeoverMessage(TakeoverNewer{.instance = own})
+                                          : TakeoverMessage(TakeoverYourTurn{});
+  [[maybe_unused]] const auto sent = SendTakeover(socket_.get(), answer, {}, patience_ms_);
+  return is_older ? Waiting::kBehindUs : Waiting::kOver;
+}
+
+bool TakeoverClient::HasHungUp() const {
+  return gyrfalcon::HasHungUp(socket_.get());
 }
 
 void TakeoverClient::Refuse(const std::string& why) {
@@ -165,6 +178,9 @@ class Receiver {
   Result<void> Receive() {
     auto first = ReceiveTakeover(socket_, patience_ms_);
     if (!first) return std::unexpected(first.error());
+    if (std::holds_alternative<TakeoverNewer>(first->message)) {
+      return Fail(Fault::kEnvironment, "a newer instance listens there");
+    }
     const auto* begin = std::get_if<TakeoverBegin>(&first->message);
     if (begin == nullptr) return OutOfTurn();
     if (begin->connections > kTakeoverConnectionsMax || begin->silent > kTakeoverConnectionsMax) {
@@ -268,7 +284,7 @@ Result<std::optional<TakenOver>> TakeOver(const TakeoverOptions& options) {
     return failed({"who listens there is neither root nor this user", Fault::kEnvironment});
   }
   const int patience_ms = options.patience_ms;
-  const TakeoverAsk ask{.state_version = options.state_version};
+  const TakeoverAsk ask{.state_version = options.state_version, .instance = options.instance};
   if (const auto sent = SendTakeover(fd, ask, {}, patience_ms); !sent) return failed(sent.error());
   Receiver receiver(fd, patience_ms);
   if (const auto received = receiver.Receive(); !received) return failed(received.error());
@@ -285,6 +301,19 @@ Result<std::optional<TakenOver>> TakeOver(const TakeoverOptions& options) {
   taken.is_done = ExpectTakeover<TakeoverDone>(fd, patience_ms).has_value() || HasHungUp(fd);
   taken.inherited.listener = std::move(*listener);
   return std::move(taken);
+}
+
+Result<UniqueFd> FindNewerInstance(const TakeoverOptions& options) {
+  const std::string path = TakeoverSocketPath(options.socket_path);
+  auto socket = ConnectTo(path);
+  if (!socket || !*socket || !IsOneOfUs(socket->get())) return socket;
+  const TakeoverAsk ask{.instance = options.instance, .only_waits = true};
+  const auto sent = SendTakeover(socket->get(), ask, {}, options.patience_ms);
+  if (!sent) return std::unexpected(sent.error());
+  const auto answer = ReceiveTakeover(socket->get(), options.patience_ms);
+  if (!answer) return std::unexpected(answer.error());
+  if (!std::holds_alternative<TakeoverNewer>(answer->message)) return UniqueFd();
+  return socket;
 }
 
 }  // namespace gyrfalcon

@@ -35,6 +35,13 @@ class TakeoverClient {
   // Gives copies of everything. On success the other one has it all and reads, or is about to: this
   // one must not read any more. On error it has not, and never will. `state`: none with -1.
   Result<void> Give(const Inheritance& left, int state);
+  enum class Waiting : uint8_t {
+    kNo,        // it asks for everything, and may have it: nothing was answered
+    kBehindUs,  // it is older than instance `own`, was told so, and waits for this object's end
+    kOver,      // it only wanted to wait, and was told that it need not
+  };
+  Waiting AnswerWaiting(const TakeoverAsk& ask, uint64_t own);
+  bool HasHungUp() const;
   // What two can't have at the same time is closed.
   void SayDone();
   void Refuse(const std::string& why);
@@ -81,11 +88,17 @@ struct TakenOver {
 struct TakeoverOptions {
   std::string socket_path;     // that sandboxes connect to, as this process sees it
   uint64_t state_version = 0;  // that we can read
+  uint64_t instance = 0;       // this one's number (service/instance.h); 0: none
   int patience_ms = kTakeoverPatienceMs;
 };
 
 // The new one's side, when all else is ready: from here on sandboxes wait for us. Returns when the
 // other one has closed what two can't have. nullopt: nobody is there to take over from.
+// An error where a newer instance listens.
 Result<std::optional<TakenOver>> TakeOver(const TakeoverOptions& options);
+
+// A connection to the newer instance that listens, which ends when that one does or hands over.
+// None: nobody newer is there, and it is this one's turn. Asks for nothing.
+Result<UniqueFd> FindNewerInstance(const TakeoverOptions& options);
 
 }  // namespace gyrfalcon

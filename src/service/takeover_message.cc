@@ -131,6 +131,8 @@ void VisitFields(Archive& archive, T& peer) {
 template <class Archive, Is<TakeoverAsk> T>
 void VisitFields(Archive& archive, T& ask) {
   archive(ask.state_version);
+  archive(ask.instance);
+  archive(ask.only_waits);
 }
 
 template <class Archive, Is<TakeoverBegin> T>
@@ -162,6 +164,11 @@ void VisitFields(Archive& archive, T& silent) {
 template <class Archive, Is<TakeoverRefusal> T>
 void VisitFields(Archive& archive, T& refusal) {
   archive(refusal.why, kWhyBytesMax);
+}
+
+template <class Archive, Is<TakeoverNewer> T>
+void VisitFields(Archive& archive, T& newer) {
+  archive(newer.instance);
 }
 
 // A word has none.

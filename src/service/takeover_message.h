@@ -12,7 +12,14 @@
 //                           closes what two can't have
 //                  ←    done         ends
 //
-// Until it has read `taken` the old one goes on if anything fails. Each message is
+// Until it has read `taken` the old one goes on if anything fails. Where instances are numbered
+// (service/instance.h) one that asks may be older than the one that runs:
+//
+//   older               newer
+//   ask            →
+//                  ←    newer       and nothing more, until the newer one ends or hands over
+//
+// `your_turn` answers who only wanted to wait, and need not. Each message is
 //
 //   u32 magic, u16 version, u16 type, u32 length of what follows, u32 checksum of that
 //
@@ -38,6 +45,8 @@ inline constexpr uint32_t kTakeoverConnectionsMax = 1u << 20;
 
 struct TakeoverAsk {
   uint64_t state_version = 0;  // of the snapshots that it can read
+  uint64_t instance = 0;       // its number; 0: it has none, and takes over from any
+  bool only_waits = false;     // it wants nothing but to wait behind a newer one
 };
 
 struct TakeoverBegin {
@@ -75,10 +84,16 @@ struct TakeoverRefusal {
   std::string why;  // for a person
 };
 
+struct TakeoverNewer {
+  uint64_t instance = 0;
+};
+struct TakeoverYourTurn {};
+
 // A type's number is its place here, from 1.
 using TakeoverMessage =
     std::variant<TakeoverAsk, TakeoverBegin, TakeoverConnections, TakeoverSilent, TakeoverEnd,
-                 TakeoverTaken, TakeoverCommitted, TakeoverDone, TakeoverRefusal>;
+                 TakeoverTaken, TakeoverCommitted, TakeoverDone, TakeoverRefusal, TakeoverNewer,
+                 TakeoverYourTurn>;
 
 std::string EncodeTakeover(const TakeoverMessage& message);
 // Fails where a byte is not as above; `descriptors` came with it.

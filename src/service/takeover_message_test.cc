@@ -17,7 +17,7 @@ std::vector<TakeoverMessage> OneOfEach() {
                                         .command_line = std::string("runsc\0--root=/x", 15),
                                         .runsc = "/usr/bin/runsc"}});
   connections.items.push_back({.id = 9, .peer = {}});
-  return {TakeoverAsk{.state_version = 0x0123456789abcdef},
+  return {TakeoverAsk{.state_version = 0x0123456789abcdef, .instance = 12, .only_waits = true},
           TakeoverBegin{.connections = 2,
                         .silent = 1,
                         .next_connection = 10,
@@ -33,10 +33,12 @@ std::vector<TakeoverMessage> OneOfEach() {
           TakeoverTaken{},
           TakeoverCommitted{},
           TakeoverDone{},
-          TakeoverRefusal{.why = "no"}};
+          TakeoverRefusal{.why = "no"},
+          TakeoverNewer{.instance = 13},
+          TakeoverYourTurn{}};
 }
 
-constexpr size_t kDescriptors[] = {0, 2, 2, 1, 0, 0, 0, 0, 0};
+constexpr size_t kDescriptors[] = {0, 2, 2, 1, 0, 0, 0, 0, 0, 0, 0};
 
 TEST(TakeoverMessage, EachIsReadAsItWasWritten) {
   const auto messages = OneOfEach();

@@ -281,5 +281,71 @@ TEST_F(TakeoverTest, AnotherSocketInTheSameFolderIsNotTakenOver) {
   EXPECT_TRUE(std::filesystem::exists(path_));
 }
 
+TEST_F(TakeoverTest, AnOlderInstanceIsHandedNothingAndWaitsForTheNewerOnesEnd) {
+  Fill(1, 0);
+  StartServer(kPatienceMs);
+  constexpr uint64_t kOwn = 7;
+  TakeoverOptions older{.socket_path = path_, .instance = 6, .patience_ms = kPatienceMs};
+  std::optional<TakeoverClient> client;
+  const auto answer = [&] {
+    client = WaitForClient();
+    ASSERT_TRUE(client);
+    const auto ask = client->ReadAsk();
+    ASSERT_TRUE(ask) << ask.error().message;
+    EXPECT_EQ(client->AnswerWaiting(*ask, kOwn), TakeoverClient::Waiting::kBehindUs);
+  };
+  {
+    std::thread newer(answer);
+    const auto taken = TakeOver(older);
+    newer.join();
+    ASSERT_FALSE(taken);
+    EXPECT_THAT(taken.error().message, HasSubstr("a newer instance listens there"));
+  }
+  std::thread newer(answer);
+  const auto waiting = FindNewerInstance(older);
+  newer.join();
+  ASSERT_TRUE(waiting && *waiting);
+  pollfd end{.fd = waiting->get(), .events = POLLRDHUP, .revents = 0};
+  EXPECT_EQ(poll(&end, 1, 0), 0);
+  EXPECT_FALSE(client->HasHungUp());
+  client.reset();
+  EXPECT_EQ(poll(&end, 1, kPatienceMs), 1);
+}
+
+TEST_F(TakeoverTest, ANewerInstanceNeedNotWaitAndOneWithoutANumberTakesOver) {
+  Fill(1, 0);
+  StartServer(kPatienceMs);
+  for (const uint64_t instance : {7u, 8u}) {
+    std::thread old([&] {
+      auto client = WaitForClient();
+      ASSERT_TRUE(client);
+      const auto ask = client->ReadAsk();
+      ASSERT_TRUE(ask);
+      EXPECT_EQ(client->AnswerWaiting(*ask, 7), TakeoverClient::Waiting::kOver);
+    });
+    const auto waiting =
+        FindNewerInstance({.socket_path = path_, .instance = instance, .patience_ms = kPatienceMs});
+    old.join();
+    ASSERT_TRUE(waiting) << waiting.error().message;
+    EXPECT_FALSE(*waiting);
+  }
+  for (const uint64_t instance : {0u, 7u, 8u}) {
+    std::thread old([&] {
+      auto client = WaitForClient();
+      ASSERT_TRUE(client);
+      const auto ask = client->ReadAsk();
+      ASSERT_TRUE(ask);
+      EXPECT_EQ(client->AnswerWaiting(*ask, 7), TakeoverClient::Waiting::kNo);
+    });
+    [[maybe_unused]] const auto taken =
+        TakeOver({.socket_path = path_, .instance = instance, .patience_ms = kShortMs});
+    old.join();
+  }
+  server_.reset();
+  const auto nobody = FindNewerInstance({.socket_path = path_, .instance = 1});
+  ASSERT_TRUE(nobody);
+  EXPECT_FALSE(*nobody);
+}
+
 }  // namespace
 }  // namespace gyrfalcon
