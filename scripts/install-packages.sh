@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of the named groups (build demo docker systemd lint sanitizers minimal-root) that are not there yet.
+# Installs the Debian packages of the named groups (build demo docker systemd chart lint sanitizers minimal-root) that are not there yet.
 # Asks dpkg first: when all is there it neither needs root nor touches apt.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,6 +19,8 @@ packages_of() {
     demo) echo runsc busybox-static perl-base ;;
     # A machine that has a Docker daemon of another origin keeps it: docker.io would push it out.
     docker) command -v dockerd >/dev/null 2>&1 || echo docker.io ;;
+    # Schemas for the Helm chart are made with it.
+    chart) echo jq ;;
     lint) echo clang-format-19 clang-tidy-19 shellcheck ;;
     # GCC brings its own address sanitizer; the thread sanitizer and libFuzzer are clang's.
     sanitizers) echo clang-19 libclang-rt-19-dev llvm-19 ;;

@@ -29,6 +29,9 @@ else
 fi
 sh scripts/build-current-runsc.sh || warn "no current runsc: its tests will be skipped"
 
+sh scripts/install-packages.sh chart || warn "tests of the chart's schemas will be skipped"
+sh scripts/build-chart-tools.sh || warn "some tests of the chart and the alert rules will be skipped"
+
 failed=''
 run_step() {
   step=$1
