@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/file.h"
+#include "cli/kept_session.h"
 #include "engine/sandbox_sessions.h"
 #include "runsc/session.h"
 
@@ -42,7 +43,7 @@ AttachSession MakeAttachSession(const Config& config, const std::string& socket_
   const std::string socket = AbsolutePath(socket_path);
   if (!config.session_file.empty()) {
     session.file = AbsolutePath(config.session_file);
-    if (!config.visibility_policy.empty()) return session;  // it is kept so
+    if (KeptSessionWishOf(config, socket)) return session;  // it is kept so
     session.trouble = WhyNot(session.file, socket);
     if (session.trouble.empty()) return session;
   }

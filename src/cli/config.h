@@ -36,8 +36,12 @@ struct Config {
   ProgramOptions program;
   bool http_enabled = false;
   HttpOptions http;
-  std::string session_file;       // engine.gvisor.config
-  std::string visibility_policy;  // empty: none; else session_file is ours to write
+  std::string session_file;             // engine.gvisor.config
+  std::string visibility_policy;        // empty: none; else session_file is ours to write
+  std::vector<std::string> runsc_toml;  // gvisor.runsc_toml; not empty: the same
+  uint64_t runsc_toml_interval_ms = 30'000;
+  std::string session_profile = "standard";  // of a session config that is ours to write
+  std::string on_failure;                    // the same; empty: as the file has it, else open
   std::string socket_path;  // gvisor.socket; empty: the session file's endpoint, or the default
   std::string runsc_path = "runsc";      // gvisor.runsc; empty: not to be run
   std::string runsc_root;                // gvisor.root; empty: only those of sandboxes that connect

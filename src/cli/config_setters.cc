@@ -61,6 +61,10 @@ void SetRunscRoots(const YamlNode& node, Config& config) {
   config.runsc_roots = Texts(node);
 }
 
+void SetRunscToml(const YamlNode& node, Config& config) {
+  config.runsc_toml = Texts(node);
+}
+
 void SetPriority(const YamlNode& node, Config& config) {
   if (const auto priority = ParsePriority(node.scalar)) config.rules.priority = *priority;
 }

@@ -19,12 +19,12 @@
 
 namespace gyrfalcon {
 
-Result<std::optional<KeptSession>> SessionByPolicy(const Config& config,
-                                                   const std::string& socket_path,
-                                                   const RuleSet& rules) {
-  if (config.visibility_policy.empty()) return std::nullopt;
-  auto session = MakeKeptSession(config.visibility_policy, config.session_file,
-                                 AbsolutePath(socket_path), rules);
+Result<std::optional<KeptSession>> KeptSessionOf(const Config& config,
+                                                 const std::string& socket_path,
+                                                 const RuleSet& rules) {
+  const auto wish = KeptSessionWishOf(config, socket_path);
+  if (!wish) return std::nullopt;
+  auto session = MakeKeptSession(*wish, rules);
   if (!session) return std::unexpected(session.error());
   return std::move(*session);
 }
@@ -64,7 +64,7 @@ int Daemon::RunOnTurn() {
   auto loaded = LoadRules(config_.rules_files, config_.rules);
   if (!loaded) return Report(loaded.error());
   LogRules(*loaded);
-  const auto session = SessionByPolicy(config_, socket_path_, *loaded->rules);
+  const auto session = KeptSessionOf(config_, socket_path_, *loaded->rules);
   if (!session) return Report(session.error());
   attach_session_ = MakeAttachSession(config_, socket_path_, *loaded->rules);
   const UniqueFd signals = BlockSignals();
@@ -161,7 +161,7 @@ Result<void> Daemon::StartEngine(const std::shared_ptr<const RuleSet>& rules,
                    .builtins = options.pipeline.builtins};
   options.attach = !attach_session_.file.empty();
   options.detach_at_stop = config_.detach_at_stop;
-  if (!config_.visibility_policy.empty() || options.attach || options.detach_at_stop) {
+  if (KeptSessionWishOf(config_, "") || options.attach || options.detach_at_stop) {
     options.sessions = SessionOptionsFor(options);
   }
   options.processes.runsc = config_.runsc_path;
@@ -233,7 +233,7 @@ Result<void> Daemon::StartBesides(const std::optional<KeptSession>& session) {
     failed.push_back(takeover.error());
   }
   note(WritePidFile());
-  note(KeepSession(session));
+  if (note(KeepSession(session))) StartKeepingRunscToml();
   if (!note(WriteAttachSession())) attach_session_.file.clear();  // nobody can be given it
   if (failed.empty()) return {};
   for (size_t i = 1; i < failed.size(); ++i) spdlog::error("{}", failed[i].message);

@@ -3,6 +3,7 @@
 // the channels'.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "cli/file_watch.h"
 #include "cli/kept_session.h"
 #include "cli/load_coverage.h"
+#include "cli/runsc_toml.h"
 #include "cli/setup_drift.h"
 #include "engine/engine.h"
 #include "service/control.h"
@@ -29,11 +31,10 @@
 
 namespace gyrfalcon {
 
-// What a session config that is kept by a policy is to hold for these rules; nullopt where there is
-// no policy.
-Result<std::optional<KeptSession>> SessionByPolicy(const Config& config,
-                                                   const std::string& socket_path,
-                                                   const RuleSet& rules);
+// What a session config that is kept is to hold for these rules; nullopt where none is.
+Result<std::optional<KeptSession>> KeptSessionOf(const Config& config,
+                                                 const std::string& socket_path,
+                                                 const RuleSet& rules);
 
 class Daemon {
  public:
@@ -44,6 +45,7 @@ class Daemon {
   std::optional<int> Run();
 
  private:
+  using Clock = std::chrono::steady_clock;
   enum class End : uint8_t {
     kStop,
     kHandedOver,  // another process has the sandboxes, and the files beside their socket
@@ -134,6 +136,10 @@ class Daemon {
   Result<void> KeepSession(const std::optional<KeptSession>& session) const;
   Result<void> WriteAttachSession() const;
 
+  // Only once the socket listens and the session config is there: sandboxes go where it says.
+  void StartKeepingRunscToml();
+  void LookAtRunscToml();
+
   // For the new rules: sandboxes that were attached get what these need.
   void RemakeAttachSession(const RuleSet& rules);
   void AskCoverage(const Config& config);
@@ -153,6 +159,8 @@ class Daemon {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<TakeoverServer> takeover_;
   std::vector<TakeoverClient> standing_by_;
+  std::optional<RunscTomlKeeper> runsc_toml_;
+  Clock::time_point next_look_;  // at those files
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<SetupDrift> drift_;
   uint64_t instance_ = 0;  // its number; 0: it has none

@@ -5,6 +5,7 @@
 
 #include "cli/attach_session.h"
 #include "cli/file.h"
+#include "cli/kept_session.h"
 #include "cli/log.h"
 #include "cli/setup_files.h"
 
@@ -39,6 +40,11 @@ constexpr struct {
      [](const Config& a, const Config& b) { return a.session_file == b.session_file; }},
     {"visibility_policy",
      [](const Config& a, const Config& b) { return a.visibility_policy == b.visibility_policy; }},
+    {"gvisor.runsc_toml*, gvisor.session_profile, gvisor.on_failure",
+     [](const Config& a, const Config& b) {
+       return a.runsc_toml == b.runsc_toml && a.session_profile == b.session_profile &&
+              a.on_failure == b.on_failure && a.runsc_toml_interval_ms == b.runsc_toml_interval_ms;
+     }},
     {"gvisor.socket",
      [](const Config& a, const Config& b) { return a.socket_path == b.socket_path; }},
     {"gvisor.attach, gvisor.reconcile_interval_ms, gvisor.takeover_sessions, gvisor.detach_at_stop",
@@ -93,6 +99,11 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
         "visibility_policy needs a session config that gyrfalcon keeps by it: name its file "
         "by engine.gvisor.config or -g");
   }
+  if (!config.runsc_toml.empty() && config.session_file.empty()) {
+    return Fail(Fault::kInput,
+                "gvisor.runsc_toml needs a session config that gyrfalcon keeps and names there: "
+                "name its file by engine.gvisor.config or -g");
+  }
   if (!flags.runsc_root.empty()) config.runsc_root = flags.runsc_root;
   config.takeover_sessions |= flags.takeover_sessions;
   config.detach_at_stop |= flags.detach_at_stop;
@@ -103,7 +114,7 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
 
 Result<std::string> DaemonSocketPath(Config config) {
   std::error_code error;
-  const bool is_kept = !config.visibility_policy.empty();
+  const bool is_kept = KeptSessionWishOf(config, "").has_value();
   if (is_kept && !std::filesystem::exists(config.session_file, error)) config.session_file.clear();
   return SocketPathOf(config);
 }

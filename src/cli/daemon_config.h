@@ -25,11 +25,11 @@ struct DaemonFlags {
 };
 
 // The config of the daemon: file, flags, and the files below /etc/gyrfalcon where nothing names
-// others. Errors as ApplyFlags; Fault::kInput also for a visibility policy without a session
-// config.
+// others. Errors as ApplyFlags; Fault::kInput also for a visibility policy, or
+// gvisor.runsc_toml, without a session config.
 Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags);
 
-// SocketPathOf, but that a session config that is kept by a policy need not be there before the
+// SocketPathOf, but that a session config that is kept need not be there before the
 // first start.
 Result<std::string> DaemonSocketPath(Config config);
 

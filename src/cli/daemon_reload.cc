@@ -17,21 +17,27 @@
 namespace gyrfalcon {
 
 Daemon::End Daemon::WaitForEnd(const UniqueFd& signals) {
-  using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                      std::chrono::duration<double>(flags_.seconds));
+  std::optional<Clock::time_point> end;
+  if (flags_.seconds > 0) {
+    end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                             std::chrono::duration<double>(flags_.seconds));
+  }
   for (;;) {
     while (std::exchange(changed_meanwhile_, false)) Reload();
+    if (runsc_toml_ && Clock::now() >= next_look_) LookAtRunscToml();
+    auto wake = end;
+    if (runsc_toml_ && (!wake || next_look_ < *wake)) wake = next_look_;
     int timeout_ms = -1;
-    if (flags_.seconds > 0) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    if (wake) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wake - Clock::now());
       timeout_ms = static_cast<int>(std::max<int64_t>(0, left.count()));
     }
     const int takeover_fd = takeover_ ? takeover_->fd() : -1;
     std::array<pollfd, 3> waiting = {
         {{signals.get(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}, {takeover_fd, POLLIN, 0}}};
     const int ready = poll(waiting.data(), waiting.size(), timeout_ms);
-    if (ready == 0) return End::kStop;
+    if (ready == 0 && end && Clock::now() >= *end) return End::kStop;
+    if (ready == 0) continue;
     if (ready < 0) continue;
     if (waiting[1].revents != 0 && watch_.TakeChange()) {
       spdlog::info("config, rules or policy files changed");
@@ -90,7 +96,7 @@ bool Daemon::TryReload() {
   Watch(*config);
   const auto rules = LoadRules(config->config.rules_files, config->config.rules);
   if (!rules) return RefuseReload(rules.error());
-  const auto session = SessionByPolicy(config_, socket_path_, *rules->rules);
+  const auto session = KeptSessionOf(config_, socket_path_, *rules->rules);
   if (!session) return RefuseReload(session.error());
   SetUpLog(config->config);
   for (const std::string& warning : config->warnings) spdlog::warn("{}", warning);
@@ -117,15 +123,33 @@ Result<void> Daemon::KeepSession(const std::optional<KeptSession>& session) cons
   for (const std::string& warning : session->warnings) spdlog::warn("{}", warning);
   const auto is_new = WriteKeptSession(config_.session_file, *session);
   if (!is_new) return std::unexpected(is_new.error());
-  spdlog::info("session config {} is kept by gyrfalcon, from {} and the rules: {} points{}",
-               config_.session_file, config_.visibility_policy, session->points,
-               *is_new ? "" : ", as before");
+  const std::string policy =
+      config_.visibility_policy.empty() ? "" : config_.visibility_policy + " and ";
+  spdlog::info("session config {} is kept by gyrfalcon, from {}the rules: {} points{}",
+               config_.session_file, policy, session->points, *is_new ? "" : ", as before");
   if (!*is_new) return {};
   if (config_.runsc_path.empty()) {
     spdlog::warn("gvisor.runsc is empty: sandboxes that run keep the session that they have");
   }
   engine_->UpdateSessions();
   return {};
+}
+
+void Daemon::StartKeepingRunscToml() {
+  if (config_.runsc_toml.empty()) return;
+  runsc_toml_.emplace(config_.runsc_toml, AbsolutePath(config_.session_file));
+  LookAtRunscToml();
+}
+
+void Daemon::LookAtRunscToml() {
+  for (const RunscTomlKeeper::Note& note : runsc_toml_->Look()) {
+    using enum RunscTomlKeeper::Note::Kind;
+    const auto level = note.kind == kInfo      ? spdlog::level::info
+                       : note.kind == kWarning ? spdlog::level::warn
+                                               : spdlog::level::err;
+    spdlog::log(level, "{}", note.text);
+  }
+  next_look_ = Clock::now() + std::chrono::milliseconds(config_.runsc_toml_interval_ms);
 }
 
 Result<void> Daemon::WriteAttachSession() const {

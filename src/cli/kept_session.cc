@@ -25,17 +25,35 @@ Result<OnFailure> OnFailureOf(const std::string& session_file) {
 
 }  // namespace
 
-Result<KeptSession> MakeKeptSession(const std::string& policy_file, const std::string& session_file,
-                                    const std::string& socket_path, const RuleSet& rules) {
-  const auto text = ReadWholeFile(policy_file, kPolicyBytesMax);
-  if (!text) return std::unexpected(text.error());
-  auto policy = ReadPolicy(policy_file, *text);
-  if (!policy) return std::unexpected(policy.error());
-  SessionOptions options;
-  options.socket_path = socket_path;
-  const auto on_failure = OnFailureOf(session_file);
+std::optional<KeptSessionWish> KeptSessionWishOf(const Config& config,
+                                                 const std::string& socket_path) {
+  if (config.visibility_policy.empty() && config.runsc_toml.empty()) return std::nullopt;
+  KeptSessionWish wish{
+      .policy_file = config.visibility_policy,
+      .session_file = config.session_file,
+      .socket_path = AbsolutePath(socket_path),
+      .profile = ParseSessionProfile(config.session_profile).value_or(SessionProfile::kStandard)};
+  // A policy may be laid over a file that an administrator has made; the other is ours alone.
+  if (!config.on_failure.empty() || config.visibility_policy.empty()) {
+    wish.on_failure = config.on_failure == "closed" ? OnFailure::kClosed : OnFailure::kOpen;
+  }
+  return wish;
+}
+
+Result<KeptSession> MakeKeptSession(const KeptSessionWish& wish, const RuleSet& rules) {
+  SessionOptions options{.socket_path = wish.socket_path, .profile = wish.profile};
+  const Result<OnFailure> on_failure =
+      wish.on_failure ? *wish.on_failure : OnFailureOf(wish.session_file);
   if (!on_failure) return std::unexpected(on_failure.error());
   options.on_failure = *on_failure;
+  if (wish.policy_file.empty()) {
+    const auto points = PointsFor(rules, options.profile);
+    return KeptSession{.text = GenerateSession(options, points), .points = points.size()};
+  }
+  const auto text = ReadWholeFile(wish.policy_file, kPolicyBytesMax);
+  if (!text) return std::unexpected(text.error());
+  auto policy = ReadPolicy(wish.policy_file, *text);
+  if (!policy) return std::unexpected(policy.error());
   const auto points = PointsFor(*policy, rules, options.profile, false);
   return KeptSession{.text = GenerateSession(options, points),
                      .warnings = Warnings(*policy),

@@ -1,12 +1,16 @@
-// The session config that the daemon keeps by a visibility policy (config key `visibility_policy`):
-// what the rules and the state need of what the policy lets be seen.
+// The session config that the daemon keeps, by a visibility policy (config key `visibility_policy`:
+// what the rules and the state need of what it lets be seen) or because it keeps runsc's TOML, too
+// (`gvisor.runsc_toml`): what the rules, the state and the profile need.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/config.h"
 #include "rules/rule_set.h"
+#include "runsc/session.h"
 
 namespace gyrfalcon {
 
@@ -16,10 +20,20 @@ struct KeptSession {
   size_t points = 0;
 };
 
-// `session_file`: what it has now says what a sandbox does when nobody answers; it need not be
-// there. Errors (kInput) of the policy have its path, line and column.
-Result<KeptSession> MakeKeptSession(const std::string& policy_file, const std::string& session_file,
-                                    const std::string& socket_path, const RuleSet& rules);
+struct KeptSessionWish {
+  std::string policy_file;   // "": none
+  std::string session_file;  // it need not be there
+  std::string socket_path;
+  SessionProfile profile = SessionProfile::kStandard;
+  std::optional<OnFailure> on_failure{};  // nullopt: as the file has it, else open
+};
+
+// nullopt: no session config is kept.
+std::optional<KeptSessionWish> KeptSessionWishOf(const Config& config,
+                                                 const std::string& socket_path);
+
+// Errors (kInput) of the policy have its path, line and column.
+Result<KeptSession> MakeKeptSession(const KeptSessionWish& wish, const RuleSet& rules);
 
 // Writes it where it differs from what is there: true. The first time the file is another's, so
 // what it had is kept beside it, as FILE.bak, unless there is one.

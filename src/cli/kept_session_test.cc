@@ -28,7 +28,13 @@ class KeptSessionTest : public ::testing::Test {
   }
   void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
   std::string Read(const std::string& path) { return ReadWholeFile(path, 1 << 20).value_or(""); }
-  Result<KeptSession> Make() { return MakeKeptSession(policy_, session_, "/s/g.sock", *rules_); }
+  Result<KeptSession> Make(std::optional<OnFailure> on_failure = {}) {
+    return MakeKeptSession({.policy_file = policy_,
+                            .session_file = session_,
+                            .socket_path = "/s/g.sock",
+                            .on_failure = on_failure},
+                           *rules_);
+  }
 
   const TestFolder folder_;
   std::string policy_, session_;
@@ -93,6 +99,28 @@ TEST_F(KeptSessionTest, AFileIsReplacedBehindALinkAndKeepsItsMode) {
   EXPECT_THAT(nowhere.error().message, HasSubstr("its folder must be there"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 2)
       << "nothing is left over";
+}
+
+TEST_F(KeptSessionTest, WithoutAPolicyItIsWhatTheRulesNeed) {
+  Config config;
+  EXPECT_FALSE(KeptSessionWishOf(config, "/s/g.sock"));
+  config.runsc_toml = {"/etc/containerd/runsc.toml"};
+  config.session_file = session_;
+  config.session_profile = "lean";
+  auto wish = KeptSessionWishOf(config, "/s/g.sock");
+  ASSERT_TRUE(wish);
+  const auto kept = MakeKeptSession(*wish, *rules_);
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(
+      kept->text,
+      GenerateSession({.socket_path = "/s/g.sock", .profile = SessionProfile::kLean}, *rules_));
+  // What the config says of it goes before what the file has.
+  config.on_failure = "closed";
+  wish = KeptSessionWishOf(config, "/s/g.sock");
+  ASSERT_EQ(WriteKeptSession(session_, *kept), true);
+  const auto closed = ParseSessionConfig(session_, MakeKeptSession(*wish, *rules_)->text);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->on_failure, OnFailure::kClosed);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ int DryRun(const Config& config, const std::string& socket_path) {
   const auto rules = LoadRules(config.rules_files, config.rules);
   if (!rules) return Report(rules.error());
   LogRules(*rules);
-  if (const auto session = SessionByPolicy(config, socket_path, *rules->rules); !session) {
+  if (const auto session = KeptSessionOf(config, socket_path, *rules->rules); !session) {
     return Report(session.error());
   }
   if (const auto channels = MakeChannels(config); !channels) return Report(channels.error());
