@@ -1,0 +1,52 @@
+{{/*
+What would leave a node unwatched, or without sandboxes, is an error here.
+*/}}
+{{- define "gyrfalcon.checks" -}}
+{{- $version := include "gyrfalcon.kubeVersion" . }}
+{{- if contains "-gke." $version }}
+{{- if not (or (semverCompare ">=1.25.0-gke.200" $version) (and (semverCompare ">=1.24.4-gke.1800" $version) (semverCompare "<1.25.0-0" $version))) }}
+{{- fail (printf "GKE %s is too old: GKE Sandbox reads pod-init-config from 1.24.4-gke.1800 and 1.25.0-gke.200 on; upgrade the node pool" $version) }}
+{{- end }}
+{{- end }}
+{{- if and (eq .Values.onFailure "closed") (not .Values.cleanup.enabled) }}
+{{- fail "onFailure: closed needs cleanup.enabled: true. Without it, after `helm uninstall` no sandbox could start on these nodes: runsc would go on asking for a socket that nobody listens at" }}
+{{- end }}
+{{- if and (ne (toString .Values.updateStrategy.type) "RollingUpdate") (eq .Values.onFailure "closed") }}
+{{- fail "onFailure: closed needs updateStrategy.type: RollingUpdate: with OnDelete no sandbox starts between the old pod's end and the new one's start" }}
+{{- end }}
+{{- if and .Values.hostNetwork .Values.podMonitor.enabled }}
+{{- fail "podMonitor needs a declared port, and with hostNetwork that would keep the new pod of a rollout from starting beside the old one: use serviceMonitor.enabled instead" }}
+{{- end }}
+{{- if and (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.metrics.enabled) }}
+{{- fail "podMonitor and serviceMonitor need metrics.enabled: true" }}
+{{- end }}
+{{- if and .Values.rules .Values.rulesConfigMap }}
+{{- fail "rules and rulesConfigMap: give one of them" }}
+{{- end }}
+{{- if not (or .Values.shippedRules .Values.rules .Values.rulesConfigMap) }}
+{{- fail "shippedRules: false leaves no rules: give rules or rulesConfigMap" }}
+{{- end }}
+{{- range $name, $_ := .Values.rules }}
+{{- if not (regexMatch "^[A-Za-z0-9._-]+[.]ya?ml$" $name) }}
+{{- fail (printf "rules: %q is no name of a rules file; it must end in .yaml or .yml" $name) }}
+{{- end }}
+{{- end }}
+{{- range $path := list .Values.node.runsc .Values.node.runscRoot .Values.node.bundles .Values.node.socketFolder .Values.node.stateFolder | concat .Values.node.runscToml }}
+{{- if or (not (hasPrefix "/" $path)) (hasSuffix "/" $path) (contains "//" $path) (contains "/../" $path) }}
+{{- fail (printf "node: %q must be an absolute path, without a / at its end" $path) }}
+{{- end }}
+{{- end }}
+{{- range $folder := list .Values.node.socketFolder .Values.node.stateFolder | concat (list (dir .Values.node.runsc) .Values.node.runscRoot .Values.node.bundles) }}
+{{- if has $folder (list "/" "/etc" "/run" "/var" "/var/lib" "/usr" "/bin" "/proc" "/sys" "/dev" "/usr/bin") }}
+{{- fail (printf "node: %s would be mounted over the image's own; name a folder below it" $folder) }}
+{{- end }}
+{{- end }}
+{{- range .Values.node.runscToml }}
+{{- if has (dir .) (list "/" "/etc" "/run" "/var" "/var/lib" "/usr" "/bin" "/usr/bin") }}
+{{- fail (printf "node.runscToml: %s would be mounted over the image's own; put the file into a folder below it" (dir .)) }}
+{{- end }}
+{{- end }}
+{{- if or (hasPrefix "/run/" .Values.node.stateFolder) (hasPrefix "/tmp/" .Values.node.stateFolder) (hasPrefix "/var/run/" .Values.node.stateFolder) }}
+{{- fail "node.stateFolder must be on a disk: the session config lies there, and after a reboot no sandbox would start without it" }}
+{{- end }}
+{{- end }}
