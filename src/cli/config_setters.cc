@@ -65,6 +65,10 @@ void SetRunscToml(const YamlNode& node, Config& config) {
   config.runsc_toml = Texts(node);
 }
 
+void SetOnFailure(const YamlNode& node, Config& config) {
+  config.on_failure = node.scalar == "keep" ? "" : node.scalar;
+}
+
 void SetPriority(const YamlNode& node, Config& config) {
   if (const auto priority = ParsePriority(node.scalar)) config.rules.priority = *priority;
 }

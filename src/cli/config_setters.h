@@ -9,6 +9,7 @@ namespace gyrfalcon {
 void SetRulesFiles(const YamlNode& node, Config& config);
 void SetRunscRoots(const YamlNode& node, Config& config);
 void SetRunscToml(const YamlNode& node, Config& config);
+void SetOnFailure(const YamlNode& node, Config& config);
 void SetPriority(const YamlNode& node, Config& config);
 void SetNeverSkipPriority(const YamlNode& node, Config& config);
 void SetMatching(const YamlNode& node, Config& config);

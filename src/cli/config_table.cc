@@ -233,13 +233,13 @@ constexpr ConfigKey kKeys[] = {
      .origin = kOurs},
     {.path = "gvisor.on_failure",
      .type = kText,
-     .default_value = "",
+     .default_value = "keep",
      .effect = kYes,
      .help = "What a sandbox does, by a session config that gyrfalcon keeps, when nobody answers: "
-             "open, it starts unwatched; closed, it does not start; empty: open, but with "
+             "open, it starts unwatched; closed, it does not start; keep: open, but with "
              "visibility_policy as the file says that was there",
-     .set = Text<&Config::on_failure>,
-     .choices = "open|closed",
+     .set = SetOnFailure,
+     .choices = "open|closed|keep",
      .origin = kOurs},
     {.path = "gvisor.attach",
      .type = kBool,
