@@ -88,7 +88,7 @@ class Daemon {
   // None where systemd does not ask for signs of life.
   void StartWatchdog();
 
-  // Watches what `gyrfalcon install` has set up on this node (daemon_drift.cc).
+  // Watches what `gyrfalcon install` has set up on this node (daemon_setup.cc).
   void StartDrift();
   Result<NodeSession> RemakeNodeSession(const SessionRecord& record) const;
 

@@ -54,7 +54,7 @@ class SetupDriftCheck {
   std::vector<std::string> files_;
   std::set<std::string> told_;               // files whose runtimes are not configured any more
   std::map<std::string, std::string> seen_;  // of each runsc: which file it was
-  std::set<std::string> runsc_told_;         // that could not be asked
+  std::set<std::string> trouble_told_;       // files and programs of which a warning was given
 };
 
 class SetupDrift {

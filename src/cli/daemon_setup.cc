@@ -1,7 +1,7 @@
+#include <spdlog/spdlog.h>
+
 #include "cli/daemon.h"
-#include "cli/install_session.h"
 #include "cli/load_rules.h"
-#include "cli/log.h"
 #include "cli/setup_files.h"
 
 namespace gyrfalcon {
