@@ -56,7 +56,7 @@ StoreResult<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options,
     tell("the store " + options.path + " can't be read (" + opened.error().message +
          "): it is kept as " + options.path + "." + std::string(kSuffix) +
          ", and a new one is begun; alerts in it that outputs had not taken yet are not delivered");
-    opened = open();
+    if (opened = MakeSpoolFile(options.path); opened) opened = open();
   }
   if (!opened) return std::unexpected(opened.error());
   spool->inode_ = InodeOf(options.path);

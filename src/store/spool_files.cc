@@ -48,11 +48,16 @@ StoreResult<UniqueFd> TakeSpoolFiles(const std::string& path) {
     return std::unexpected(
         StoreError{StoreFault::kTaken, path + " is in use by another gyrfalcon"});
   }
-  // SQLite gives its other files the mode of this one. One that is there is left closed: closing it
-  // would take away the locks that readers of ours have on it.
+  if (const auto made = MakeSpoolFile(path); !made) return std::unexpected(made.error());
+  return lock;
+}
+
+// One that is there is left closed: closing it would take away the locks that readers of ours have
+// on it.
+StoreResult<void> MakeSpoolFile(const std::string& path) {
   const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0 && errno != EEXIST) return Failure("cannot make " + path, errno);
-  return lock;
+  return {};
 }
 
 StoreResult<void> MoveAside(const std::string& path, const std::string& suffix) {

@@ -16,6 +16,10 @@ inline constexpr int kSpoolApplicationId = 0x67797266;  // "gyrf"
 // lasts as long as the descriptor. StoreFault::kTaken: another process has it.
 StoreResult<UniqueFd> TakeSpoolFiles(const std::string& path);
 
+// An empty database with mode 0600, where nothing is there; SQLite gives the files beside it the
+// same mode.
+StoreResult<void> MakeSpoolFile(const std::string& path);
+
 // Renames a database that can't be used to `PATH.SUFFIX`, over what has that name. Its log goes
 // with it.
 StoreResult<void> MoveAside(const std::string& path, const std::string& suffix);

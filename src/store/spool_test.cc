@@ -196,6 +196,21 @@ TEST_F(SpoolTest, ADamagedDatabaseIsMovedAsideAndSaid) {
   EXPECT_NE(notes_.find(options_.path + ".unreadable"), std::string::npos) << notes_;
 }
 
+TEST_F(SpoolTest, TheOneThatReplacesADamagedDatabaseIsForItsOwnerAlone) {
+  const mode_t before = umask(022);
+  std::filesystem::create_directories(folder_ / "below");
+  std::ofstream(options_.path) << "SQLite format 3" << std::string(8'192, '\0');
+  Open();
+  Append(MakeTestAlert("one"));
+  umask(before);
+  ASSERT_TRUE(std::filesystem::exists(options_.path + ".unreadable"));
+  struct stat status{};
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    ASSERT_EQ(stat((options_.path + suffix).c_str(), &status), 0) << suffix;
+    EXPECT_EQ(status.st_mode & 0777, 0600u) << suffix;
+  }
+}
+
 TEST_F(SpoolTest, DamageBeyondTheBeginningIsFoundToo) {
   Open();
   for (int i = 0; i < 500; ++i) Append(MakeTestAlert(std::string(100, 'a')));
