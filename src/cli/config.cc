@@ -243,6 +243,14 @@ Result<LoadedConfig> Complete(Loader& loader, const std::vector<std::string>& as
 Result<LoadedConfig> LoadConfig(const ConfigSources& sources, const Config& base) {
   Loader loader(base);
   if (!sources.file.empty()) {
+    std::error_code unknown;
+    if (!std::filesystem::exists(sources.file, unknown) && !unknown) {
+      return Fail(
+          Fault::kEnvironment,
+          fmt::format("there is no config file {}; -c names it, and without -c the built-in "
+                      "defaults are used where there is no /etc/gyrfalcon/gyrfalcon.yaml",
+                      sources.file));
+    }
     if (const auto added = loader.AddFile(sources.file); !added) {
       return std::unexpected(added.error());
     }
@@ -288,6 +296,7 @@ SpoolOptions StoreOf(const Config& config) {
   SpoolOptions store;
   if (config.store_enabled) {
     store.path = config.store_path.empty() ? DefaultStorePath() : config.store_path;
+    store.is_default_place = store.path == DefaultStorePath();
   }
   store.bytes_max = config.store_bytes_max;
   store.age_max_ns = static_cast<int64_t>(config.store_age_hours) * kHourNs;

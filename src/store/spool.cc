@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "store/alert_codec.h"
 #include "store/position.h"
@@ -35,6 +36,7 @@ uint64_t SpooledBytes(uint64_t encoded_bytes, std::string_view sandbox) {
 StoreResult<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options,
                                                 const std::string& boot_id,
                                                 const std::function<void(std::string)>& tell) {
+  if (const auto place = CheckSpoolPlace(options); !place) return std::unexpected(place.error());
   auto lock = TakeSpoolFiles(options.path);
   if (!lock) return std::unexpected(lock.error());
   std::unique_ptr<Spool> spool(new Spool(options, std::move(*lock)));
@@ -93,7 +95,7 @@ StoreResult<void> Spool::Connect() {
   return PrepareAll();
 }
 
-// A file of no bytes is new. Somebody else's database is as good as damaged.
+// A file of no bytes is new. At our own place somebody else's database is as good as damaged.
 StoreResult<void> Spool::CheckVersion(bool& is_new) {
   const auto tables = database_.Number("SELECT count(*) FROM sqlite_schema");
   if (!tables) return std::unexpected(tables.error());
@@ -103,10 +105,13 @@ StoreResult<void> Spool::CheckVersion(bool& is_new) {
   if (!version) return std::unexpected(version.error());
   is_new = *tables == 0 && *application == 0;
   if (is_new || (*application == kSpoolApplicationId && *version == kSpoolVersion)) return {};
-  const std::string what = *application == kSpoolApplicationId
-                               ? "it is of version " + std::to_string(*version) +
-                                     ", this release writes " + std::to_string(kSpoolVersion)
-                               : "it is a database of something else";
+  const bool is_ours = *application == kSpoolApplicationId;
+  if (!is_ours && !options_.is_default_place) {
+    return ForeignFile(options_.path, "a database of something else");
+  }
+  const std::string what = is_ours ? "it is of version " + std::to_string(*version) +
+                                         ", this release writes " + std::to_string(kSpoolVersion)
+                                   : "it is a database of something else";
   return std::unexpected(StoreError{StoreFault::kCorrupt, what});
 }
 
@@ -218,6 +223,7 @@ StoreResult<void> Spool::Append(std::span<const AlertToSpool> alerts, int64_t no
   trimmed.by_share += now_trimmed.by_share;
   since_log_check_ += alerts.size();
   BoundLog();
+  SpareDisk();
   return {};
 }
 
@@ -347,6 +353,25 @@ void Spool::BoundLog() {
   if (stat((options_.path + "-wal").c_str(), &status) != 0) return;
   // Busy: a reader is in its way; the next time will do.
   if (status.st_size > kLogBytesMax) static_cast<void>(database_.Checkpoint(true));
+}
+
+// Alerts that come one by one write each page of the log many times over: where the disk is nearly
+// full, that is moved into the database early, while there is space for it.
+void Spool::SpareDisk() {
+  constexpr uint64_t kLogBytesMin = 256 * 1024;
+  constexpr uint64_t kTimesTheLog = 4;
+  struct stat status{};
+  if (stat((options_.path + "-wal").c_str(), &status) != 0) return;
+  const auto log_bytes = static_cast<uint64_t>(status.st_size);
+  if (log_bytes < kLogBytesMin) return;
+  struct statvfs disk{};
+  if (statvfs(options_.path.c_str(), &disk) != 0) return;
+  if (uint64_t{disk.f_bavail} * disk.f_frsize < kTimesTheLog * log_bytes) MakeRoom();
+}
+
+void Spool::MakeRoom() {
+  // What fails here shows at the next write.
+  static_cast<void>(database_.Checkpoint(true));
 }
 
 StoreResult<std::vector<Cursor>> Spool::TakeCursors(std::span<const std::string> channels,

@@ -42,7 +42,8 @@ struct Trimmed {
 class Spool {
  public:
   // Takes the files, and begins a boot of this id. A database that is damaged or of another version
-  // is moved aside and begun anew: `tell` hears of it, one sentence each time.
+  // is moved aside and begun anew: `tell` hears of it, one sentence each time. What never was a
+  // spool is an error (CheckSpoolPlace), and nothing is changed.
   static StoreResult<std::unique_ptr<Spool>> Open(const SpoolOptions& options,
                                                   const std::string& boot_id,
                                                   const std::function<void(std::string)>& tell);
@@ -61,6 +62,10 @@ class Spool {
   StoreResult<std::vector<Cursor>> TakeCursors(std::span<const std::string> channels,
                                                std::vector<Cursor>& dropped);
   StoreResult<void> SaveCursors(std::span<const Cursor> cursors);
+
+  // After a write that failed: moves the log into the database, as far as there is space, and gives
+  // back what the log has taken. A full disk may be full of it.
+  void MakeRoom();
 
   // Of the alerts in it.
   uint64_t bytes() const { return bytes_; }
@@ -94,6 +99,7 @@ class Spool {
   StoreResult<std::vector<Row>> Rows(Statement& statement);
   StoreResult<uint64_t> Remove(std::span<const Row> rows, uint64_t bytes_enough);
   void BoundLog();
+  void SpareDisk();
 
   const SpoolOptions options_;
   const UniqueFd lock_;

@@ -3,10 +3,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <string_view>
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/result.h"
 
@@ -36,6 +38,31 @@ StoreResult<UniqueFd> OpenOwn(const std::string& path) {
 }
 
 }  // namespace
+
+std::unexpected<StoreError> ForeignFile(const std::string& path, const std::string& what) {
+  return std::unexpected(StoreError{
+      StoreFault::kForeign, path + " is " + what +
+                                " and is left as it is: let store.path name a file that is not "
+                                "there yet, and gyrfalcon makes it"});
+}
+
+// Closing the file gives up whatever lock this process has on it: of the database's own locks,
+// which lie there, only a second writer takes notice, and kept away by the lock file there is none.
+StoreResult<void> CheckSpoolPlace(const SpoolOptions& options) {
+  struct stat status{};
+  if (stat(options.path.c_str(), &status) != 0) return {};
+  if (S_ISDIR(status.st_mode)) return ForeignFile(options.path, "a folder,");
+  if (!S_ISREG(status.st_mode)) return ForeignFile(options.path, "no regular file,");
+  if (options.is_default_place || status.st_size == 0) return {};
+  const UniqueFd file(open(options.path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return Failure("cannot read " + options.path, errno);
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  char head[kMagic.size()] = {};
+  const ssize_t got = pread(file.get(), head, sizeof head, 0);
+  if (got < 0) return Failure("cannot read " + options.path, errno);
+  if (std::string_view(head, static_cast<size_t>(got)) == kMagic) return {};
+  return ForeignFile(options.path, "no store of gyrfalcon's");
+}
 
 StoreResult<UniqueFd> TakeSpoolFiles(const std::string& path) {
   if (const auto made = MakeFolders(std::filesystem::path(path).parent_path()); !made) {

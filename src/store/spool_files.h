@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "store/spool_options.h"
 #include "store/sqlite.h"
 
 namespace gyrfalcon {
@@ -11,6 +12,11 @@ namespace gyrfalcon {
 // What this release writes; a database of another version is moved aside, not read.
 inline constexpr int kSpoolVersion = 1;
 inline constexpr int kSpoolApplicationId = 0x67797266;  // "gyrf"
+
+// kForeign, with what to do, where something lies that is left as it is: a folder or device; and,
+// but for the default place, a file that has bytes and is no SQLite database. Writes nothing.
+StoreResult<void> CheckSpoolPlace(const SpoolOptions& options);
+std::unexpected<StoreError> ForeignFile(const std::string& path, const std::string& what);
 
 // Makes the folder (0700) and the files (0600) where they are not there, and takes the lock, which
 // lasts as long as the descriptor. StoreFault::kTaken: another process has it.

@@ -8,6 +8,9 @@ namespace gyrfalcon {
 
 struct SpoolOptions {
   std::string path;  // of the database; empty: alerts are not kept
+  // The place is gyrfalcon's own, and nobody has named it: whatever lies there was its database. At
+  // any other place a file that never was one is somebody else's.
+  bool is_default_place = false;
   // Of the alerts, without what SQLite needs around them.
   uint64_t bytes_max = uint64_t{256} << 20;
   int64_t age_max_ns = int64_t{7} * 24 * 3600 * 1'000'000'000;

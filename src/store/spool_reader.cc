@@ -1,8 +1,10 @@
 #include "store/spool_reader.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "store/alert_codec.h"
 #include "store/position.h"
@@ -26,6 +28,10 @@ constexpr std::string_view kBoots =
 
 StoreResult<SpoolReader> SpoolReader::Open(const std::string& path) {
   constexpr int kBusyMs = 1'000;
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0 && errno == ENOENT) {
+    return std::unexpected(StoreError{StoreFault::kNone, "it is not there"});
+  }
   SpoolReader reader;
   auto database = Database::Open(path, Database::Mode::kRead, kBusyMs);
   if (!database) return std::unexpected(database.error());

@@ -186,7 +186,8 @@ TEST_F(SpoolTest, CursorsStayAndThoseOfRemovedChannelsGo) {
   EXPECT_EQ((*back)[0].position, MakePosition(spool_->boot(), 0)) << "as a new one: from now on";
 }
 
-TEST_F(SpoolTest, ADamagedDatabaseIsMovedAsideAndSaid) {
+TEST_F(SpoolTest, AtTheDefaultPlaceAnythingIsADamagedDatabaseWhichIsMovedAsideAndSaid) {
+  options_.is_default_place = true;
   std::filesystem::create_directories(folder_ / "below");
   std::ofstream(options_.path) << std::string(8'192, 'x');
   Open();
@@ -194,6 +195,39 @@ TEST_F(SpoolTest, ADamagedDatabaseIsMovedAsideAndSaid) {
   EXPECT_EQ(Messages(), std::vector<std::string>{"one"});
   EXPECT_TRUE(std::filesystem::exists(options_.path + ".unreadable"));
   EXPECT_NE(notes_.find(options_.path + ".unreadable"), std::string::npos) << notes_;
+}
+
+TEST_F(SpoolTest, AFileThatNeverWasAStoreIsLeftAsItIs) {
+  std::filesystem::create_directories(folder_ / "below");
+  for (const std::string text : {"root:x:0:0:root:/root:/bin/bash\n", "x"}) {
+    std::ofstream(options_.path) << text;
+    const auto spool = Spool::Open(options_, "b", [](const std::string&) {});
+    ASSERT_FALSE(spool);
+    EXPECT_EQ(spool.error().fault, StoreFault::kForeign);
+    EXPECT_NE(spool.error().message.find(options_.path + " is no store"), std::string::npos);
+    EXPECT_NE(spool.error().message.find("store.path"), std::string::npos);
+    std::ifstream file(options_.path);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), text);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_ / "below"), {}), 1)
+        << "and nothing beside it";
+  }
+  options_.path = folder_ / "below";
+  EXPECT_EQ(CheckSpoolPlace(options_).error().fault, StoreFault::kForeign) << "a folder";
+  options_.path = folder_ / "not/there/yet";
+  EXPECT_TRUE(CheckSpoolPlace(options_));
+}
+
+TEST_F(SpoolTest, SomebodyElsesDatabaseIsLeftAsItIsUnlessItLiesAtTheDefaultPlace) {
+  std::filesystem::create_directories(folder_ / "below");
+  Execute("CREATE TABLE mine(x)");
+  const auto spool = Spool::Open(options_, "b", [](const std::string&) {});
+  ASSERT_FALSE(spool);
+  EXPECT_EQ(spool.error().fault, StoreFault::kForeign);
+  Execute("INSERT INTO mine VALUES(1)");
+  EXPECT_FALSE(std::filesystem::exists(options_.path + ".unreadable"));
+  options_.is_default_place = true;
+  Open();
+  EXPECT_NE(notes_.find("something else"), std::string::npos) << notes_;
 }
 
 TEST_F(SpoolTest, TheOneThatReplacesADamagedDatabaseIsForItsOwnerAlone) {
@@ -228,7 +262,7 @@ TEST_F(SpoolTest, DamageBeyondTheBeginningIsFoundToo) {
   EXPECT_NE(notes_.find(options_.path + ".unreadable"), std::string::npos) << notes_;
 }
 
-TEST_F(SpoolTest, AnotherVersionAndAForeignDatabaseAreMovedAside) {
+TEST_F(SpoolTest, AnotherVersionIsMovedAside) {
   Open();
   Append(MakeTestAlert("one"));
   spool_.reset();
@@ -237,12 +271,6 @@ TEST_F(SpoolTest, AnotherVersionAndAForeignDatabaseAreMovedAside) {
   Open();
   EXPECT_EQ(spool_->alerts(), 0u);
   EXPECT_NE(notes_.find("version 99"), std::string::npos) << notes_;
-  spool_.reset();
-  std::filesystem::remove(options_.path);
-  Execute("CREATE TABLE mine(x)");
-  notes_.clear();
-  Open();
-  EXPECT_NE(notes_.find("something else"), std::string::npos) << notes_;
 }
 
 TEST_F(SpoolTest, ADamagedRowIsPassedOverAndCounted) {

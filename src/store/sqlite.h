@@ -19,6 +19,8 @@ enum class StoreFault : uint8_t {
   kBusy,      // somebody else writes just now
   kCorrupt,   // this is no database, or a damaged one: no later try helps
   kTaken,     // another daemon has it
+  kNone,      // there is nothing to read
+  kForeign,   // what lies there is somebody else's, and is left as it is
 };
 
 struct StoreError {
