@@ -62,8 +62,8 @@ void AppendOdd(std::string_view text, std::string& out) {
 }
 
 std::string TextLine(const Alert& alert, const AlertFormatOptions& options) {
-  const TimeStyle style =
-      options.time_format_iso_8601 ? TimeStyle::kIso8601 : TimeStyle::kTimeOfDay;
+  const TimeStyle of_day = options.has_date ? TimeStyle::kDateTime : TimeStyle::kTimeOfDay;
+  const TimeStyle style = options.time_format_iso_8601 ? TimeStyle::kIso8601 : of_day;
   return fmt::format("{}: {} {}", FormatTime(alert.time_ns, style), PriorityName(alert.priority),
                      alert.message);
 }

@@ -17,6 +17,7 @@ struct AlertFormatOptions {
   bool json_include_message_property = false;
   bool json_include_sequence_property = true;  // ours: boot_id and sequence, of those that have one
   bool time_format_iso_8601 = false;
+  bool has_date = false;  // in text, before the time of day: for a history
   std::string hostname;
 
   friend bool operator==(const AlertFormatOptions&, const AlertFormatOptions&) = default;
