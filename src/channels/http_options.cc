@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "alerts/alert_format.h"
 
@@ -46,6 +48,12 @@ Result<Place> PlaceOf(const std::string& text) {
                 "secret)");
   }
   const std::string port = UrlPart(url.get(), CURLUPART_PORT);
+  // curl would take any word for a host.
+  if (!text.contains("://") && port.empty() && !host.contains('.')) {
+    return Fail(Fault::kInput,
+                "http_output.url has neither http:// or https:// in front nor a port, so it may be "
+                "no URL at all: write http://HOST:PORT/PATH");
+  }
   return Place{fmt::format("{}://{}{}{}", scheme, Printable(host), port.empty() ? "" : ":", port),
                is_tls};
 }
@@ -83,20 +91,59 @@ Result<void> CheckHeaders(const HttpOptions& options) {
   return {};
 }
 
-// A file that is missing would else be an error of each POST.
-Result<void> CheckFiles(const HttpOptions& options) {
-  const std::pair<std::string_view, const std::string*> files[] = {
-      {"ca_cert", options.insecure ? nullptr : &options.ca_cert},
-      {"ca_bundle", options.insecure ? nullptr : &options.ca_bundle},
-      {"client_cert", options.mtls ? &options.client_cert : nullptr},
-      {"client_key", options.mtls ? &options.client_key : nullptr},
+// What of PEM a file must hold.
+constexpr std::string_view kCertificate = "CERTIFICATE-----";
+constexpr std::string_view kKey = "PRIVATE KEY-----";
+
+Result<void> CheckPem(std::string_view key, const std::string& path, std::string_view what) {
+  constexpr size_t kBytesMax = size_t{16} << 20;
+  const auto unread = [&](int error_number) {
+    return Fail(Fault::kEnvironment, fmt::format("http_output.{}: cannot read {}: {}", key, path,
+                                                 ErrnoText(error_number)));
   };
-  for (const auto& [key, path] : files) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return unread(errno);
+  if (S_ISDIR(status.st_mode)) return unread(EISDIR);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return unread(errno);
+  std::string block(64 * 1024, '\0');
+  std::string text;
+  while (
+      text.size() < kBytesMax &&
+      (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)) {
+    text.append(block, 0, static_cast<size_t>(file.gcount()));
+    if (text.find(what) != std::string::npos && text.contains("-----BEGIN ")) return {};
+  }
+  return Fail(Fault::kEnvironment,
+              fmt::format("http_output.{}: {} holds no {} in PEM form (-----BEGIN …{})", key, path,
+                          what == kKey ? "private key" : "certificate", what));
+}
+
+// What is missing or no certificate would else be an error of each POST.
+Result<void> CheckFiles(const HttpOptions& options) {
+  const struct {
+    std::string_view key;
+    const std::string* path;
+    std::string_view what;
+  } kFiles[] = {
+      {"ca_cert", options.insecure ? nullptr : &options.ca_cert, kCertificate},
+      {"ca_bundle", options.insecure ? nullptr : &options.ca_bundle, kCertificate},
+      {"client_cert", options.mtls ? &options.client_cert : nullptr, kCertificate},
+      {"client_key", options.mtls ? &options.client_key : nullptr, kKey},
+  };
+  for (const auto& [key, path, what] : kFiles) {
     if (path == nullptr || path->empty()) continue;
-    if (access(path->c_str(), R_OK) != 0) {
-      return Fail(Fault::kEnvironment,
-                  fmt::format("http_output.{}: cannot read {}: {}", key, *path, ErrnoText(errno)));
-    }
+    if (const auto checked = CheckPem(key, *path, what); !checked) return checked;
+  }
+  // The default is not used as it stands, but left to libcurl.
+  const bool is_path_used = !options.insecure && options.ca_cert.empty() &&
+                            options.ca_bundle.empty() && options.ca_path != HttpOptions().ca_path;
+  std::error_code error;
+  if (is_path_used && !std::filesystem::is_directory(options.ca_path, error)) {
+    return Fail(Fault::kEnvironment,
+                fmt::format("http_output.ca_path: {} is no folder that can be read: it names one "
+                            "with certificates, as c_rehash makes it",
+                            options.ca_path));
   }
   return {};
 }
