@@ -82,8 +82,9 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "`alerts.per_rule_per_minute` are the budget."},
     {"gyrfalcon: channel failing", Priority::kError, "gyrfalcon sensor_delivery",
      "An output has taken no alert for a while, or takes them again",
-     "`gyrfalcon.channel.state` says which of the two, `gyrfalcon.channel.problem` what the output "
-     "said last. The others have their alerts; the store keeps those of this one until it can be "
+     "`gyrfalcon.channel.state` says which: failing, refuses all, works again; "
+     "`gyrfalcon.channel.problem` what the output said last. The others have their alerts; the "
+     "store keeps those of this one until it can be "
      "reached, within its bounds (`gyrfalcon.channel.missed` says what was gone by then)."},
     {"gyrfalcon: alerts not spooled", Priority::kError, "gyrfalcon sensor_delivery",
      "Alerts could not be kept in the store, which can be written again now",

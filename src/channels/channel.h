@@ -28,6 +28,7 @@ struct Delivery {
   size_t done = 0;               // from the front: delivered, or refused for ever
   size_t refused = 0;            // of `done`: what the receiver will never take (a dead letter)
   std::optional<Error> problem;  // why not all: try again later, from `done` on
+  std::string refusal = {};      // where some are refused: by what answer, and what to do
 };
 
 // One thread of its own calls Deliver. It may block, for at most the channel's own timeout: nobody
@@ -59,5 +60,8 @@ std::unique_ptr<Channel> MakeFdChannel(std::string name, int fd, AlertFormatOpti
 // opened anew for each batch, so that a file that was moved away is begun again.
 Result<std::unique_ptr<Channel>> MakeFileChannel(std::string path, AlertFormatOptions format,
                                                  bool buffered, bool keep_open);
+// Whether MakeFileChannel would find a place to write to, as far as can be said without making the
+// file.
+Result<void> CheckAlertFile(const std::string& path);
 
 }  // namespace gyrfalcon

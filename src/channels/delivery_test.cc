@@ -35,7 +35,7 @@ class Receiver {
     std::string message;
     std::string rule;
   };
-  enum class Mood : uint8_t { kTakes, kFails, kHangs };
+  enum class Mood : uint8_t { kTakes, kFails, kHangs, kRefuses };
 
   void Be(Mood mood) {
     const std::scoped_lock lock(mutex_);
@@ -48,10 +48,15 @@ class Receiver {
     ++calls_;
     while (mood_ == Mood::kHangs && !given_up) changed_.wait_for(lock, 20ms);
     Delivery delivery;
+    if (mood_ == Mood::kRefuses) {
+      return {
+          .done = batch.size(), .refused = batch.size(), .problem = {}, .refusal = "receiver: 400"};
+    }
     if (mood_ != Mood::kTakes) {
       delivery.problem = Error{"receiver: not now", Fault::kEnvironment};
       return delivery;
     }
+    sizes_.push_back(batch.size());
     for (const OutgoingAlert& outgoing : batch) {
       ++delivery.done;
       if (!refused_message_.empty() && outgoing.alert->message == refused_message_) {
@@ -78,6 +83,11 @@ class Receiver {
     const std::scoped_lock lock(mutex_);
     return items_;
   }
+  // Alerts in each call that took them.
+  std::vector<size_t> sizes() const {
+    const std::scoped_lock lock(mutex_);
+    return sizes_;
+  }
   int calls() const {
     const std::scoped_lock lock(mutex_);
     return calls_;
@@ -88,6 +98,7 @@ class Receiver {
   std::condition_variable changed_;
   Mood mood_ = Mood::kTakes;
   std::vector<Item> items_;
+  std::vector<size_t> sizes_;
   std::string refused_message_;
   int calls_ = 0;
 };
@@ -134,7 +145,19 @@ class Delivering : public ::testing::Test {
         [this](const std::string& note) {
           const std::scoped_lock lock(told_mutex_);
           notes_ += note + "\n";
+        },
+        [this](const std::string& good) {
+          const std::scoped_lock lock(told_mutex_);
+          good_ += good + "\n";
         });
+  }
+  std::vector<std::string> errors() {
+    const std::scoped_lock lock(told_mutex_);
+    return errors_;
+  }
+  std::string good() {
+    const std::scoped_lock lock(told_mutex_);
+    return good_;
   }
   void Put(int from, int to) {
     for (int i = from; i < to; ++i) ASSERT_TRUE(dispatcher_->Put(MakeTestAlert(std::to_string(i))));
@@ -164,6 +187,7 @@ class Delivering : public ::testing::Test {
   std::mutex told_mutex_;
   std::vector<std::string> errors_;
   std::string notes_;
+  std::string good_;
   std::unique_ptr<Dispatcher> dispatcher_;
 };
 
@@ -259,7 +283,9 @@ TEST_F(Delivering, ANewChannelBeginsWithThisStartAndARemovedOneIsForgotten) {
   Put(0, 10);
   dispatcher_->Stop();
   EXPECT_EQ(late.items().size(), 10u);
-  EXPECT_NE(notes_.find("output first is no longer configured"), std::string::npos) << notes_;
+  EXPECT_NE(notes_.find("output first is no longer configured: the 10 alerts that it has not had"),
+            std::string::npos)
+      << notes_;
   first.Be(Receiver::Mood::kTakes);
   Start("c", {{"first", &first}, {"late", &late}});
   Put(0, 10);
@@ -343,6 +369,81 @@ TEST_F(Delivering, AChannelThatFailsForAWhileIsToldByTheOthersAndSoIsItsReturn) 
   EXPECT_EQ(Count(DeliveryCounter::kOwnAlerts), 4u);
 }
 
+TEST_F(Delivering, AReceiverThatRefusesAllIsToldOnceAndByTheOthersAndSoIsItsReturn) {
+  options_.builtins.Enable(Builtin::kChannelFailing, true);
+  options_.failing_after_ms = 300;
+  Receiver& good = receivers_.emplace_back();
+  Receiver& refusing = receivers_.emplace_back();
+  refusing.Be(Receiver::Mood::kRefuses);
+  Start("b", {{"good", &good}, {"refusing", &refusing}});
+  Put(0, 3);
+  ASSERT_TRUE(good.WaitForRule("gyrfalcon: channel failing"));
+  Put(3, 6);
+  ASSERT_TRUE(Eventually([this] { return Count(DeliveryCounter::kDeadLetters) == 7; }));
+  ASSERT_EQ(errors().size(), 1u);
+  EXPECT_TRUE(errors()[0].starts_with("receiver: 400; ")) << errors()[0];
+  EXPECT_TRUE(errors()[0].contains("refused for good")) << errors()[0];
+  const auto told = good.items();
+  const auto alert =
+      std::ranges::find(told, "gyrfalcon: channel failing", &Receiver::Item::rule)->message;
+  EXPECT_TRUE(alert.contains("gyrfalcon_channel_state=refuses all ")) << alert;
+  EXPECT_TRUE(alert.contains("receiver: 400")) << alert;
+  refusing.Be(Receiver::Mood::kTakes);
+  Put(6, 7);
+  ASSERT_TRUE(good.WaitForRule("gyrfalcon: channel failing", 2));
+  EXPECT_TRUE(good.items().back().message.contains("works again")) << good.items().back().message;
+  EXPECT_TRUE(this->good().contains("output refusing takes alerts again: it has refused 7 alerts"))
+      << this->good();
+}
+
+TEST_F(Delivering, TheEndOfAFailureIsToldOnceWithHowLongAndHowMany) {
+  Receiver& receiver = receivers_.emplace_back();
+  receiver.Be(Receiver::Mood::kFails);
+  Start("b", {{"one", &receiver}});
+  Put(0, 20);
+  ASSERT_TRUE(Eventually([this] { return dispatcher_->figures().channels[0].waiting == 20; }));
+  ASSERT_TRUE(Eventually([this] { return errors().size() == 1; }));
+  receiver.Be(Receiver::Mood::kTakes);
+  ASSERT_TRUE(receiver.WaitFor(20));
+  dispatcher_->Stop();
+  EXPECT_TRUE(good_.contains("output one works again, after ")) << good_;
+  EXPECT_TRUE(good_.contains(" s; 20 alerts waited for it, and go out now")) << good_;
+  EXPECT_EQ(good_.find("works again"), good_.rfind("works again")) << good_;
+}
+
+TEST_F(Delivering, WhatCameBitByBitWhileAnOutputFailedGoesTogether) {
+  Receiver& receiver = receivers_.emplace_back();
+  receiver.Be(Receiver::Mood::kFails);
+  Start("b", {{"one", &receiver}});
+  for (int i = 0; i < 200; ++i) {
+    Put(i, i + 1);
+    const auto waits = [&] { return dispatcher_->figures().channels[0].waiting == i + 1U; };
+    ASSERT_TRUE(Eventually(waits));
+  }
+  receiver.Be(Receiver::Mood::kTakes);
+  ASSERT_TRUE(receiver.WaitFor(200));
+  EXPECT_LE(receiver.sizes().size(), 2u) << "the one that was tried, then all others";
+  ExpectAll(receiver, "b", 1, 200);
+}
+
+TEST_F(Delivering, HeldBackNothingIsMadeAndNothingSaid) {
+  options_.held_back = true;
+  options_.spool.path = folder_ / "below/alerts.db";
+  Receiver& receiver = receivers_.emplace_back();
+  Start("b", {{"one", &receiver}});
+  std::this_thread::sleep_for(50ms);
+  dispatcher_->Stop();
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "below"));
+  EXPECT_EQ(good_ + notes_, "");
+  Start("c", {{"one", &receiver}});
+  Put(0, 3);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(receiver.items().empty());
+  dispatcher_->Begin();
+  ASSERT_TRUE(receiver.WaitFor(3));
+  EXPECT_EQ(good(), "alerts are kept in " + options_.spool.path + ", boot id c\n");
+}
+
 TEST_F(Delivering, WithoutAStoreAlertsGoOutFromMemory) {
   options_.spool.path = "/proc/nowhere/alerts.db";
   Receiver& receiver = receivers_.emplace_back();
@@ -352,6 +453,8 @@ TEST_F(Delivering, WithoutAStoreAlertsGoOutFromMemory) {
   ExpectAll(receiver, "b", 1, 100);
   ASSERT_EQ(errors_.size(), 1u);
   EXPECT_NE(errors_[0].find("/proc/nowhere"), std::string::npos);
+  EXPECT_EQ(good_, "") << "it is nowhere kept";
+  EXPECT_EQ(Count(DeliveryCounter::kNotSpooled), 100u) << "counted at the stop";
   EXPECT_FALSE(dispatcher_->figures().spooling);
 }
 
@@ -546,6 +649,22 @@ TEST_F(OnASmallDisk, TheDaemonGoesOnAndTheLossIsToldWhenThereIsSpace) {
   EXPECT_EQ(Count(DeliveryCounter::kMissed), 0u);
 }
 
+// Each of them writes pages of the log of which the database has one in the end.
+TEST_F(OnASmallDisk, TheStoresOwnLogDoesNotFillIt) {
+  if (!mounted_) GTEST_SKIP() << "a tmpfs can't be mounted (not root?)";
+  ASSERT_EQ(mount(nullptr, folder_.path().c_str(), nullptr, MS_REMOUNT, "size=4m"), 0);
+  Receiver& receiver = receivers_.emplace_back();
+  Start("b", {{"one", &receiver}});
+  constexpr int kAlerts = 600;
+  for (int i = 0; i < kAlerts; ++i) {
+    ASSERT_TRUE(dispatcher_->Put(MakeTestAlert(std::string(1'000, 'x'))));
+    ASSERT_TRUE(receiver.WaitFor(static_cast<size_t>(i) + 1));
+  }
+  EXPECT_TRUE(Eventually([this] { return Count(DeliveryCounter::kSpooled) == kAlerts; }))
+      << Count(DeliveryCounter::kSpooled);
+  EXPECT_TRUE(errors().empty()) << errors().front();
+}
+
 TEST_F(OnASmallDisk, WhatWaitsForSpaceIsTriedOnceMoreAtTheEnd) {
   if (!mounted_) GTEST_SKIP() << "a tmpfs can't be mounted (not root?)";
   Receiver& receiver = receivers_.emplace_back();
@@ -578,6 +697,8 @@ TEST_F(OnASmallDisk, WhatIsNeitherStoredNorDeliveredAtTheEndIsCounted) {
   PutLarge(100);
   dispatcher_->Stop(50);
   EXPECT_EQ(Count(DeliveryCounter::kSpooled) + Count(DeliveryCounter::kMissed), 110u);
+  EXPECT_EQ(Count(DeliveryCounter::kSpooled) + Count(DeliveryCounter::kNotSpooled), 110u);
+  EXPECT_EQ(errors_.size(), 2u) << "the output, and the store: each once";
   EXPECT_GT(Count(DeliveryCounter::kMissed), 90u);
 }
 

@@ -65,10 +65,11 @@ class Dispatcher::Impl {
   using OnError = std::function<void(const Error&)>;
   using OnNote = std::function<void(const std::string&)>;
 
-  Impl(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels, OnError on_error,
-       const OnNote& on_note)
+  Impl(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels,
+       const OnError& on_error, const OnNote& on_note, const OnNote& on_good)
       : options_(std::move(options)),
-        lanes_(MakeLanes(options_, std::move(channels), counters_, on_error)),
+        begun_(!options_.held_back),
+        lanes_(MakeLanes(options_, std::move(channels), counters_, on_error, on_good)),
         told_failing_(lanes_.size()),
         store_(options_.spool, options_.boot_id, NamesOf(lanes_), counters_,
                {.error =
@@ -78,6 +79,10 @@ class Dispatcher::Impl {
                 .note =
                     [on_note](const std::string& text) {
                       if (on_note) on_note(text);
+                    },
+                .good =
+                    [on_good](const std::string& text) {
+                      if (on_good) on_good(text);
                     }}),
         thread_([this] { Run(); }) {}
 
@@ -89,6 +94,14 @@ class Dispatcher::Impl {
     if (stopping_ || !HasRoom()) return false;
     Queue(std::move(alert));
     return true;
+  }
+
+  void Begin() {
+    {
+      const std::scoped_lock lock(mutex_);
+      begun_ = true;
+    }
+    wake_.notify_all();
   }
 
   void Reopen() {
@@ -125,11 +138,11 @@ class Dispatcher::Impl {
  private:
   static std::vector<std::unique_ptr<Lane>> MakeLanes(
       const DispatcherOptions& options, std::vector<std::unique_ptr<Channel>> channels,
-      AtomicCounters<DeliveryCounter>& counters, const OnError& on_error) {
+      AtomicCounters<DeliveryCounter>& counters, const OnError& on_error, const OnNote& on_good) {
     std::vector<std::unique_ptr<Lane>> lanes;
     for (auto& channel : channels) {
-      lanes.push_back(
-          std::make_unique<Lane>(std::move(channel), LaneOptionsOf(options), counters, on_error));
+      lanes.push_back(std::make_unique<Lane>(std::move(channel), LaneOptionsOf(options), counters,
+                                             on_error, on_good));
     }
     return lanes;
   }
@@ -145,7 +158,15 @@ class Dispatcher::Impl {
     return waiting_.size() < options_.waiting_max && waiting_bytes_ < options_.waiting_bytes_max;
   }
 
+  // False: stopped before it began, and there is nothing to keep or deliver.
+  bool WaitForBegin() {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return begun_ || stopping_; });
+    return begun_ || !waiting_.empty();
+  }
+
   void Run() {
+    if (!WaitForBegin()) return FinishLanes();
     store_.TryOpen();
     AttachStore();
     PublishStore();
@@ -235,19 +256,30 @@ class Dispatcher::Impl {
   void JudgeLane(size_t i) {
     const Lane::Health health = lanes_[i]->health();
     const int64_t stuck_ns = health.stuck_since_ns == 0 ? 0 : SteadyNs() - health.stuck_since_ns;
-    const bool fails = stuck_ns > options_.failing_after_ms * kNsPerMs;
-    if (fails == told_failing_[i] || (told_failing_[i] && health.stuck_since_ns != 0)) return;
+    const int64_t refusing_ns =
+        health.refusing_since_ns == 0 ? 0 : SteadyNs() - health.refusing_since_ns;
+    const int64_t patience_ns = options_.failing_after_ms * kNsPerMs;
+    const bool is_stuck = stuck_ns > patience_ns;
+    const bool fails = is_stuck || refusing_ns > patience_ns;
+    const bool is_well = health.stuck_since_ns == 0 && health.refusing_since_ns == 0;
+    if (fails == told_failing_[i] || (told_failing_[i] && !is_well)) return;
     told_failing_[i] = fails;
     const ChannelFigures figures = lanes_[i]->figures();
     AlertField problem{"gyrfalcon.channel.problem", {}};
-    if (fails) problem.value = health.problem.empty() ? "it does not answer" : health.problem;
-    Raise(Builtin::kChannelFailing,
-          {{"gyrfalcon.channel", lanes_[i]->name()},
-           {"gyrfalcon.channel.state", std::string(fails ? "failing" : "works again")},
-           std::move(problem),
-           {"gyrfalcon.channel.waiting", figures.waiting},
-           {"gyrfalcon.channel.missed", figures.missed},
-           {"gyrfalcon.channel.dead_letters", figures.dead_letters}});
+    std::string state = "works again";
+    if (is_stuck) {
+      state = "failing";
+      problem.value = health.problem.empty() ? "it does not answer" : health.problem;
+    } else if (fails) {
+      state = "refuses all";
+      problem.value = health.refusal;
+    }
+    Raise(Builtin::kChannelFailing, {{"gyrfalcon.channel", lanes_[i]->name()},
+                                     {"gyrfalcon.channel.state", std::move(state)},
+                                     std::move(problem),
+                                     {"gyrfalcon.channel.waiting", figures.waiting},
+                                     {"gyrfalcon.channel.missed", figures.missed},
+                                     {"gyrfalcon.channel.dead_letters", figures.dead_letters}});
   }
 
   // Whether there is room or not, and at a stop too: what tells of a loss must not be lost itself,
@@ -278,6 +310,7 @@ class Dispatcher::Impl {
   }
 
   const DispatcherOptions options_;
+  bool begun_;  // with the mutex held
   AtomicCounters<DeliveryCounter> counters_;
   const std::vector<std::unique_ptr<Lane>> lanes_;
   std::deque<std::atomic<bool>> told_failing_;  // by lane
@@ -304,12 +337,17 @@ class Dispatcher::Impl {
 
 Dispatcher::Dispatcher(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels,
                        std::function<void(const Error&)> on_error,
-                       std::function<void(const std::string&)> on_note)
+                       std::function<void(const std::string&)> on_note,
+                       std::function<void(const std::string&)> on_good)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(channels), std::move(on_error),
-                                   std::move(on_note))) {}
+                                   std::move(on_note), std::move(on_good))) {}
 
 Dispatcher::~Dispatcher() {
   Stop();
+}
+
+void Dispatcher::Begin() {
+  impl_->Begin();
 }
 
 bool Dispatcher::Put(Alert alert) {

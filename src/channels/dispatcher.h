@@ -36,6 +36,9 @@ struct DispatcherOptions {
   int retry_first_ms = 250;  // doubled up to the other one
   int retry_max_ms = 30'000;
   int failing_after_ms = 30'000;  // without any progress; then it is told
+  // Until Begin alerts only wait, and nothing is opened or made. Stopped before that, it does as if
+  // it had begun only if alerts wait.
+  bool held_back = false;
 };
 
 // 32 random hexadecimal digits.
@@ -43,15 +46,19 @@ std::string MakeBootId();
 
 class Dispatcher {
  public:
-  // Both run on threads of the dispatcher. `on_error`: once for each run of failures of a channel
-  // or of the store. `on_note`: what has become of the store's file.
+  // These run on threads of the dispatcher. `on_error`: once for each run of failures of a channel
+  // or of the store, and of refusals. `on_note`: what has become of the store's file. `on_good`:
+  // what works now, or again.
   Dispatcher(DispatcherOptions options, std::vector<std::unique_ptr<Channel>> channels,
              std::function<void(const Error&)> on_error,
-             std::function<void(const std::string&)> on_note = {});
+             std::function<void(const std::string&)> on_note = {},
+             std::function<void(const std::string&)> on_good = {});
   ~Dispatcher();  // as Stop
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
+  // Where it is held back: the store is opened, and alerts go out, from now on.
+  void Begin();
   // Any thread; does not wait for the store. False: refused, because too many wait.
   bool Put(Alert alert);
   // Any thread: each channel opens its file or connection anew, and tries at once.

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -25,6 +26,50 @@ constexpr std::chrono::hours kForever{24 * 365};
 
 UniqueFd OpenForAppend(const std::string& path, int more_flags = 0) {
   return UniqueFd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | more_flags, 0600));
+}
+
+// What mends an error of a write to the alerts' file.
+std::string_view FileAdvice(int error_number) {
+  constexpr struct {
+    int error_number;
+    std::string_view advice;
+  } kRows[] = {
+      {ENOENT, "make its folder, or change file_output.filename"},
+      {ENOTDIR, "what it lies in is no folder: change file_output.filename"},
+      {EISDIR, "file_output.filename names a file, not a folder"},
+      {EACCES, "let gyrfalcon's user write there, or change file_output.filename"},
+      {EPERM, "let gyrfalcon's user write there, or change file_output.filename"},
+      {EROFS, "its file system is read-only: change file_output.filename"},
+      {ENOSPC, "make room on its file system"},
+      {EDQUOT, "make room in the quota of gyrfalcon's user"},
+      {EFBIG, "it may not become larger: rotate it"},
+      {ENXIO, "it is a pipe that nobody reads: start its reader"},
+      {EPIPE, "it is a pipe that nobody reads any more: start its reader"},
+      {ETIMEDOUT, "who reads this pipe takes nothing: see what holds it up"},
+  };
+  const auto row = std::ranges::find(kRows, error_number,
+                                     &std::remove_cvref_t<decltype(kRows[0])>::error_number);
+  return row == std::end(kRows) ? "see what has become of it" : row->advice;
+}
+
+std::string_view StreamAdvice(int error_number) {
+  switch (error_number) {
+    case EPIPE:
+      return "nobody reads it any more: restart gyrfalcon with a reader, or set "
+             "stdout_output.enabled to false";
+    case ETIMEDOUT:
+      return "who reads it takes nothing: see what holds it up";
+    case ENOSPC:
+      return "make room where it is written to";
+    default:
+      return "see where it leads to, or set stdout_output.enabled to false";
+  }
+}
+
+std::unexpected<Error> CantWrite(const std::string& path, int error_number) {
+  return Fail(Fault::kEnvironment, "cannot write alerts to " + path + ": " +
+                                       ErrnoText(error_number) + "; " +
+                                       std::string(FileAdvice(error_number)));
 }
 
 // Lines that are written together.
@@ -79,8 +124,9 @@ class FdChannel : public Channel {
   void set_fd(int fd) { fd_ = fd; }
   bool is_torn() const { return torn_.has_value(); }
   void ForgetTornLine() { torn_.reset(); }
-  std::unexpected<Error> Problem(int error_number) const {
-    return Fail(Fault::kEnvironment, name_ + ": " + ErrnoText(error_number));
+  virtual std::unexpected<Error> Problem(int error_number) const {
+    return Fail(Fault::kEnvironment, name_ + ": " + ErrnoText(error_number) + "; " +
+                                         std::string(StreamAdvice(error_number)));
   }
 
  private:
@@ -154,6 +200,11 @@ class FileChannel final : public FdChannel {
 
   void Reopen() override { reopen_ = true; }
 
+ protected:
+  std::unexpected<Error> Problem(int error_number) const override {
+    return CantWrite(path_, error_number);
+  }
+
  private:
   Result<void> OpenAnew() {
     UniqueFd file =
@@ -190,11 +241,25 @@ Result<std::unique_ptr<Channel>> MakeFileChannel(std::string path, AlertFormatOp
                                                  bool buffered, bool keep_open) {
   UniqueFd file = OpenForAppend(path);
   if (file.get() < 0) {
-    return Fail(Fault::kEnvironment, "cannot write alerts to " + path + ": " + ErrnoText(errno) +
-                                         "; make its folder or change file_output.filename");
+    return CantWrite(path, errno);
   }
   return std::make_unique<FileChannel>(std::move(path), std::move(file), std::move(format),
                                        buffered, keep_open);
+}
+
+Result<void> CheckAlertFile(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return CantWrite(path, EISDIR);
+    if (access(path.c_str(), W_OK) != 0) return CantWrite(path, errno);
+    return {};
+  }
+  if (errno != ENOENT) return CantWrite(path, errno);
+  const std::string folder = std::filesystem::path(path).parent_path();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) {
+    return CantWrite(path, errno);
+  }
+  return {};
 }
 
 }  // namespace gyrfalcon

@@ -69,6 +69,7 @@ TEST_F(FileChannel, AFolderThatIsGoneIsAProblemUntilItIsBack) {
     const Delivery delivery = channel->Deliver(alerts.batch());
     EXPECT_EQ(delivery.done, 0);
     ASSERT_TRUE(delivery.problem);
+    EXPECT_THAT(delivery.problem->message, HasSubstr("; make its folder"));
   }
   ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
   EXPECT_EQ(channel->Deliver(alerts.batch()).done, 1);
@@ -157,7 +158,8 @@ TEST(FdChannel, AClosedReaderIsAProblemAndAReaderThatStopsIsGivenUp) {
   ASSERT_TRUE(delivery.problem);
   reading.reset();
   const auto other = MakeFdChannel("standard output", writing.get(), {}, true);
-  EXPECT_THAT(other->Deliver(alerts.batch()).problem->message, HasSubstr("Broken pipe"));
+  EXPECT_THAT(other->Deliver(alerts.batch()).problem->message,
+              HasSubstr("Broken pipe; nobody reads it any more: restart gyrfalcon with a reader"));
 }
 
 }  // namespace

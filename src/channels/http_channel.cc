@@ -21,6 +21,9 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kBatchBytesMax = size_t{1} << 20;  // a body is closed when it is that large
 constexpr int64_t kRetryAfterMaxS = 300;
 constexpr size_t kAheadMax = 65'536;
+constexpr std::string_view kGivenUp =
+    "no answer by the end of gyrfalcon; what it has not had, it gets after the next start, if the "
+    "store is on";
 
 enum class Verdict : uint8_t { kTaken, kRefused, kLater };
 
@@ -55,6 +58,19 @@ std::string_view Advice(long status) {
     default:
       return "";
   }
+}
+
+// What may mend a refusal.
+std::string_view RefusalAdvice(long status, bool is_array) {
+  constexpr long kForbidden = 403;
+  constexpr long kTooLarge = 413;
+  if (status == kForbidden) return "it lets nobody in with this; see http_output.headers";
+  if (status == kTooLarge) return "too large for it; let it take larger bodies";
+  if (is_array) {
+    return "see its log for the reason; with http_output.batch_max above 1 each POST is an array, "
+           "which it must know";
+  }
+  return "see its log for the reason, and whether http_output.url is where it takes alerts";
 }
 
 // Alerts of a Deliver that go out together.
@@ -121,6 +137,7 @@ class HttpChannel final : public Channel {
   void TakeAnswers(Round& round);
   void Finish(Round& round, Post& post, const HttpAnswer& answer);
   bool SendAnew(Round& round, Post& post, const HttpAnswer& answer);
+  void NoteRefusal(const HttpAnswer& answer);
   void LearnNoGzip();
   static void AbortAll(Round& round);
   Delivery Conclude(const Round& round);
@@ -140,6 +157,7 @@ class HttpChannel final : public Channel {
   bool takes_gzip_ = true;
   Clock::time_point not_before_;  // Retry-After; the epoch: none
   uint64_t timeouts_ = 0;         // in a row
+  std::string refusal_;           // the last one
   // Alerts that are done with, while one before them is not: they are not sent again.
   std::map<AlertKey, Post::State> ahead_;
 };
@@ -148,7 +166,7 @@ class HttpChannel final : public Channel {
 // again later ends it, once the others under way have come back.
 Delivery HttpChannel::Deliver(std::span<const OutgoingAlert> batch) {
   if (batch.empty()) return {};
-  if (given_up_) return {.problem = Problem("given up").error()};
+  if (given_up_) return {.problem = Problem(kGivenUp).error()};
   if (const auto now = Clock::now(); now < not_before_) {
     const auto left = std::chrono::ceil<std::chrono::seconds>(not_before_ - now);
     const std::string what = fmt::format("it asks to be left alone for {} s", left.count());
@@ -174,7 +192,7 @@ Delivery HttpChannel::Send(Round round) {
     curl_multi_perform(multi_.get(), &running);
     TakeAnswers(round);
     if (given_up_) {
-      round.problem = Problem("given up").error();
+      round.problem = Problem(kGivenUp).error();
       AbortAll(round);
       break;
     }
@@ -293,7 +311,9 @@ void HttpChannel::Finish(Round& round, Post& post, const HttpAnswer& answer) {
       if (post.was_refused_as_gzip) LearnNoGzip();
       return;
     case Verdict::kRefused:
-      if (is_final_failure || !SendAnew(round, post, answer)) post.state = Post::State::kRefused;
+      if (!is_final_failure && SendAnew(round, post, answer)) return;
+      post.state = Post::State::kRefused;
+      NoteRefusal(answer);
       return;
     case Verdict::kLater:
       break;
@@ -328,6 +348,15 @@ bool HttpChannel::SendAnew(Round& round, Post& post, const HttpAnswer& answer) {
   return true;
 }
 
+void HttpChannel::NoteRefusal(const HttpAnswer& answer) {
+  constexpr size_t kShownMax = 200;
+  const std::string body = Printable(std::string_view(answer.body).substr(0, kShownMax));
+  refusal_ = Problem(fmt::format("answered {}{}{}; {}", answer.status, body.empty() ? "" : ": ",
+                                 body, RefusalAdvice(answer.status, options_.batch_max > 1)))
+                 .error()
+                 .message;
+}
+
 void HttpChannel::LearnNoGzip() {
   if (std::exchange(takes_gzip_, false) && tell_) {
     tell_(
@@ -358,6 +387,7 @@ Delivery HttpChannel::Conclude(const Round& round) {
       if (alert.sequence != 0) ahead_.insert_or_assign(KeyOf(alert), post.state);
     }
   }
+  if (delivery.refused > 0) delivery.refusal = refusal_;
   if (delivery.done == 0 && round.failed_by_status) stuck_.NoteFailure(round.batch.front());
   return delivery;
 }

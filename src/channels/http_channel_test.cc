@@ -135,6 +135,7 @@ TEST(HttpChannel, WhatTheReceiverWillNeverTakeIsRefusedAndTheRestGoesOn) {
     EXPECT_EQ(delivery.done, 3) << batch_max;
     EXPECT_EQ(delivery.refused, 1) << batch_max;
     EXPECT_FALSE(delivery.problem);
+    EXPECT_THAT(delivery.refusal, HasSubstr("answered 400; see its log"));
   }
 }
 
@@ -421,7 +422,17 @@ TEST(HttpChannel, OptionsThatCantBeMeantAreErrorsWithoutSecrets) {
     EXPECT_THAT(wrong({.url = url}), HasSubstr("http_output.url is no URL")) << url;
     EXPECT_THAT(wrong({.url = url}), Not(HasSubstr("sesame")));
   }
+  for (const char* url : {"foo", "foo/sesame"}) {
+    EXPECT_THAT(wrong({.url = url}), HasSubstr("write http://HOST:PORT/PATH")) << url;
+    EXPECT_THAT(wrong({.url = url}), Not(HasSubstr("sesame")));
+  }
   EXPECT_EQ(wrong({.url = "localhost:2801"}), "") << "http: is what is meant";
+  EXPECT_EQ(wrong({.url = "hooks.example.com/x"}), "");
+  EXPECT_THAT(wrong({.url = "https://h", .ca_bundle = "/etc/passwd"}),
+              HasSubstr("http_output.ca_bundle: /etc/passwd holds no certificate"));
+  EXPECT_THAT(wrong({.url = "https://h", .ca_path = "/nope"}),
+              HasSubstr("http_output.ca_path: /nope is no folder"));
+  EXPECT_EQ(wrong({.url = "https://h", .insecure = true, .ca_path = "/nope"}), "");
   EXPECT_EQ(wrong({.url = "'https://localhost:2801/'"}), "");
   EXPECT_THAT(wrong({.url = "http://h", .headers = {{"A B", "x"}}}), HasSubstr("`A B`"));
   EXPECT_THAT(wrong({.url = "http://h", .headers = {{"A", "x\r\nB: sesame"}}}),

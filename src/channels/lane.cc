@@ -4,18 +4,43 @@
 #include <chrono>
 #include <random>
 
+#include <fmt/format.h>
+
 #include "base/clock.h"
 #include "store/position.h"
 
 namespace gyrfalcon {
+namespace {
+
+// What is delivered at once: enough for the largest POST, and one alert at least.
+constexpr size_t kTogetherMax = 1'024;
+constexpr size_t kTogetherBytesMax = size_t{4} << 20;
+
+// "12 s", "3 min 20 s", "2 h 5 min"
+std::string DurationText(int64_t ns) {
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
+  constexpr int64_t kMinute = 60;
+  constexpr int64_t kHour = 60 * kMinute;
+  const int64_t seconds = (ns + kNsPerSecond / 2) / kNsPerSecond;
+  if (seconds < kMinute) return fmt::format("{} s", seconds);
+  if (seconds < kHour) return fmt::format("{} min {} s", seconds / kMinute, seconds % kMinute);
+  return fmt::format("{} h {} min", seconds / kHour, seconds % kHour / kMinute);
+}
+
+std::string Counted(uint64_t count) {
+  return count == 1 ? "1 alert" : fmt::format("{} alerts", count);
+}
+
+}  // namespace
 
 Lane::Lane(std::unique_ptr<Channel> channel, LaneOptions options,
-           AtomicCounters<DeliveryCounter>& counters, OnError on_error)
+           AtomicCounters<DeliveryCounter>& counters, OnError on_error, OnGood on_good)
     : channel_(std::move(channel)),
       name_(channel_->name()),
       options_(options),
       counters_(counters),
       on_error_(std::move(on_error)),
+      on_good_(std::move(on_good)),
       thread_([this] { Run(); }) {}
 
 Lane::~Lane() {
@@ -82,7 +107,10 @@ ChannelFigures Lane::figures() const {
 
 Lane::Health Lane::health() const {
   const std::scoped_lock lock(mutex_);
-  return {.stuck_since_ns = stuck_since_ns_, .problem = problem_};
+  return {.stuck_since_ns = stuck_since_ns_,
+          .refusing_since_ns = refusing_since_ns_,
+          .problem = problem_,
+          .refusal = refusal_};
 }
 
 void Lane::Finish(uint64_t stored_to) {
@@ -165,10 +193,22 @@ bool Lane::Next(Work& work) {
   }
 }
 
+// All that waits without a gap, as far as it may go together: what has come bit by bit is delivered
+// as what has come at once.
 void Lane::TakeFromQueue(Work& work) {
-  work.batch = std::move(queue_.front());
+  size_t bytes = 0;
+  do {
+    bytes += queue_.front()->bytes;
+    TakeFront(work);
+  } while (!queue_.empty() && queue_.front()->first == taken_ + 1 &&
+           work.outgoing.size() + queue_.front()->alerts.size() <= kTogetherMax &&
+           bytes + queue_.front()->bytes <= kTogetherBytesMax);
+}
+
+void Lane::TakeFront(Work& work) {
+  work.batches.push_back(std::move(queue_.front()));
   queue_.pop_front();
-  const AlertBatch& batch = *work.batch;
+  const AlertBatch& batch = *work.batches.back();
   queued_ -= batch.alerts.size();
   queued_bytes_ -= batch.bytes;
   if (batch.first > taken_ + 1) Skip(batch.first - 1);
@@ -301,7 +341,9 @@ bool Lane::Deliver(Work& work) {
     Delivery delivery = channel_->Deliver(rest);
     const size_t done = std::min(delivery.done, rest.size());
     if (done > 0) {
-      NoteDone(work, work.outgoing.size() - rest.size(), done, std::min(delivery.refused, done));
+      const size_t refused = std::min(delivery.refused, done);
+      NoteDone(work, work.outgoing.size() - rest.size(), done, refused);
+      NoteRefused(refused, done - refused, delivery.refusal);
       rest = rest.subspan(done);
     }
     if (!delivery.problem && done > 0) continue;
@@ -323,8 +365,9 @@ bool Lane::Deliver(Work& work) {
 void Lane::NoteDone(const Work& work, size_t passed, size_t done, size_t refused) {
   tries_ = 0;
   stuck_since_ns_ = 0;
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   problem_.clear();
+  const uint64_t waited = newest_ - delivered_ + backlog_waiting_;
   const auto end = work.marks.begin() + static_cast<ptrdiff_t>(passed + done);
   const int64_t mark = *(end - 1);
   uint64_t count = 0;
@@ -344,6 +387,53 @@ void Lane::NoteDone(const Work& work, size_t passed, size_t done, size_t refused
   figures_.dead_letters += refused;
   counters_.Add(DeliveryCounter::kDelivered, count - refused);
   counters_.Add(DeliveryCounter::kDeadLetters, refused);
+  lock.unlock();
+  if (failing_since_ns_ != 0) TellRecovery(waited);
+}
+
+void Lane::TellRecovery(uint64_t waited) {
+  const int64_t lasted_ns = SteadyNs() - std::exchange(failing_since_ns_, 0);
+  if (!on_good_) return;
+  on_good_(fmt::format("output {} works again, after {}; {} waited for it, and {} now", name_,
+                       DurationText(lasted_ns), Counted(waited),
+                       waited == 1 ? "goes out" : "go out"));
+}
+
+// A run of refusals ends with the first alert that is taken. A sandbox may raise alerts of which
+// every other one is refused: then that is not told each time.
+void Lane::NoteRefused(size_t count, size_t taken, const std::string& refusal) {
+  constexpr int64_t kToldAgainNs = 60'000'000'000;
+  const int64_t now_ns = SteadyNs();
+  if (taken > 0) {
+    const int64_t since_ns = refusing_since_ns_;
+    if (since_ns != 0) {
+      const std::scoped_lock lock(mutex_);
+      refusing_since_ns_ = 0;
+      refusal_.clear();
+    }
+    if (std::exchange(told_refusals_, false) && on_good_) {
+      on_good_(fmt::format("output {} takes alerts again: it has refused {}, within {}", name_,
+                           Counted(refused_in_a_row_), DurationText(now_ns - since_ns)));
+    }
+    refused_in_a_row_ = 0;
+  }
+  if (count == 0) return;
+  const std::string answer = refusal.empty() ? name_ + ": refused" : refusal;
+  if (taken == 0) {
+    refused_in_a_row_ += count;
+    const std::scoped_lock lock(mutex_);
+    if (refusing_since_ns_ == 0) refusing_since_ns_ = now_ns;
+    refusal_ = answer;
+  }
+  const bool is_soon = refusals_told_ns_ != 0 && now_ns - refusals_told_ns_ < kToldAgainNs;
+  if (told_refusals_ || is_soon) return;
+  told_refusals_ = taken == 0;
+  refusals_told_ns_ = now_ns;
+  if (!on_error_) return;
+  on_error_({fmt::format("{}; {} refused for good, and not sent again: `gyrfalcon alerts` has what "
+                         "the store has; further refusals are counted (dead_letters), not told",
+                         answer, Counted(count)),
+             Fault::kEnvironment});
 }
 
 bool Lane::AfterProblem(const Error& problem) {
@@ -357,6 +447,7 @@ bool Lane::AfterProblem(const Error& problem) {
     // The store keeps the rest for the next run.
     if (finishing_ && store_) given_up_ = true;
   }
+  if (first) failing_since_ns_ = SteadyNs();
   if (first && on_error_) on_error_(problem);
   if (!again) return false;
   counters_.Add(DeliveryCounter::kRetries);

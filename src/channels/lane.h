@@ -40,10 +40,12 @@ struct LaneOptions {
 class Lane {
  public:
   using OnError = std::function<void(const Error&)>;
+  using OnGood = std::function<void(const std::string&)>;
 
-  // `counters` outlive it. `on_error` runs on its thread, once for each run of failures.
+  // `counters` outlive it. The others run on its thread. `on_error`: once for each run of failures,
+  // and of refusals. `on_good`: at the end of each that was told. Either may be empty.
   Lane(std::unique_ptr<Channel> channel, LaneOptions options,
-       AtomicCounters<DeliveryCounter>& counters, OnError on_error);
+       AtomicCounters<DeliveryCounter>& counters, OnError on_error, OnGood on_good = {});
   ~Lane();  // as Stop(0)
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
@@ -61,8 +63,10 @@ class Lane {
   void Reopen();
   ChannelFigures figures() const;
   struct Health {
-    int64_t stuck_since_ns = 0;  // steady; 0: it is not
-    std::string problem;         // the last one; empty: it has not answered
+    int64_t stuck_since_ns = 0;     // steady; 0: it is not
+    int64_t refusing_since_ns = 0;  // it has refused all since then; 0: the last one it took
+    std::string problem;            // the last one; empty: it has not answered
+    std::string refusal;            // the answer that refused, while it refuses
   };
   Health health() const;
 
@@ -81,7 +85,7 @@ class Lane {
     std::vector<int64_t> marks;  // numbers of this run; positions of earlier ones
     bool is_backlog = false;
     int attachment = 0;  // when it was taken up
-    SharedBatch batch;
+    std::vector<SharedBatch> batches;
     std::vector<SpooledAlert> read;
   };
   struct Store {
@@ -92,6 +96,7 @@ class Lane {
   void Run();
   bool Next(Work& work);
   void TakeFromQueue(Work& work);
+  void TakeFront(Work& work);
   // These let go of the lock while they read. False: nothing to deliver came of it.
   bool ReadBacklog(std::unique_lock<std::mutex>& lock, Work& work);
   bool ReadThisBoot(std::unique_lock<std::mutex>& lock, Work& work);
@@ -102,6 +107,8 @@ class Lane {
   bool Deliver(Work& work);
   // `done` more, behind those that were before.
   void NoteDone(const Work& work, size_t passed, size_t done, size_t refused);
+  void NoteRefused(size_t count, size_t taken, const std::string& refusal);
+  void TellRecovery(uint64_t waited);
   bool AfterProblem(const Error& problem);  // false: no later try
   void Pause();
 
@@ -110,12 +117,17 @@ class Lane {
   const LaneOptions options_;
   AtomicCounters<DeliveryCounter>& counters_;
   const OnError on_error_;
+  const OnGood on_good_;
 
   // Its thread's own.
   std::optional<SpoolReader> reader_;
   int reader_attachment_ = 0;  // whose store it reads
   int read_failures_ = 0;
-  unsigned tries_ = 0;  // that failed since the last success
+  unsigned tries_ = 0;            // that failed since the last success
+  int64_t failing_since_ns_ = 0;  // as it was told; 0: it works
+  uint64_t refused_in_a_row_ = 0;
+  int64_t refusals_told_ns_ = 0;  // when last; 0: never
+  bool told_refusals_ = false;    // of this run
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -140,6 +152,8 @@ class Lane {
   bool try_now_ = false;
   bool done_ = false;
   std::string problem_;
+  std::string refusal_;
+  int64_t refusing_since_ns_ = 0;
   ChannelFigures figures_;
   std::atomic<int64_t> stuck_since_ns_ = 0;
   std::thread thread_;

@@ -23,6 +23,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+constexpr std::string_view kStopped =
+    "was not done by the end of gyrfalcon; what it has not had, it gets after the next start, if "
+    "the store is on";
+
 class ProgramChannel : public Channel {
  public:
   ProgramChannel(std::vector<std::string> words, milliseconds timeout, AlertFormatOptions format)
@@ -40,7 +44,7 @@ class ProgramChannel : public Channel {
   }
   std::string TookTooLong() const {
     return give_up_.raised()
-               ? "was stopped"
+               ? std::string(kStopped)
                : fmt::format("took longer than {} ms, and was killed", timeout_.count());
   }
 
@@ -75,11 +79,13 @@ class ProgramForEach final : public ProgramChannel {
     if (auto problem = Run(batch[1]))
       return {.done = 0, .refused = 0, .problem = std::move(problem)};
     const auto problem = Run(batch[0]);
-    return {.done = 2, .refused = problem ? size_t{1} : 0, .problem = std::nullopt};
+    Delivery delivery{.done = 2, .refused = problem ? size_t{1} : 0, .problem = std::nullopt};
+    if (problem) delivery.refusal = problem->message;
+    return delivery;
   }
 
   std::optional<Error> Run(const OutgoingAlert& alert) {
-    if (give_up_.raised()) return ProblemOf("was stopped");
+    if (give_up_.raised()) return ProblemOf(kStopped);
     auto process = FedProcess::Start(words_);
     if (!process) return ProblemOf("does not start: " + process.error().message);
     const auto end = Clock::now() + timeout_;
@@ -97,7 +103,11 @@ class ProgramForEach final : public ProgramChannel {
     process->CloseInput();
     const auto ended = process->WaitForEnd(end - Clock::now(), give_up_);
     if (!ended) return ProblemOf(TookTooLong());
-    if (!ended->empty()) return ProblemOf(*ended);
+    if (!ended->empty()) {
+      return ProblemOf(*ended +
+                       ", so it has not taken the alert, which it gets again; what it has "
+                       "printed is beside this");
+    }
     return std::nullopt;
   }
 
@@ -132,7 +142,7 @@ class KeptProgram final : public ProgramChannel {
 
   // Adds to `done` those that were read.
   std::optional<Error> Feed(std::span<const OutgoingAlert> alerts, size_t& done) {
-    if (give_up_.raised()) return ProblemOf("was stopped");
+    if (give_up_.raised()) return ProblemOf(kStopped);
     if (process_ && HasEnded())
       process_.reset();  // of itself, between two alerts: it is started anew
     if (!process_) {

@@ -4,17 +4,28 @@
 
 #include "base/clock.h"
 #include "store/position.h"
+#include "store/spool_reader.h"
 
 namespace gyrfalcon {
 namespace {
 
 constexpr int64_t kTryAgainNs = 1'000'000'000;
+// Where there is a little space now and then, it works and fails by turns.
+constexpr int64_t kToldAgainNs = 60'000'000'000;
 constexpr size_t kWaitingMax = 4'096;
 constexpr size_t kWaitingBytesMax = size_t{8} << 20;
 
-std::string RefOf(const Cursor& cursor, int64_t boot) {
-  if (BootOf(cursor.position) == boot) return "";
-  return " since start " + std::to_string(BootOf(cursor.position));
+// An output that the config has no more, and what that means for what it has not had.
+std::string ForgottenText(const std::string& path, const Cursor& cursor, int64_t boot) {
+  uint64_t waiting = 0;
+  if (auto reader = SpoolReader::Open(path)) {
+    waiting = reader->CountBetween(cursor.position, MakePosition(boot, 0)).value_or(0);
+  }
+  const std::string what = "output " + cursor.channel + " is no longer configured: ";
+  if (waiting == 0) return what + "it has had all alerts before this start, and is forgotten";
+  return what + "the " + std::to_string(waiting) +
+         " alerts that it has not had will not be delivered to it, also when it is configured "
+         "again; `gyrfalcon alerts` has those that are in the store";
 }
 
 }  // namespace
@@ -37,9 +48,7 @@ void StoreWriter::TryOpen() {
   if (!cursors) return NoteFailure(cursors.error());
   spool_ = std::move(*opened);
   for (const Cursor& cursor : dropped) {
-    tell_.note("output " + cursor.channel +
-               " is no longer configured: what it has not had yet is not kept for it" +
-               RefOf(cursor, spool_->boot()));
+    tell_.note(ForgottenText(options_.path, cursor, spool_->boot()));
   }
   attachment_ = Attachment{options_.path, spool_->boot(), std::move(*cursors)};
   if (waiting_.empty()) NoteWorking();
@@ -70,6 +79,7 @@ void StoreWriter::DropOldest() {
 
 // A transaction for each batch: where there is little space, some of them fit.
 bool StoreWriter::Write() {
+  if (!problem_.empty()) spool_->MakeRoom();
   while (!waiting_.empty()) {
     const AlertBatch& batch = *waiting_.front();
     std::vector<AlertToSpool> rows;
@@ -122,7 +132,11 @@ std::optional<UnspooledReport> StoreWriter::TakeReport() {
 void StoreWriter::NoteFailure(const StoreError& error) {
   counters_.Add(DeliveryCounter::kSpoolFailures);
   next_try_ns_ = SteadyNs() + kTryAgainNs;
-  if (problem_.empty()) {
+  const int64_t now_ns = SteadyNs();
+  const bool is_soon = failure_told_ns_ != 0 && now_ns - failure_told_ns_ < kToldAgainNs;
+  if (!is_failure_told_ && !is_soon) {
+    is_failure_told_ = true;
+    failure_told_ns_ = now_ns;
     tell_.error("alerts can't be kept in the store " + options_.path + " (" + error.message +
                 "): they go to the outputs from memory, and what an output can't take now is lost "
                 "with this process; it is tried again each second");
@@ -136,9 +150,18 @@ void StoreWriter::NoteFailure(const StoreError& error) {
 
 void StoreWriter::NoteWorking() {
   next_try_ns_ = 0;
-  if (problem_.empty()) return;
   problem_.clear();
-  tell_.note("alerts are kept in the store " + options_.path + " again");
+  const bool was_told = std::exchange(is_failure_told_, false);
+  if (!std::exchange(told_open_, true)) {
+    tell_.good("alerts are kept in " + options_.path + ", boot id " + boot_id_);
+  } else if (was_told) {
+    tell_.good("alerts are kept in the store " + options_.path + " again");
+  }
+}
+
+void StoreWriter::Close() {
+  while (!waiting_.empty()) DropOldest();
+  spool_.reset();
 }
 
 void StoreWriter::Count(const Trimmed& trimmed) {

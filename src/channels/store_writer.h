@@ -28,8 +28,9 @@ struct UnspooledReport {
 class StoreWriter {
  public:
   struct Tell {
-    std::function<void(std::string)> error;  // once, when it begins to fail
+    std::function<void(std::string)> error;  // when it begins to fail, at most once a minute
     std::function<void(std::string)> note;   // what an operator should know
+    std::function<void(std::string)> good;   // it is open, and written (again)
   };
   // Where the store can be read from now on, and the channels' cursors in the order of their names.
   struct Attachment {
@@ -59,8 +60,8 @@ class StoreWriter {
   void TryNow() { next_try_ns_ = 0; }
   // The number of the last alert that is in it; 0: none.
   uint64_t last_stored() const { return last_stored_; }
-  // Leaves it to the next daemon.
-  void Close() { spool_.reset(); }
+  // Leaves it to the next daemon. What could not be stored by now is counted.
+  void Close();
   // Once the store works again: what it has not got.
   std::optional<UnspooledReport> TakeReport();
 
@@ -79,6 +80,9 @@ class StoreWriter {
   std::unique_ptr<Spool> spool_;
   std::optional<Attachment> attachment_;
   std::string problem_;  // empty: it works
+  bool told_open_ = false;
+  bool is_failure_told_ = false;  // of this run
+  int64_t failure_told_ns_ = 0;   // when last; 0: never
   int64_t next_try_ns_ = 0;
   std::deque<SharedBatch> waiting_;  // not stored yet
   size_t waiting_alerts_ = 0;
