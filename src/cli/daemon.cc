@@ -78,7 +78,8 @@ int Daemon::RunOnTurn() {
   dispatcher_ = std::make_unique<Dispatcher>(
       DispatcherOptionsOf(config_), std::move(*channels),
       [](const Error& error) { spdlog::error("{}", error.message); },
-      [](const std::string& note) { spdlog::warn("{}", note); });
+      [](const std::string& note) { spdlog::warn("{}", note); },
+      [](const std::string& good) { spdlog::info("{}", good); });
   const bool took_over = taken->has_value();
   if (took_over) inherited = std::move(**taken);
   const int64_t stopped_ns = inherited->stopped_ns;
@@ -94,6 +95,7 @@ int Daemon::RunOnTurn() {
     if (!took_over) return Report(started.error());
     spdlog::error("{}", started.error().message);
   }
+  dispatcher_->Begin();
   LogStart();
   if (!attach_session_.file.empty()) engine_->StartAttaching();
   AskCoverage(config_);
@@ -214,9 +216,9 @@ DispatcherOptions Daemon::DispatcherOptionsOf(const Config& config) {
     spdlog::warn(
         "alerts are not kept: neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set; name a "
         "place by store.path, or set store.enabled to false");
-  } else {
-    spdlog::info("alerts are kept in {}, boot id {}", options.spool.path, options.boot_id);
   }
+  // A start that fails leaves no store behind, and says nothing of one.
+  options.held_back = true;
   return options;
 }
 

@@ -91,7 +91,7 @@ int DryRun(const Config& config, const std::string& socket_path) {
   if (const auto session = KeptSessionOf(config, socket_path, *rules->rules); !session) {
     return Report(session.error());
   }
-  if (const auto channels = MakeChannels(config); !channels) return Report(channels.error());
+  if (const auto outputs = CheckOutputs(config); !outputs) return Report(outputs.error());
   fmt::print("config and rules are valid: {} rules, {} of them enabled; the socket would be {}\n",
              rules->rules->rules().size(), CountEnabled(*rules->rules), socket_path);
   return kExitOk;

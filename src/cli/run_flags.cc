@@ -16,6 +16,7 @@
 #include "cli/file.h"
 #include "runsc/sent_points.h"
 #include "runsc/session.h"
+#include "store/spool_files.h"
 
 namespace gyrfalcon {
 
@@ -167,10 +168,13 @@ MadeChannel MakeStdout(const Config& config, const AlertFormatOptions& format) {
   return MakeFdChannel("standard output", STDOUT_FILENO, format, config.buffered_outputs);
 }
 
+Result<void> RequireFileName(const Config& config) {
+  if (!config.file_name.empty()) return {};
+  return Fail(Fault::kInput, "file_output is enabled without a file_output.filename");
+}
+
 MadeChannel MakeFile(const Config& config, const AlertFormatOptions& format) {
-  if (config.file_name.empty()) {
-    return Fail(Fault::kInput, "file_output is enabled without a file_output.filename");
-  }
+  if (const auto named = RequireFileName(config); !named) return std::unexpected(named.error());
   return MakeFileChannel(config.file_name, format, config.buffered_outputs, config.file_keep_alive);
 }
 
@@ -190,11 +194,18 @@ MadeChannel MakeHttp(const Config& config, const AlertFormatOptions& format) {
                          [](const std::string& line) { spdlog::info("{}", line); });
 }
 
+Result<void> CheckFile(const Config& config) {
+  if (const auto named = RequireFileName(config); !named) return named;
+  return CheckAlertFile(config.file_name);
+}
+
+// `check`: of those that something is written to when they are made.
 constexpr struct {
   bool Config::* enabled;
   MadeChannel (*make)(const Config&, const AlertFormatOptions&);
+  Result<void> (*check)(const Config&) = nullptr;
 } kOutputs[] = {
-    {&Config::stdout_enabled, MakeStdout}, {&Config::file_enabled, MakeFile},
+    {&Config::stdout_enabled, MakeStdout}, {&Config::file_enabled, MakeFile, CheckFile},
     {&Config::syslog_enabled, MakeSyslog}, {&Config::program_enabled, MakeProgram},
     {&Config::http_enabled, MakeHttp},
 };
@@ -212,6 +223,22 @@ Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config)
     channels.push_back(std::move(*channel));
   }
   return channels;
+}
+
+Result<void> CheckOutputs(const Config& config) {
+  for (const auto& output : kOutputs) {
+    if (!(config.*output.enabled)) continue;
+    if (output.check != nullptr) {
+      if (const auto checked = output.check(config); !checked) return checked;
+    } else if (const auto made = output.make(config, config.format); !made) {
+      return std::unexpected(made.error());
+    }
+  }
+  const SpoolOptions store = StoreOf(config);
+  if (store.path.empty()) return {};
+  const auto place = CheckSpoolPlace(store);
+  if (!place) return Fail(Fault::kEnvironment, "store.path: " + place.error().message);
+  return {};
 }
 
 DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full) {

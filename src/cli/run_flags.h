@@ -49,6 +49,10 @@ Result<std::string> SocketPathOf(const Config& config);
 
 Result<std::vector<std::unique_ptr<Channel>>> MakeChannels(const Config& config);
 
+// What of the outputs and of the store's place would be an error or a loss at a start. Writes
+// nothing.
+Result<void> CheckOutputs(const Config& config);
+
 // With a new boot id, but for a replay without a store.
 DispatcherOptions MakeDispatcherOptions(const Config& config, WhenFull when_full);
 
