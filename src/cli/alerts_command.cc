@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <set>
 #include <thread>
 
 #include "alerts/alert_format.h"
@@ -27,19 +31,20 @@ struct AlertsFlags {
   bool json = false;
 };
 
-// "90s", "10m", "2h", "7d"; a number alone is seconds.
+// "90s", "10m", "2h", "7d".
 std::optional<int64_t> ParseDuration(std::string_view text) {
   constexpr struct {
     char suffix;
     int64_t seconds;
   } kUnits[] = {{'s', 1}, {'m', 60}, {'h', 3'600}, {'d', 86'400}};
-  int64_t unit = 1;
+  int64_t unit = 0;
   for (const auto& row : kUnits) {
     if (text.empty() || text.back() != row.suffix) continue;
     unit = row.seconds;
     text.remove_suffix(1);
     break;
   }
+  if (unit == 0) return std::nullopt;
   const auto number = ParseUint(text);
   constexpr uint64_t kSecondsMax = 9'000'000'000;  // in nanoseconds it still fits
   if (!number || *number > kSecondsMax / static_cast<uint64_t>(unit)) return std::nullopt;
@@ -86,6 +91,18 @@ Result<Filter> FilterOf(const AlertsFlags& flags) {
 }
 
 Error StoreProblem(const std::string& path, const StoreError& error) {
+  std::error_code unknown;
+  if (error.fault == StoreFault::kNone) {
+    return {fmt::format("there is no store {} (yet): a `gyrfalcon run` whose config names it makes "
+                        "it; --store or -c names another one",
+                        path),
+            Fault::kEnvironment};
+  }
+  if (std::filesystem::is_directory(path, unknown)) {
+    return {fmt::format("cannot read the store {}: it is a folder; name the file in it, as {}",
+                        path, (std::filesystem::path(path) / "alerts.db").string()),
+            Fault::kEnvironment};
+  }
   return {fmt::format("cannot read the store {}: {}; --store or -c names another one", path,
                       error.message),
           Fault::kEnvironment};
@@ -102,8 +119,28 @@ class AlertsPrinter {
   AlertsPrinter(std::string path, Filter filter, AlertFormatOptions format)
       : path_(std::move(path)), filter_(std::move(filter)), format_(std::move(format)) {}
 
+  // The last so many of those that there are. False: nobody reads any more.
+  Result<bool> PrintLast(size_t lines_max) {
+    std::deque<std::string> lines;
+    const auto read = ReadNew([&](std::string line) {
+      lines.push_back(std::move(line));
+      if (lines.size() > lines_max) lines.pop_front();
+      return true;
+    });
+    if (!read) return read;
+    return std::ranges::all_of(lines, PrintLine) && std::fflush(stdout) == 0;
+  }
   // All that there are. False: nobody reads any more.
   Result<bool> PrintNew() {
+    const auto read = ReadNew(PrintLine);
+    if (!read || !*read) return read;
+    return std::fflush(stdout) == 0;
+  }
+  uint64_t damaged() const { return damaged_; }
+
+ private:
+  template <class Take>
+  Result<bool> ReadNew(const Take& take) {
     auto reader = SpoolReader::Open(path_);
     if (!reader) return std::unexpected(StoreProblem(path_, reader.error()));
     // An alert is stored at its time or after it, but for what a clock of a sandbox may be ahead.
@@ -119,20 +156,39 @@ class AlertsPrinter {
       for (const SpooledAlert& spooled : page->alerts) {
         if (!filter_.Fits(spooled.alert)) continue;
         const AlertStamp stamp{spooled.boot_id, SequenceOf(spooled.position)};
-        if (!PrintLine(FormatAlert(spooled.alert, format_, stamp))) return false;
+        if (!take(FormatAlert(spooled.alert, format_, stamp))) return false;
       }
     }
-    return std::fflush(stdout) == 0;
+    return true;
   }
-  uint64_t damaged() const { return damaged_; }
 
- private:
   const std::string path_;
   const Filter filter_;
   const AlertFormatOptions format_;
   int64_t after_ = 0;
   uint64_t damaged_ = 0;
 };
+
+// A rule that no alert in the store is of may be misspelt.
+Result<void> NoteUnknownRule(const std::string& path, const std::string& rule) {
+  auto reader = SpoolReader::Open(path);
+  if (!reader) return std::unexpected(StoreProblem(path, reader.error()));
+  std::set<std::string> rules;
+  SpoolRange range;
+  for (;;) {
+    const auto page = reader->Read(range);
+    if (!page) return std::unexpected(StoreProblem(path, page.error()));
+    if (page->last == 0) break;
+    range.after = page->last;
+    for (const SpooledAlert& spooled : page->alerts) rules.insert(spooled.alert.rule);
+    if (rules.contains(rule)) return {};
+  }
+  const std::vector<std::string_view> names(rules.begin(), rules.end());
+  const auto nearest = NearestWord(rule, names);
+  fmt::print(stderr, "gyrfalcon: the store {} has no alert of a rule named `{}`{}\n", path, rule,
+             nearest ? fmt::format("; did you mean `{}`?", *nearest) : "");
+  return {};
+}
 
 Result<void> Follow(AlertsPrinter& printer) {
   for (;;) {
@@ -153,12 +209,15 @@ int ShowAlerts(std::vector<std::string> args) {
                   "The daemon's config: its store, and how it writes times "
                   "(default: /etc/gyrfalcon/gyrfalcon.yaml where that is there)");
   app->add_option("--store", flags.store, "The store's file, in place of the config's");
-  app->add_option("--since", flags.since, "Only the last 90s, 10m, 2h, 7d");
+  app->add_option("--since", flags.since, "Only those of the last 90s, 10m, 2h, 7d");
   app->add_option("--rule", flags.rule, "Only those of the rule of this name");
   app->add_option("--sandbox", flags.sandbox, "Only those of sandboxes whose id begins so");
   app->add_option("--priority", flags.priority,
                   "Only those of this priority, and more urgent ones");
-  app->add_flag("--follow", flags.follow, "Go on with those that come, until stopped");
+  app->add_flag(
+      "--follow", flags.follow,
+      "Print the last 10 of them (with --since, all) and go on with those that come, until "
+      "stopped");
   app->add_flag("--json", flags.json, "Print JSON, an alert a line");
   if (const auto code = Parse(*app, std::move(args))) return *code;
   auto filter = FilterOf(flags);
@@ -179,8 +238,14 @@ int ShowAlerts(std::vector<std::string> args) {
   AlertFormatOptions format = loaded->config.format;
   format.hostname = HostName();
   format.json_output = flags.json;
+  format.has_date = true;
   AlertsPrinter printer(path, std::move(*filter), std::move(format));
-  const auto printed = printer.PrintNew();
+  if (!flags.rule.empty()) {
+    if (const auto noted = NoteUnknownRule(path, flags.rule); !noted) return Report(noted.error());
+  }
+  constexpr size_t kLinesBefore = 10;
+  const auto printed =
+      flags.follow && flags.since.empty() ? printer.PrintLast(kLinesBefore) : printer.PrintNew();
   if (!printed) return Report(printed.error());
   if (printer.damaged() != 0) {
     PrintWarning(loaded->config,

@@ -28,6 +28,10 @@ inline std::unique_ptr<CLI::App> MakeApp(std::string_view name) {
 
 // The exit code to end with at once (help, or a usage error, already printed), or nullopt to go on.
 inline std::optional<int> Parse(CLI::App& app, std::vector<std::string> args) {
+  for (CLI::Option* option : app.get_options()) {
+    // A flag takes no value: `--follow=3` is a slip.
+    if (option->get_items_expected_max() == 0) option->disable_flag_override();
+  }
   std::reverse(args.begin(), args.end());  // as CLI11 takes them
   try {
     app.parse(std::move(args));
