@@ -224,4 +224,13 @@ size_t Engine::sandbox_count() const {
   return sum;
 }
 
+std::vector<SandboxCoverage> Engine::coverage() const {
+  std::vector<SandboxCoverage> all;
+  for (const auto& worker : crew_.workers) {
+    std::ranges::move(worker->coverage(), std::back_inserter(all));
+  }
+  MergeWorst(all, kCoverageToldMax);
+  return all;
+}
+
 }  // namespace gyrfalcon

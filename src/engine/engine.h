@@ -87,6 +87,8 @@ class Engine {
   // Of all workers; while running, at most a second old.
   Totals totals() const;
   size_t sandbox_count() const;
+  // Of the worst covered sandboxes, kCoverageToldMax at most; some seconds old.
+  std::vector<SandboxCoverage> coverage() const;
 
  private:
   Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,

@@ -894,4 +894,28 @@ Totals Pipeline::totals() const {
   return sum;
 }
 
+// Names are copied of those alone that are told.
+std::vector<SandboxCoverage> Pipeline::WorstCovered(size_t most) const {
+  struct Found {
+    SandboxCoverage coverage;
+    const Session* session;
+  };
+  std::vector<Found> found;
+  found.reserve(sessions_.size());
+  for (const auto& [connection, session] : sessions_) {
+    if (session.frames == 0 && session.dropped_count == 0) continue;
+    found.push_back({{{}, session.frames, session.dropped_count}, &session});
+  }
+  const size_t told = std::min(most, found.size());
+  std::ranges::partial_sort(found, found.begin() + static_cast<std::ptrdiff_t>(told),
+                            IsWorseCovered, &Found::coverage);
+  std::vector<SandboxCoverage> worst;
+  worst.reserve(told);
+  for (size_t i = 0; i < told; ++i) {
+    worst.push_back(std::move(found[i].coverage));
+    worst.back().sandbox = found[i].session->name;
+  }
+  return worst;
+}
+
 }  // namespace gyrfalcon

@@ -29,6 +29,7 @@
 #include "engine/memory_budget.h"
 #include "engine/placement.h"
 #include "engine/process_lookup.h"
+#include "engine/sandbox_coverage.h"
 #include "engine/session_clock.h"
 #include "engine/session_snapshot.h"
 #include "engine/shedding.h"
@@ -196,6 +197,8 @@ class Pipeline : private HappeningSink {
   // Those of all sandboxes, ended ones included.
   Totals totals() const;
   size_t sandbox_count() const { return sessions_.size(); }
+  // Of no more than `most` connections, the worst; those that have sent nothing are left out.
+  std::vector<SandboxCoverage> WorstCovered(size_t most) const;
 
  protected:
   // For who looks on (engine/observed_pipeline.h); nobody else overrides it.

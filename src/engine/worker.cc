@@ -16,6 +16,8 @@ constexpr int kPublishIntervalMs = kHeartbeatIntervalMs;
 constexpr int64_t kPublishIntervalNs = int64_t{kPublishIntervalMs} * 1'000'000;
 // Long enough to see what is usual, short enough that nothing is lost meanwhile.
 constexpr int64_t kLoadIntervalNs = 500'000'000;
+// It is a look at every sandbox.
+constexpr int64_t kCoverageIntervalNs = 1'000'000'000;
 constexpr int kSaveIntervalMs = static_cast<int>(Pipeline::kSaveEveryNs / 1'000'000);
 
 }  // namespace
@@ -62,6 +64,11 @@ void Worker::WaitForHandovers() {
 Totals Worker::totals() const {
   const std::scoped_lock lock(mutex_);
   return published_;
+}
+
+std::vector<SandboxCoverage> Worker::coverage() const {
+  const std::scoped_lock lock(mutex_);
+  return published_coverage_;
 }
 
 size_t Worker::sandbox_count() const {
@@ -188,10 +195,18 @@ void Worker::TakeUpNews() {
 }
 
 void Worker::Publish() {
+  const int64_t now_ns = SteadyNs();
   Totals totals = pipeline_.totals();
   totals.wire = source_->counters().Snapshot();
-  balance_due_ = crew_.workers.size() > 1 && SteadyNs() - load_since_ns_ >= kLoadIntervalNs;
+  balance_due_ = crew_.workers.size() > 1 && now_ns - load_since_ns_ >= kLoadIntervalNs;
+  const bool tells_coverage = now_ns - coverage_ns_ >= kCoverageIntervalNs;
+  std::vector<SandboxCoverage> coverage;
+  if (tells_coverage) {
+    coverage_ns_ = now_ns;
+    coverage = pipeline_.WorstCovered(kCoverageToldMax);
+  }
   const std::scoped_lock lock(mutex_);
+  if (tells_coverage) published_coverage_.swap(coverage);
   published_ = totals;
   published_sandboxes_ = pipeline_.sandbox_count();
 }

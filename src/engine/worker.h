@@ -70,6 +70,8 @@ class Worker final : private HostLookups {
   // As published, at most a second ago.
   Totals totals() const;
   size_t sandbox_count() const;
+  // The worst covered of its sandboxes, kCoverageToldMax at most; as published, some seconds ago.
+  std::vector<SandboxCoverage> coverage() const;
 
  private:
   struct FoundUsers {
@@ -139,6 +141,7 @@ class Worker final : private HostLookups {
   OverloadControl overload_;
   int64_t pressed_since_ns_ = 0;  // steady; when LookAtLoad was last called
   int64_t waited_when_pressed_ns_ = 0;
+  int64_t coverage_ns_ = 0;    // steady; when the coverage was last published
   int64_t load_since_ns_ = 0;  // steady; when the load was last looked at
   int64_t waited_until_then_ns_ = 0;
   bool balance_due_ = false;
@@ -155,9 +158,10 @@ class Worker final : private HostLookups {
   std::atomic<bool> has_news_ = false;
   mutable std::mutex mutex_;
   std::condition_variable handovers_taken_;
-  Mailbox mailbox_;                 // under mutex_
-  Totals published_;                // under mutex_
-  size_t published_sandboxes_ = 0;  // under mutex_
+  Mailbox mailbox_;                                  // under mutex_
+  Totals published_;                                 // under mutex_
+  size_t published_sandboxes_ = 0;                   // under mutex_
+  std::vector<SandboxCoverage> published_coverage_;  // under mutex_
   std::thread thread_;
 };
 
