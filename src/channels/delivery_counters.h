@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/counter.h"
+#include "channels/alert_figures.h"
 
 namespace gyrfalcon {
 
@@ -64,6 +65,7 @@ struct DeliveryFigures {
   uint64_t spool_bytes = 0;  // of the alerts in it
   uint64_t spool_alerts = 0;
   std::vector<ChannelFigures> channels;
+  AlertFigures alerts;
 
   struct Row {
     const CounterRow* def;

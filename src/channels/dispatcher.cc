@@ -87,6 +87,7 @@ class Dispatcher::Impl {
         thread_([this] { Run(); }) {}
 
   bool Put(Alert alert) {
+    raised_.Note(alert, RealTimeNs());
     std::unique_lock lock(mutex_);
     if (options_.when_full == WhenFull::kWait) {
       room_.wait(lock, [this] { return HasRoom() || stopping_; });
@@ -128,6 +129,7 @@ class Dispatcher::Impl {
     figures.spooling = spooling_;
     figures.spool_bytes = spool_bytes_;
     figures.spool_alerts = spool_alerts_;
+    figures.alerts = raised_.figures();
     for (size_t i = 0; i < lanes_.size(); ++i) {
       figures.channels.push_back(lanes_[i]->figures());
       figures.channels.back().failing = told_failing_[i];
@@ -325,6 +327,7 @@ class Dispatcher::Impl {
   std::atomic<uint64_t> spool_bytes_ = 0;
   std::atomic<uint64_t> spool_alerts_ = 0;
 
+  AlertCounts raised_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable room_;
