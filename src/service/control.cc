@@ -14,6 +14,7 @@
 
 #include "service/metrics.h"
 #include "service/unix_address.h"
+#include "service/web_pages.h"
 
 namespace gyrfalcon {
 namespace {
@@ -32,6 +33,11 @@ std::string StatusJson(const DaemonStatus& status) {
   out["store"] = {{"spooling", delivery.spooling},
                   {"bytes", delivery.spool_bytes},
                   {"alerts", delivery.spool_alerts}};
+  const ReloadFigures& reload = status.reload;
+  out["reload"] = {{"succeeded", reload.succeeded},
+                   {"refused", reload.refused},
+                   {"unchanged", reload.unchanged},
+                   {"error", reload.error}};
   out["outputs"] = nlohmann::ordered_json::array();
   for (const ChannelFigures& channel : delivery.channels) {
     out["outputs"].push_back({{"name", channel.name},
@@ -42,7 +48,8 @@ std::string StatusJson(const DaemonStatus& status) {
                               {"missed", channel.missed},
                               {"retries", channel.retries}});
   }
-  return out.dump() + "\n";
+  // A refused file's error may show its bytes.
+  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -106,6 +113,11 @@ ControlServer::ControlServer(std::string path, std::function<DaemonStatus()> sta
     : path_(std::move(path)), http_(std::make_unique<Http>()) {
   http_->Get("/status", [status](const httplib::Request&, httplib::Response& out) {
     out.set_content(StatusJson(status()), "application/json");
+  });
+  http_->Get("/readyz", [status](const httplib::Request&, httplib::Response& out) {
+    const WebAnswer answer = ReadyAnswer(status());
+    out.status = answer.status;
+    out.set_content(answer.body, answer.type);
   });
   http_->Get("/metrics",
              [status = std::move(status)](const httplib::Request&, httplib::Response& out) {

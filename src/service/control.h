@@ -6,12 +6,14 @@
 //                with "instance":N where it has a number
 //   GET /metrics what Prometheus reads (service/metrics.h)
 //   GET /healthz "ok"
+//   GET /readyz  what keeps the daemon from being ready (service/web_pages.h)
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -19,6 +21,9 @@
 #include "base/unique_fd.h"
 #include "channels/delivery_counters.h"
 #include "engine/counters.h"
+#include "engine/sandbox_coverage.h"
+#include "service/reload_figures.h"
+#include "service/web_server.h"
 
 namespace gyrfalcon {
 
@@ -27,6 +32,10 @@ struct DaemonStatus {
   size_t sandboxes = 0;
   DeliveryFigures delivery = {};
   uint64_t instance = 0;  // its number (service/instance.h); 0: it has none
+  std::vector<SandboxCoverage> coverage = {};  // the worst first
+  ReloadFigures reload = {};
+  Counters<WebCounter> web = {};
+  std::string version = {};
 };
 
 // "control.sock" in the folder of the daemon's socket.
