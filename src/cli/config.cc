@@ -291,6 +291,12 @@ std::string DefaultStorePath() {
   return folder.empty() ? "" : folder + "/gyrfalcon" + kFile;
 }
 
+WebServerOptions WebOptionsOf(const Config& config) {
+  WebServerOptions web = config.web;
+  if (config.web_tls) web.certificate = config.web_certificate;
+  return web;
+}
+
 SpoolOptions StoreOf(const Config& config) {
   constexpr int64_t kHourNs = int64_t{3'600} * 1'000'000'000;
   SpoolOptions store;

@@ -16,6 +16,8 @@
 #include "engine/limits.h"
 #include "engine/shedding.h"
 #include "rules/rule_loader.h"
+#include "service/metrics_snapshot.h"
+#include "service/web_pages.h"
 #include "store/spool_options.h"
 
 namespace gyrfalcon {
@@ -72,6 +74,13 @@ struct Config {
   uint64_t store_sync_interval_ms = 1'000;
   std::string log_level = "info";
   bool log_stderr = true;
+  bool log_json = false;  // log_format
+  bool web_enabled = false;
+  bool web_tls = false;
+  std::string web_certificate = "/etc/falco/falco.pem";
+  WebServerOptions web;  // its certificate is found out by WebOptionsOf
+  WebPagesOptions web_pages;
+  MetricsSnapshotOptions metrics;
   bool watch_files = true;
 };
 
@@ -110,6 +119,9 @@ std::string DefaultSocketPath();
 // alerts.db in the folder that systemd gives ($STATE_DIRECTORY), in /var/lib/gyrfalcon, or for a
 // user who is not root in $XDG_STATE_HOME/gyrfalcon. "": that user has no home.
 std::string DefaultStorePath();
+
+// webserver.*, as the server wants it.
+WebServerOptions WebOptionsOf(const Config& config);
 
 // Where alerts are kept by this config; without a path: they are not.
 SpoolOptions StoreOf(const Config& config);

@@ -1,6 +1,8 @@
 #include "cli/config_setters.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -161,6 +163,65 @@ std::string CheckDropActions(const YamlNode& node) {
     }
   }
   return "";
+}
+
+namespace {
+
+// Prometheus' durations, as Falco takes them: "1h30m", "500ms"; units in this order, each once.
+std::optional<uint64_t> ParseDurationMs(std::string_view text) {
+  constexpr uint64_t kSecond = 1'000;
+  constexpr uint64_t kDay = 86'400 * kSecond;
+  constexpr struct {
+    std::string_view name;
+    uint64_t ms;
+  } kUnits[] = {{"y", 365 * kDay},   {"w", 7 * kDay}, {"d", kDay}, {"h", 3'600 * kSecond},
+                {"m", 60 * kSecond}, {"s", kSecond},  {"ms", 1}};
+  constexpr size_t kDigitsMax = 9;
+  uint64_t sum = 0;
+  const auto* unit = std::begin(kUnits);
+  do {
+    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (digits == 0 || digits > kDigitsMax) return std::nullopt;
+    const uint64_t count = std::strtoull(std::string(text.substr(0, digits)).c_str(), nullptr, 10);
+    text.remove_prefix(digits);
+    const std::string_view name =
+        text.substr(0, std::min(text.find_first_of("0123456789"), text.size()));
+    while (unit != std::end(kUnits) && unit->name != name) ++unit;
+    if (unit == std::end(kUnits)) return std::nullopt;
+    sum += count * unit->ms;
+    text.remove_prefix(name.size());
+    ++unit;
+  } while (!text.empty());
+  return sum;
+}
+
+}  // namespace
+
+void SetWebPort(const YamlNode& node, Config& config) {
+  config.web.port = static_cast<uint16_t>(std::strtoul(node.scalar.c_str(), nullptr, 10));
+}
+
+void SetWebThreads(const YamlNode& node, Config& config) {
+  constexpr unsigned long kThreadsMax = 16;
+  config.web.threads =
+      static_cast<unsigned>(std::min(kThreadsMax, std::strtoul(node.scalar.c_str(), nullptr, 10)));
+}
+
+void SetMetricsInterval(const YamlNode& node, Config& config) {
+  if (const auto ms = ParseDurationMs(node.scalar)) config.metrics.interval_ms = *ms;
+}
+
+std::string CheckHealthzPath(const YamlNode& node) {
+  return node.scalar.starts_with('/') ? "" : "a path begins with /";
+}
+
+std::string CheckMetricsInterval(const YamlNode& node) {
+  constexpr uint64_t kLeastMs = 100;  // Falco's
+  const auto ms = ParseDurationMs(node.scalar);
+  if (!ms) {
+    return fmt::format("`{}` is no duration; expected one like 30s, 15m or 1h30m", node.scalar);
+  }
+  return *ms < kLeastMs ? fmt::format("`{}` is less than 100ms", node.scalar) : "";
 }
 
 std::string CheckDropThreshold(const YamlNode& node) {

@@ -17,6 +17,9 @@ void SetSelection(const YamlNode& node, Config& config);
 void SetBuiltinAlerts(const YamlNode& node, Config& config);
 void SetAppendOutput(const YamlNode& node, Config& config);
 void SetHttpHeaders(const YamlNode& node, Config& config);
+void SetWebPort(const YamlNode& node, Config& config);
+void SetWebThreads(const YamlNode& node, Config& config);
+void SetMetricsInterval(const YamlNode& node, Config& config);
 
 // What the type alone does not tell; each gives what is wrong, or "".
 std::string CheckPriority(const YamlNode& node);
@@ -26,5 +29,7 @@ std::string CheckSelection(const YamlNode& node);
 std::string CheckIpAddress(const YamlNode& node);
 std::string CheckDropActions(const YamlNode& node);
 std::string CheckDropThreshold(const YamlNode& node);
+std::string CheckHealthzPath(const YamlNode& node);
+std::string CheckMetricsInterval(const YamlNode& node);
 
 }  // namespace gyrfalcon

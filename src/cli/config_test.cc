@@ -164,16 +164,47 @@ TEST(Config, KeysWithoutEffectAreNamedInOneWarning) {
   const auto loaded =
       ReadConfig("c.yaml",
                  "engine: {kind: kmod, kmod: {buf_size_preset: 4}, gvisor: {config: x, root: y}}\n"
-                 "grpc: {enabled: false}\nmetrics: {interval: 1m}\nlibs_logger: {enabled: true}\n",
+                 "grpc: {enabled: false}\nmetrics: {plugins_metrics_enabled: true}\nlibs_logger: "
+                 "{enabled: true}\n",
                  {"base_syscalls.all=true"});
   ASSERT_TRUE(loaded);
-  EXPECT_THAT(loaded->warnings,
-              ElementsAre("c.yaml: keys without a meaning here, ignored: engine.kind, engine.kmod, "
-                          "libs_logger, base_syscalls; not there yet in this "
-                          "release, ignored: grpc, metrics"));
+  EXPECT_THAT(
+      loaded->warnings,
+      ElementsAre("c.yaml: keys without a meaning here, ignored: engine.kind, engine.kmod, "
+                  "metrics.plugins_metrics_enabled, libs_logger, base_syscalls; not there yet "
+                  "in this release, ignored: grpc"));
   EXPECT_EQ(loaded->config.session_file, "x");
   const auto quiet = ReadConfig("c.yaml", "engine: {kind: gvisor}\nlog_syslog: false");
   EXPECT_THAT(quiet->warnings, IsEmpty());
+}
+
+TEST(Config, TheWebServerAndMetricsHaveFalcosKeys) {
+  const auto loaded = ReadConfig(
+      "c.yaml",
+      "webserver: {enabled: true, threadiness: 99, listen_port: 0, listen_address: '::1',\n"
+      "  k8s_healthz_endpoint: /live, prometheus_metrics_enabled: false, ssl_enabled: true,\n"
+      "  ssl_certificate: /x.pem}\n"
+      "metrics: {enabled: true, interval: 1h30m, output_rule: false, output_file: /m}\n"
+      "log_format: json\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_THAT(loaded->warnings, IsEmpty());
+  const Config& config = loaded->config;
+  EXPECT_TRUE(config.web_enabled);
+  EXPECT_EQ(config.web.threads, 16u);
+  EXPECT_EQ(config.web.port, 0);
+  EXPECT_EQ(config.web.address, "::1");
+  EXPECT_EQ(WebOptionsOf(config).certificate, "/x.pem");
+  EXPECT_EQ(config.web_pages.healthz_path, "/live");
+  EXPECT_FALSE(config.web_pages.metrics);
+  EXPECT_EQ(config.metrics.interval_ms, 5'400'000u);
+  EXPECT_FALSE(config.metrics.output_rule);
+  EXPECT_EQ(config.metrics.output_file, "/m");
+  EXPECT_TRUE(config.log_json);
+  EXPECT_EQ(WebOptionsOf(Config()).certificate, "");
+  EXPECT_THAT(Wrong("metrics: {interval: 5}"), HasSubstr("`5` is no duration"));
+  EXPECT_THAT(Wrong("metrics: {interval: 5m1h}"), HasSubstr("is no duration"));
+  EXPECT_THAT(Wrong("metrics: {interval: 99ms}"), HasSubstr("less than 100ms"));
+  EXPECT_THAT(Wrong("webserver: {k8s_healthz_endpoint: health}"), HasSubstr("begins with /"));
 }
 
 TEST(Config, OutputsHaveTheirOptions) {

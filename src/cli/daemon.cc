@@ -9,10 +9,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd_limit.h"
 #include "cli/arguments.h"
 #include "cli/daemon_log.h"
 #include "cli/file.h"
+#include "cli/listings.h"
 #include "cli/load_rules.h"
 #include "cli/log.h"
 #include "rules/plan.h"
@@ -69,6 +71,7 @@ int Daemon::RunOnTurn() {
   attach_session_ = MakeAttachSession(config_, socket_path_, *loaded->rules);
   const UniqueFd signals = BlockSignals();
   RaiseFdLimit();
+  if (const auto served = CheckServing(config_); !served) return Report(served.error());
   auto channels = MakeChannels(config_);
   if (!channels) return Report(channels.error());
   if (channels->empty()) spdlog::warn("no output is enabled: alerts go nowhere");
@@ -84,6 +87,7 @@ int Daemon::RunOnTurn() {
   if (took_over) inherited = std::move(**taken);
   const int64_t stopped_ns = inherited->stopped_ns;
   rules_enabled_ = CountEnabled(*loaded->rules);
+  reloads_.Loaded(rules_enabled_, RealTimeNs());
   if (const auto started = StartEngine(loaded->rules, std::move(*inherited)); !started) {
     return Report(started.error());
   }
@@ -107,6 +111,7 @@ int Daemon::RunOnTurn() {
   // TimeoutStopSec= has an eye on what follows.
   Tell("STOPPING=1\nSTATUS=taking up what sandboxes have sent");
   watchdog_.reset();
+  snapshots_.reset();
   if (end != End::kHandedOver) {
     spdlog::info("stopping: no new sandboxes, taking up what the others have sent");
     engine_->Stop();
@@ -234,6 +239,7 @@ Result<void> Daemon::StartBesides(const std::optional<KeptSession>& session) {
   } else {
     failed.push_back(takeover.error());
   }
+  note(StartServing());
   note(WritePidFile());
   if (note(KeepSession(session))) StartKeepingRunscToml();
   if (!note(WriteAttachSession())) attach_session_.file.clear();  // nobody can be given it
@@ -243,19 +249,25 @@ Result<void> Daemon::StartBesides(const std::optional<KeptSession>& session) {
 }
 
 Result<void> Daemon::StartControl() {
-  auto control = ControlServer::Start(ControlSocketPath(socket_path_), [this] {
-    const std::scoped_lock lock(engine_mutex_);
-    DaemonStatus status{engine_->totals(), engine_->sandbox_count(), dispatcher_->figures()};
-    status.totals.rules = coverage_.figures();
-    status.instance = instance_;
-    if (store_) {
-      status.totals.engine.Add(EngineCounter::kConnectionsNotStored, store_->refused());
-    }
-    return status;
-  });
+  auto control = ControlServer::Start(ControlSocketPath(socket_path_), [this] { return Status(); });
   if (!control) return std::unexpected(control.error());
   control_ = std::move(*control);
   return {};
+}
+
+DaemonStatus Daemon::Status() {
+  const std::scoped_lock lock(engine_mutex_);
+  DaemonStatus status{engine_->totals(), engine_->sandbox_count(), dispatcher_->figures()};
+  status.totals.rules = coverage_.figures();
+  if (store_) {
+    status.totals.engine.Add(EngineCounter::kConnectionsNotStored, store_->refused());
+  }
+  status.coverage = engine_->coverage();
+  status.reload = reloads_.figures();
+  status.instance = instance_;
+  status.web = web_counters_.Snapshot();
+  status.version = ProgramVersion();
+  return status;
 }
 
 Result<void> Daemon::WritePidFile() const {

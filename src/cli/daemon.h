@@ -25,9 +25,13 @@
 #include "engine/engine.h"
 #include "service/control.h"
 #include "service/fd_store.h"
+#include "service/health.h"
+#include "service/metrics_snapshot.h"
+#include "service/reload_figures.h"
 #include "service/systemd.h"
 #include "service/takeover.h"
 #include "service/watchdog.h"
+#include "service/web_server.h"
 
 namespace gyrfalcon {
 
@@ -83,6 +87,12 @@ class Daemon {
   // Only once the socket is ours: what lies beside it is another daemon's before.
   Result<void> StartBesides(const std::optional<KeptSession>& session);
   Result<void> StartControl();
+
+  // Any thread.
+  DaemonStatus Status();
+
+  // webserver and metrics of the config (daemon_serve.cc).
+  Result<void> StartServing();
   Result<void> WritePidFile() const;
 
   // None where systemd does not ask for signs of life.
@@ -126,11 +136,15 @@ class Daemon {
   // Signals, changed files, and what is made anew with them (daemon_reload.cc).
   End WaitForEnd(const UniqueFd& signals);
   void Watch(const LoadedConfig& loaded);
+
+  // Of all that is watched.
+  uint64_t WatchedContent() const { return ContentOf(watched_files_, watched_folders_); }
+  void ReloadIfChanged();
   void Reload();
 
   // Bad files change nothing: what is in force stays.
   bool TryReload();
-  static bool RefuseReload(const Error& error);
+  bool RefuseReload(const Error& error);
 
   // Only once the socket is ours, as the pid file.
   Result<void> KeepSession(const std::optional<KeptSession>& session) const;
@@ -151,6 +165,10 @@ class Daemon {
   AttachSession attach_session_;
   LoadCoverage coverage_;
   FileWatch watch_;
+  std::vector<std::string> watched_files_;
+  std::vector<std::string> watched_folders_;
+  uint64_t tried_content_ = 0;  // of them, when they were last read, be it in vain
+  ReloadLog reloads_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<FdStore> store_;             // none without systemd
   std::unique_ptr<SnapshotFile> taken_state_;  // until the engine has read it
@@ -165,6 +183,10 @@ class Daemon {
   std::unique_ptr<SetupDrift> drift_;
   uint64_t instance_ = 0;  // its number; 0: it has none
   bool has_handed_over_ = false;
+  std::unique_ptr<HealthCheck> health_;
+  WebCounters web_counters_;
+  std::unique_ptr<WebServer> web_;
+  std::unique_ptr<MetricsSnapshots> snapshots_;
   size_t rules_enabled_ = 0;        // as last loaded
   bool changed_meanwhile_ = false;  // while the watch was made anew
 };

@@ -68,6 +68,12 @@ constexpr struct {
     {"alerts.*", [](const Config& a, const Config& b) { return a.alert_budget == b.alert_budget; }},
     {"overload.*", [](const Config& a, const Config& b) { return a.overload == b.overload; }},
     {"limits.*", [](const Config& a, const Config& b) { return SameLimits(a.limits, b.limits); }},
+    {"webserver.*",
+     [](const Config& a, const Config& b) {
+       return a.web_enabled == b.web_enabled && WebOptionsOf(a) == WebOptionsOf(b) &&
+              a.web_pages == b.web_pages;
+     }},
+    {"metrics.*", [](const Config& a, const Config& b) { return a.metrics == b.metrics; }},
     {"workers", [](const Config& a, const Config& b) { return a.workers == b.workers; }},
 };
 
@@ -76,7 +82,7 @@ constexpr struct {
 Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
   RunFlags rules = flags.rules;
   if (rules.config_file.empty()) {
-    rules.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+    rules.config_file = DefaultIfThere(kDefaultConfigFile);
   }
   Config base;
   base.rules.append_output = {{.suggested_output = true}};  // each alert says who
@@ -85,7 +91,7 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
   Config& config = loaded->config;
   if (!flags.session_file.empty()) config.session_file = flags.session_file;
   if (config.rules_files.empty() && loaded->missing_rules_files.empty()) {
-    const std::string folder = DefaultIfThere("/etc/gyrfalcon/rules.d");
+    const std::string folder = DefaultIfThere(kDefaultRulesFolder);
     const auto files =
         ExpandRulesPaths(folder.empty() ? std::vector<std::string>{} : std::vector{folder});
     if (files && !files->empty()) config.rules_files = {folder};
@@ -117,6 +123,10 @@ Result<std::string> DaemonSocketPath(Config config) {
   const bool is_kept = KeptSessionWishOf(config, "").has_value();
   if (is_kept && !std::filesystem::exists(config.session_file, error)) config.session_file.clear();
   return SocketPathOf(config);
+}
+
+Result<void> CheckServing(const Config& config) {
+  return config.web_enabled ? CheckWebServer(WebOptionsOf(config)) : Result<void>();
 }
 
 void WarnFixedAtStart(const Config& now, const Config& wanted) {

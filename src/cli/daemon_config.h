@@ -10,6 +10,10 @@
 
 namespace gyrfalcon {
 
+// Read unasked where they are there, and where nothing names others.
+inline constexpr const char* kDefaultConfigFile = "/etc/gyrfalcon/gyrfalcon.yaml";
+inline constexpr const char* kDefaultRulesFolder = "/etc/gyrfalcon/rules.d";
+
 struct DaemonFlags {
   RunFlags rules;
   std::string session_file;  // -g
@@ -32,6 +36,9 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags);
 // SocketPathOf, but that a session config that is kept need not be there before the
 // first start.
 Result<std::string> DaemonSocketPath(Config config);
+
+// What of webserver.* would make a start fail.
+Result<void> CheckServing(const Config& config);
 
 // A line in the log for each group of keys that a reload does not take up and that differs.
 void WarnFixedAtStart(const Config& now, const Config& wanted);

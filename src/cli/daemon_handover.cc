@@ -153,6 +153,8 @@ std::unique_ptr<SnapshotFile> Daemon::MakeStateFor(const TakeoverAsk& ask) {
 
 void Daemon::CloseWhatTwoCannotHave() {
   control_.reset();
+  snapshots_.reset();
+  web_.reset();  // the other one tries the port again and again
   takeover_.reset();
   standing_by_.clear();
   // No sandbox is read meanwhile. What an output does not take by then, the store has for the

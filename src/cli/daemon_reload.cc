@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/daemon.h"
 #include "cli/daemon_log.h"
 #include "cli/file.h"
@@ -40,8 +41,7 @@ Daemon::End Daemon::WaitForEnd(const UniqueFd& signals) {
     if (ready == 0) continue;
     if (ready < 0) continue;
     if (waiting[1].revents != 0 && watch_.TakeChange()) {
-      spdlog::info("config, rules or policy files changed");
-      Reload();
+      ReloadIfChanged();
     }
     if (waiting[2].revents != 0) {
       if (const auto handed = HandOver()) return *handed;
@@ -63,24 +63,50 @@ Daemon::End Daemon::WaitForEnd(const UniqueFd& signals) {
 void Daemon::Watch(const LoadedConfig& loaded) {
   if (!loaded.config.watch_files) {
     watch_ = FileWatch();
+    watched_files_.clear();
+    watched_folders_.clear();
     return;
   }
-  std::vector<std::string> files = loaded.files;
-  std::ranges::copy(loaded.missing_rules_files, std::back_inserter(files));
-  std::vector<std::string> folders = loaded.folders;
+  watched_files_ = loaded.files;
+  std::ranges::copy(loaded.missing_rules_files, std::back_inserter(watched_files_));
+  watched_folders_ = loaded.folders;
   for (const std::string& path : loaded.config.rules_files) {
     std::error_code error;
-    (std::filesystem::is_directory(path, error) ? folders : files).push_back(path);
+    const bool is_folder = std::filesystem::is_directory(path, error);
+    (is_folder ? watched_folders_ : watched_files_).push_back(path);
   }
-  if (!config_.visibility_policy.empty()) files.push_back(config_.visibility_policy);
-  FileWatch next(files, folders);
+  if (!config_.visibility_policy.empty()) watched_files_.push_back(config_.visibility_policy);
+  // What is read unasked once it is there.
+  if (flags_.rules.config_file.empty() && loaded.files.empty()) {
+    watched_files_.emplace_back(kDefaultConfigFile);
+  }
+  if (loaded.config.rules_files.empty() && loaded.missing_rules_files.empty()) {
+    watched_folders_.emplace_back(kDefaultRulesFolder);
+  }
+  FileWatch next(watched_files_, watched_folders_);
+  if (next.problem() != watch_.problem() && !next.problem().empty()) {
+    spdlog::warn("changes of config and rules are not all seen, send SIGHUP: {}", next.problem());
+  }
+  tried_content_ = WatchedContent();
   // What changed since the files were read, the new one does not tell.
   pollfd old{.fd = watch_.fd(), .events = POLLIN, .revents = 0};
   changed_meanwhile_ = poll(&old, 1, 0) > 0 && watch_.TakeChange();
   watch_ = std::move(next);
 }
 
+// A file that is written anew as it was, or moved to and fro, is no reason to compile all rules.
+void Daemon::ReloadIfChanged() {
+  if (WatchedContent() == tried_content_) {
+    reloads_.Unchanged();
+    spdlog::debug("config, rules or policy files were touched: their content is the same");
+    return;
+  }
+  spdlog::info("config, rules or policy files changed");
+  Reload();
+}
+
 void Daemon::Reload() {
+  tried_content_ = WatchedContent();
   Tell(ReloadingText());
   const bool done = TryReload();
   Tell("READY=1\nSTATUS=" + StatusText() +
@@ -108,12 +134,15 @@ bool Daemon::TryReload() {
     spdlog::error("{}", kept.error().message);
   }
   rules_enabled_ = CountEnabled(*rules->rules);
+  reloads_.Loaded(rules_enabled_, RealTimeNs());
+  reloads_.Succeeded();
   RemakeAttachSession(*rules->rules);
   AskCoverage(config->config);
   return true;
 }
 
 bool Daemon::RefuseReload(const Error& error) {
+  reloads_.Refused(error.message);
   spdlog::error("reload refused, the rules in force stay:\n{}", error.message);
   return false;
 }

@@ -199,6 +199,14 @@ int PrintRuleSchema() {
   return kExitOk;
 }
 
+std::string VersionsText() {
+  return VersionJson().dump();
+}
+
+std::string_view ProgramVersion() {
+  return kVersion;
+}
+
 int PrintVersion(bool json) {
   if (json) {
     fmt::print("{}\n", VersionJson().dump());

@@ -31,6 +31,10 @@ int PrintRuleSchema();
 // --version; as text or JSON.
 int PrintVersion(bool json);
 
+// What --version prints as JSON.
+std::string VersionsText();
+std::string_view ProgramVersion();
+
 // --support: version, machine, command line, config and rules files as one JSON object.
 int PrintSupport(const std::vector<std::string>& args, const std::string& config_file,
                  const Config& config);

@@ -1,8 +1,13 @@
 #include "cli/log.h"
 
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
+#include <memory>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
@@ -19,21 +24,54 @@ spdlog::level::level_enum LevelOf(const Config& config) {
   return level == "warning" ? spdlog::level::warn : spdlog::level::err;
 }
 
+// {"time":"…","level":"info","message":"…"}, one a line: what a message holds can't break it.
+class JsonFormatter final : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    using std::chrono::duration_cast;
+    const auto since = message.time.time_since_epoch();
+    const auto ms = duration_cast<std::chrono::milliseconds>(since).count();
+    constexpr int64_t kMsPerSecond = 1'000;
+    const auto seconds = static_cast<std::time_t>(ms / kMsPerSecond);
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    const auto level = spdlog::level::to_string_view(message.level);
+    nlohmann::ordered_json line;
+    line["time"] = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc, ms % kMsPerSecond);
+    line["level"] = std::string(level.data(), level.size());
+    line["message"] = std::string(message.payload.data(), message.payload.size());
+    const std::string text =
+        line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<JsonFormatter>();
+  }
+};
+
+void SetLogger(const Config& config, std::shared_ptr<spdlog::logger> logger) {
+  if (config.log_json) {
+    logger->set_formatter(std::make_unique<JsonFormatter>());
+  } else {
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S%z %^%l%$: %v");
+  }
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+}
+
 }  // namespace
 
 void SetUpLog(const Config& config) {
   const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   std::shared_ptr<spdlog::logger> logger;
-  if (colour) {
+  if (colour && !config.log_json) {
     logger = std::make_shared<spdlog::logger>(
         "gyrfalcon", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>());
   } else {
     logger = std::make_shared<spdlog::logger>("gyrfalcon",
                                               std::make_shared<spdlog::sinks::stderr_sink_mt>());
   }
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S%z %^%l%$: %v");
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(std::move(logger));
+  SetLogger(config, std::move(logger));
   spdlog::set_level(LevelOf(config));
 }
 

@@ -9,7 +9,8 @@
 
 namespace gyrfalcon {
 
-// log_level and log_stderr of the config; colour only on a terminal, and not where NO_COLOR is set.
+// log_level, log_stderr and log_format of the config; colour only on a terminal, and not where
+// NO_COLOR is set.
 void SetUpLog(const Config& config);
 
 // A command that does not log tells its warnings by this: `gyrfalcon: warning: …`, where the config

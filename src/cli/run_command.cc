@@ -92,6 +92,7 @@ int DryRun(const Config& config, const std::string& socket_path) {
     return Report(session.error());
   }
   if (const auto outputs = CheckOutputs(config); !outputs) return Report(outputs.error());
+  if (const auto served = CheckServing(config); !served) return Report(served.error());
   fmt::print("config and rules are valid: {} rules, {} of them enabled; the socket would be {}\n",
              rules->rules->rules().size(), CountEnabled(*rules->rules), socket_path);
   return kExitOk;

@@ -193,8 +193,8 @@ expect 3 replay "$capture" --outputs -r "$scratch/rules.yaml" -o syslog_output.e
 says err 'does a syslog daemon run here\?'
 
 # Outputs of a later release are named.
-replay -o metrics.enabled=true -o grpc.enabled=true
-says err 'not there yet in this release, ignored: metrics, grpc$'
+replay -o log_syslog=true -o grpc.enabled=true
+says err 'not there yet in this release, ignored: log_syslog, grpc$'
 [ "$(grep -c 'ignored:' "$scratch/err")" -eq 1 ] || fail 'not one warning'
 
 # The log.
