@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of the named groups (build demo docker systemd chart lint sanitizers minimal-root) that are not there yet.
+# Installs the Debian packages of the named groups (build demo docker systemd package chart lint sanitizers minimal-root) that are not there yet.
 # Asks dpkg first: when all is there it neither needs root nor touches apt.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,6 +16,12 @@ packages_of() {
       ;;
     minimal-root) echo debootstrap ;;
     systemd) echo debootstrap systemd-container ;;
+    # dpkg-dev finds the libraries' packages; the rest only checks.
+    package)
+      echo dpkg-dev lintian man-db zsh fish
+      # A containerd of another origin brings its own, and Debian's would push it out.
+      command -v runc >/dev/null 2>&1 || echo runc
+      ;;
     demo) echo runsc busybox-static perl-base ;;
     # A machine that has a Docker daemon of another origin keeps it: docker.io would push it out.
     docker) command -v dockerd >/dev/null 2>&1 || echo docker.io ;;

@@ -5,6 +5,6 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 prefix=${1:-/usr/local}
-sh scripts/build.sh release gyrfalcon
+sh scripts/build.sh release package_texts
 say "installing below ${DESTDIR:-}$prefix"
 cmake --install build/release --prefix "$prefix"

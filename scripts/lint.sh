@@ -23,7 +23,7 @@ find src tests bench \( -name '*.cc' -o -name '*.c' -o -name '*.h' \) -exec clan
 
 say "shellcheck"
 # The scripts name each other from the root of the tree; shellcheck is told to look there.
-shellcheck -x -s sh dev bench/sandbox_cost scripts/*.sh tests/*.sh tests/e2e/*.sh tests/systemd/*.sh tests/helm/*.sh tests/observability/*.sh tests/attacks/*.sh tests/coverage/*.sh || failed="$failed shellcheck"
+shellcheck -x -s sh dev bench/sandbox_cost scripts/*.sh tests/*.sh tests/e2e/*.sh tests/systemd/*.sh tests/helm/*.sh tests/observability/*.sh tests/package/*.sh deploy/debian/p* tests/attacks/*.sh tests/coverage/*.sh || failed="$failed shellcheck"
 shellcheck -x .ci/run || failed="$failed shellcheck"
 
 if [ $all = yes ]; then
