@@ -24,6 +24,7 @@ sh scripts/install-packages.sh build
 # The whole-program tests skip themselves by name where these are missing, so missing is not failing.
 if is_root; then
   sh scripts/install-packages.sh demo docker systemd || warn "whole-program tests will be skipped"
+  sh scripts/install-packages.sh package || warn "tests of the Debian package will be skipped"
 else
   warn "not root: whole-program tests, which start real sandboxes, will be skipped"
 fi
