@@ -30,7 +30,7 @@ class ContainerFieldValues : public ::testing::Test {
 
   Arena arena_;
   Ref<Container> container_{arena_.New<Container>("c1")};
-  Happening happening_{.type = EventType{}};
+  Happening happening_{.type = EventType{}, .path = {}, .path_raw = {}};
   Scratch scratch_;
 };
 
