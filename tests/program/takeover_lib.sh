@@ -20,7 +20,7 @@ sender=''
 start_daemon() {
   generation=$((generation + 1))
   log=$scratch/log.$generation
-  "$@" "$GYRFALCON" run --takeover -r "$scratch/rules.yaml" -o "gvisor.socket=$socket" -o gvisor.runsc= \
+  "$@" "$GYRFALCON" run --takeover -r "$scratch/rules.yaml" -o append_output.suggested_output=false -o "gvisor.socket=$socket" -o gvisor.runsc= \
     -o overload.shedding=false >"$scratch/alerts.$generation" 2>"$log" &
   daemon=$!
 }
