@@ -238,7 +238,7 @@ int ShowAlerts(std::vector<std::string> args) {
   AlertFormatOptions format = loaded->config.format;
   format.hostname = HostName();
   format.json_output = flags.json;
-  format.has_date = !flags.json;  // as JSON: what was delivered
+  format.has_date = !flags.json;  // JSON is as an output of JSON has it
   AlertsPrinter printer(path, std::move(*filter), std::move(format));
   if (!flags.rule.empty()) {
     if (const auto noted = NoteUnknownRule(path, flags.rule); !noted) return Report(noted.error());

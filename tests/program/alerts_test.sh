@@ -38,7 +38,7 @@ for since in soon 5; do
 done
 expect 0 alerts --rule Onee
 silent out
-says err 'no alert of a rule named `Onee`; did you mean `One`\?'
+says err 'no alert of a rule named .Onee.; did you mean .One.\?'
 expect 2 alerts --follow=3
 expect 3 alerts --store "$scratch"
 says err 'it is a folder'
@@ -48,6 +48,7 @@ says err 'none\.db'
 
 # --follow prints the last ten and what comes, until its reader goes.
 shown=$((lines < 10 ? lines : 10))
+: >"$scratch/followed"
 timeout 60 "$GYRFALCON" alerts --follow >"$scratch/followed" 2>"$scratch/err" &
 daemon=$!
 tries=0
