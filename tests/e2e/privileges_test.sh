@@ -100,7 +100,7 @@ measure() {
   "$GYRFALCON" session generate $rules --socket "$socket" >"$session" || fail "no session config"
   chmod 644 "$session"
   # shellcheck disable=SC2086
-  (become "$mode" "$GYRFALCON" run $rules -g "$session" --gvisor-root="$scratch/state" -o gvisor.runsc="$RUNSC" \
+  (become "$mode" "$GYRFALCON" run $rules -g "$session" --gvisor-root="$scratch/state" -o gvisor.runsc="$RUNSC" -o append_output.suggested_output=false \
     -o gvisor.watch_interval_ms=300 -o gvisor.watch_grace_ms=1500) >"$alerts" 2>"$log" &
   daemon=$!
   wait_for_line 'event collection from gVisor is enabled' "$log" 10 || fail "$mode: gyrfalcon did not say that it listens"

@@ -60,6 +60,7 @@ make_machine() {
   mkdir -p "$machine/etc/gyrfalcon/rules.d"
   cp tests/e2e/rules/below_bin.yaml "$machine/etc/gyrfalcon/rules.d/"
   cat >"$machine/etc/gyrfalcon/gyrfalcon.yaml" <<YAML
+append_output: []
 stdout_output: {enabled: false}
 file_output: {enabled: true, filename: /var/log/gyrfalcon/alerts}
 YAML
