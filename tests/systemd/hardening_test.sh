@@ -67,7 +67,8 @@ echo "exec gyrfalcon session attach --root=/srv/state --runsc /usr/bin/runsc -g 
 inside systemctl start attach.service || fail "nothing is attached: $(inside journalctl -u attach -o cat)"
 wait_for_line 'slept under sh -c while :; do /bin/sleep 1; done$' "$alerts" 20 || fail "runsc trace procfs does not work"
 "$GYRFALCON" session generate -r "$machine/etc/gyrfalcon/rules.d" --socket /run/other/gvisor.sock >"$machine/srv/other.json"
-inside gyrfalcon capture --listen /run/other/gvisor.sock --dir /run/other/captures >"$scratch/other.log" 2>&1 &
+# A unit of its own: nsenter stops for good when systemd, at its end, stops what it runs.
+inside systemd-run --quiet gyrfalcon capture --listen /run/other/gvisor.sock --dir /run/other/captures
 wait_inside 10 test -S /run/other/gvisor.sock || fail "no other listener"
 inside runsc --root=/srv/state trace create --force --config /srv/other.json "$traced" >"$scratch/taken.log" 2>&1 ||
   fail "the session could not be taken"
