@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/hash.h"
 #include "store/alert_codec.h"
 #include "store/position.h"
 #include "store/spool_files.h"
@@ -131,6 +132,7 @@ StoreResult<void> Spool::PrepareAll() {
        " ORDER BY position LIMIT ?1"},
       {statements_.older_than,
        "SELECT position, sandbox, length(body), stored_ns FROM alerts ORDER BY position LIMIT ?1"},
+      {statements_.sandboxes, "SELECT DISTINCT sandbox FROM alerts"},
       {statements_.remove, "DELETE FROM alerts WHERE position = ?1"},
       {statements_.save_cursor, "INSERT OR REPLACE INTO cursors VALUES(?1, ?2)"},
       {statements_.note_last,
@@ -182,14 +184,14 @@ StoreResult<void> Spool::CountAll() {
     const uint64_t bytes = static_cast<uint64_t>(sums->Int(1)) + count * SpooledBytes(0, sandbox);
     alerts_ += count;
     bytes_ += bytes;
-    bytes_by_sandbox_[sandbox] += bytes;
+    bytes_by_sandbox_[TextHash()(sandbox)] += bytes;
   }
 }
 
 void Spool::Count(const std::string& sandbox, int64_t alerts, int64_t bytes) {
   alerts_ += static_cast<uint64_t>(alerts);
   bytes_ += static_cast<uint64_t>(bytes);
-  const auto entry = bytes_by_sandbox_.try_emplace(sandbox, 0).first;
+  const auto entry = bytes_by_sandbox_.try_emplace(TextHash()(sandbox), 0).first;
   entry->second += static_cast<uint64_t>(bytes);
   if (entry->second == 0) bytes_by_sandbox_.erase(entry);
 }
@@ -250,10 +252,10 @@ StoreResult<void> Spool::TrimToSize(Trimmed& trimmed) {
     const bool over_share = most->second > share && bytes_by_sandbox_.size() > 1;
     Statement& oldest = over_share ? statements_.oldest_of : statements_.oldest;
     oldest.Bind(1, kTrimRows);
-    const std::string sandbox = most->first;
     uint64_t enough = bytes_ - options_.bytes_max;
     if (over_share) {
-      oldest.Bind(2, std::string_view(sandbox));
+      if (const auto named = NameMost(most->first); !named) return named;
+      oldest.Bind(2, std::string_view(most_));
       enough = std::min(enough, most->second - share);
     }
     const auto rows = Rows(oldest);
@@ -264,6 +266,22 @@ StoreResult<void> Spool::TrimToSize(Trimmed& trimmed) {
     (over_share ? trimmed.by_share : trimmed.by_bytes) += *removed;
   }
   return {};
+}
+
+StoreResult<void> Spool::NameMost(size_t hash) {
+  if (TextHash()(most_) == hash) return {};
+  for (;;) {
+    const auto row = statements_.sandboxes.Step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) {
+      most_.clear();
+      return {};
+    }
+    most_ = statements_.sandboxes.Text(0);
+    if (TextHash()(most_) != hash) continue;
+    statements_.sandboxes.Reset();
+    return {};
+  }
 }
 
 StoreResult<void> Spool::TrimOld(int64_t now_ns, Trimmed& trimmed) {

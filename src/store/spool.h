@@ -80,8 +80,8 @@ class Spool {
     uint64_t bytes;
   };
   struct Statements {
-    Statement begin, commit, rollback, insert, oldest, oldest_of, older_than, remove, save_cursor,
-        note_last;
+    Statement begin, commit, rollback, insert, oldest, oldest_of, older_than, sandboxes, remove,
+        save_cursor, note_last;
   };
 
   Spool(SpoolOptions options, UniqueFd lock)
@@ -96,6 +96,8 @@ class Spool {
   StoreResult<void> Transact(const Work& work);
   StoreResult<void> Insert(std::span<const AlertToSpool> alerts, int64_t now_ns);
   StoreResult<void> TrimToSize(Trimmed& trimmed);
+  // Makes `most_` the sandbox of that hash.
+  StoreResult<void> NameMost(size_t hash);
   StoreResult<std::vector<Row>> Rows(Statement& statement);
   StoreResult<uint64_t> Remove(std::span<const Row> rows, uint64_t bytes_enough);
   void BoundLog();
@@ -110,7 +112,10 @@ class Spool {
   uint64_t bytes_ = 0;
   uint64_t alerts_ = 0;
   uint64_t since_log_check_ = 0;
-  std::unordered_map<std::string, uint64_t> bytes_by_sandbox_;
+  // By the hash of its name: a store of many small sandboxes is not to cost their names. Two that
+  // have one hash share a share.
+  std::unordered_map<size_t, uint64_t> bytes_by_sandbox_;
+  std::string most_;  // the sandbox that had most when the last one over its share was trimmed
   struct Change {
     std::string sandbox;
     int64_t alerts, bytes;
