@@ -133,7 +133,9 @@ TEST_F(SpecFiles, AreTheBundleOrTheStateFile) {
 TEST_F(SpecFiles, AreNeverNamedAfterWhatIsNoId) {
   fs::create_directories(base_ + "/x");
   std::ofstream(base_ + "/x/c_sandbox:pod1.state") << R"({"spec": {}})";
-  for (const std::string id : {"x/c", "../x/c", "", ".", std::string(300, 'a').c_str()}) {
+  const std::string long_id(300, 'a');
+  for (const std::string& id :
+       {std::string("x/c"), std::string("../x/c"), std::string(), std::string("."), long_id}) {
     EXPECT_FALSE(ReadSpecInfo(place_, id)) << id;
   }
 }
