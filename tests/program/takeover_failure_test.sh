@@ -8,7 +8,7 @@
 start_daemon
 wait_for 'event collection' "$log"
 first=$daemon
-start_sender 50 20000
+start_sender 50 "${GYRFALCON_RATE:-20000}"
 
 # One that can't start asks for nothing.
 expect 3 run --takeover -r "$scratch/none.yaml" -o "gvisor.socket=$socket"
