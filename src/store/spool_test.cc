@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -16,6 +17,8 @@
 
 namespace gyrfalcon {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 
@@ -93,6 +96,20 @@ TEST_F(SpoolTest, FolderAndFilesAreForTheirOwnerAlone) {
   }
   ASSERT_EQ(stat((folder_ / "below").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700u);
+}
+
+TEST_F(SpoolTest, ALargeLogIsMovedIntoTheDatabaseWhileTheWriterIsAtIt) {
+  options_.sync_interval_ms = 10;
+  Open();
+  constexpr size_t kAlertBytes = 64 * 1024;
+  constexpr size_t kAlerts = 160;  // 10 MiB: more than the log is to hold
+  for (size_t i = 0; i < kAlerts; ++i) Append(MakeTestAlert(std::string(kAlertBytes, 'x')));
+  const auto is_moved = [this] {
+    return std::filesystem::file_size(options_.path) > kAlerts * kAlertBytes / 2;
+  };
+  for (int i = 0; i < 1'000 && !is_moved(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_TRUE(is_moved()) << std::filesystem::file_size(options_.path) << " bytes";
+  EXPECT_EQ(ReadAll({.bytes_max = 2 * kAlerts * kAlertBytes}).size(), kAlerts);
 }
 
 TEST_F(SpoolTest, ASecondWriterIsToldThatItIsTaken) {

@@ -132,6 +132,10 @@ StoreResult<int64_t> Database::Number(std::string_view text) {
 }
 
 StoreResult<void> Database::Checkpoint(bool until_empty) {
+  // A connection that has read nothing yet has no log to move, and would say that it did.
+  if (const auto read = Number("PRAGMA schema_version"); !read) {
+    return std::unexpected(read.error());
+  }
   const int mode = until_empty ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
   const int code = sqlite3_wal_checkpoint_v2(database_.get(), nullptr, mode, nullptr, nullptr);
   if (code != SQLITE_OK) return Failure(database_.get(), code);
