@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/unix_socket.h"
 #include "wire/handshake_message.h"
 
 namespace gyrfalcon {
@@ -23,13 +24,8 @@ namespace {
 
 UniqueFd TryConnect(const std::string& path) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return {};
-  std::memcpy(address.sun_path, path.data(), path.size());
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return {};
-  }
+  const auto address = UnixAddress(path);
+  if (!address || ::connect(fd.get(), Generic(*address), sizeof *address) != 0) return {};
   return fd;
 }
 

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/fd_limit.h"
 #include "base/text.h"
+#include "base/unix_socket.h"
 #include "bench/sender_messages.h"
 #include "bench/traffic.h"
 #include "wire/handshake_message.h"
@@ -43,12 +44,10 @@ Result<UniqueFd> ConnectTo(const std::string& path) {
     return Fail(Fault::kEnvironment, "cannot connect to " + path + ": " + std::string(what));
   };
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail("the path is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto address = UnixAddress(path);
+  if (!address) return std::unexpected(address.error());
   if (!fd) return fail(ErrnoText(errno) + "; raise the limit of open files (ulimit -n)");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  if (::connect(fd.get(), Generic(*address), sizeof *address) != 0) {
     return fail(ErrnoText(errno));
   }
   const auto hello = EncodeHandshake();

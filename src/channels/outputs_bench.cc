@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "channels/http_channel.h"
 #include "channels/program_channel.h"
 #include "channels/syslog_channel.h"
@@ -64,10 +65,8 @@ BENCHMARK(Program)->ArgName("keep_alive")->Arg(0)->Arg(1)->UseRealTime();
 void Syslog(benchmark::State& state) {
   const UniqueFd log(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const std::string path = "/tmp/gyrfalcon-bench-log-" + std::to_string(getpid());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  if (bind(log.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return;
+  const sockaddr_un address = UnixAddress(path).value();
+  if (bind(log.get(), Generic(address), sizeof address) != 0) return;
   std::jthread reader([&log] {
     char packet[4096];
     while (recv(log.get(), packet, sizeof packet, 0) > 1) {
@@ -76,7 +75,7 @@ void Syslog(benchmark::State& state) {
   const auto channel = MakeSyslogChannel({.socket = path}, {.hostname = "node"});
   DeliverAgainAndAgain(state, **channel, 256);
   const UniqueFd end(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sendto(end.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  sendto(end.get(), "x", 1, 0, Generic(address), sizeof address);
   reader.join();
   unlink(path.c_str());
 }

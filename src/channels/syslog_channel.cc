@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <ctime>
 #include <optional>
 #include <utility>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "channels/give_up.h"
 
 namespace gyrfalcon {
@@ -130,12 +130,9 @@ class SyslogChannel final : public Channel {
     if (socket_) return 0;
     UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!fd) return errno;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, options_.socket.data(), options_.socket.size());
-    if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-      return errno;
-    }
+    const auto address = UnixAddress(options_.socket);
+    if (!address) return ENAMETOOLONG;
+    if (connect(fd.get(), Generic(*address), sizeof *address) != 0) return errno;
     socket_ = std::move(fd);
     return 0;
   }

@@ -12,6 +12,7 @@
 
 #include "base/test_folder.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "channels/test_alerts.h"
 
 namespace gyrfalcon {
@@ -28,11 +29,9 @@ class SyslogChannel : public ::testing::Test {
   void SetUp() override { options_.socket = folder_ / "log"; }
   UniqueFd Listen() const {
     UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, options_.socket.c_str(), sizeof address.sun_path - 1);
+    const sockaddr_un address = UnixAddress(options_.socket).value();
     unlink(options_.socket.c_str());
-    EXPECT_EQ(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(bind(fd.get(), Generic(address), sizeof address), 0);
     return fd;
   }
   static std::string Receive(const UniqueFd& fd) {

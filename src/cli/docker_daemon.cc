@@ -4,17 +4,17 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "cli/file.h"
+#include "metadata/local_http.h"
 #include "setup/docker_config.h"
 
 namespace gyrfalcon {
@@ -24,42 +24,15 @@ using Json = nlohmann::json;
 
 constexpr size_t kAnswerBytesMax = size_t{16} << 20;
 
-Result<UniqueFd> Connect(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Fail(Fault::kEnvironment, path + ": too long for a socket's path");
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  if (!fd || connect(fd.get(), generic, sizeof address) != 0) {
-    return Fail(Fault::kEnvironment, fmt::format("{}: {}", path, ErrnoText(errno)));
-  }
-  return fd;
-}
-
-// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
 Result<Json> Get(const std::string& socket, const std::string& target) {
-  const auto fd = Connect(socket);
-  if (!fd) return std::unexpected(fd.error());
-  const std::string request = "GET " + target + " HTTP/1.0\r\nHost: docker\r\n\r\n";
-  std::string answer;
-  std::string block(64 * 1024, '\0');
-  ssize_t count = send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL);
-  while (count > 0 && answer.size() <= kAnswerBytesMax) {
-    count = recv(fd->get(), block.data(), block.size(), 0);
-    if (count > 0) answer.append(block, 0, static_cast<size_t>(count));
-  }
-  if (count < 0) return Fail(Fault::kEnvironment, fmt::format("{}: {}", socket, ErrnoText(errno)));
-  const size_t body = answer.find("\r\n\r\n");
-  const bool is_good = answer.starts_with("HTTP/1.") && answer.substr(8, 4) == " 200";
-  const Json json = is_good && body != std::string::npos
-                        ? Json::parse(answer.substr(body + 4), nullptr, false)
-                        : Json();
+  constexpr int kPatienceMs = 5'000;
+  const auto answer = CallLocal({.socket = socket,
+                                 .path = target,
+                                 .body = {},
+                                 .timeout_ms = kPatienceMs,
+                                 .answer_bytes_max = kAnswerBytesMax});
+  if (!answer) return std::unexpected(answer.error());
+  const Json json = answer->status == 200 ? Json::parse(answer->body, nullptr, false) : Json();
   if (json.is_object() || json.is_array()) return json;
   return Fail(Fault::kEnvironment,
               fmt::format("{}: Docker's answer to {} makes no sense", socket, target));
@@ -70,15 +43,20 @@ bool IsDockerd(pid_t pid) {
   return name && TrimBlanks(*name) == "dockerd";
 }
 
-// Who listens; under systemd's socket unit that is systemd, and the pid file says it.
-pid_t PidOf(const std::string& socket) {
-  const auto fd = Connect(socket);
+// Of the process that listens there; 0: nobody does.
+pid_t ListenerPid(const std::string& path) {
+  const auto address = UnixAddress(path);
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!address || !fd || connect(fd.get(), Generic(*address), sizeof *address) != 0) return 0;
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (fd && getsockopt(fd->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-      IsDockerd(peer.pid)) {
-    return peer.pid;
-  }
+  return getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+// Who listens; under systemd's socket unit that is systemd, and the pid file says it.
+pid_t PidOf(const std::string& socket) {
+  const pid_t listener = ListenerPid(socket);
+  if (listener != 0 && IsDockerd(listener)) return listener;
   const auto text = ReadWholeFile("/var/run/docker.pid", 64);
   const auto pid = text ? ParseInt(TrimBlanks(*text)) : std::nullopt;
   return pid && IsDockerd(static_cast<pid_t>(*pid)) ? static_cast<pid_t>(*pid) : 0;

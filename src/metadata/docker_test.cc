@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 
 namespace gyrfalcon {
 namespace {
@@ -101,12 +102,9 @@ class AnsweringSocket {
     std::string name = (fs::temp_directory_path() / "gyrfalcon-docker.XXXXXX").string();
     EXPECT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    const sockaddr_un address = UnixAddress(path()).value();
     listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
-              0);
+    EXPECT_EQ(::bind(listener_.get(), Generic(address), sizeof address), 0);
     EXPECT_EQ(::listen(listener_.get(), 4), 0);
     thread_ = std::thread([this] { Serve(); });
   }

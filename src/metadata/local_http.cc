@@ -93,7 +93,12 @@ Result<LocalAnswer> CallLocal(const LocalRequest& request) {
                                    std::to_string(request.answer_bytes_max) + " bytes");
   }
   if (code != CURLE_OK) {
-    return Fail(Fault::kEnvironment, request.socket + ": " + curl_easy_strerror(code));
+    long error_number = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error_number);
+    const std::string why = code == CURLE_COULDNT_CONNECT && error_number != 0
+                                ? ErrnoText(static_cast<int>(error_number))
+                                : curl_easy_strerror(code);
+    return Fail(Fault::kEnvironment, request.socket + ": " + why);
   }
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reading.answer.status);
   return std::move(reading.answer);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "points/test_message.h"
 
 namespace gyrfalcon::testing {
@@ -18,11 +19,9 @@ namespace gyrfalcon::testing {
 // answers.
 inline int ConnectSandbox(const std::string& path) {
   const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const sockaddr_un address = UnixAddress(path).value();
   std::array<char, 64> answer{};
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+  if (::connect(fd, Generic(address), sizeof address) == 0 &&
       ::send(fd, "\x08\x01", 2, MSG_NOSIGNAL) == 2 &&
       ::recv(fd, answer.data(), answer.size(), 0) > 0) {
     return fd;

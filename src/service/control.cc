@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "service/metrics.h"
-#include "service/unix_address.h"
 #include "service/web_pages.h"
 
 namespace gyrfalcon {

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
+
 namespace gyrfalcon {
 namespace {
 
@@ -45,10 +47,8 @@ TEST(ControlServer, AClientThatSaysNothingIsGivenUp) {
   const auto server = ControlServer::Start(path, SomeStatus);
   ASSERT_TRUE(server);
   const int silent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  ASSERT_EQ(connect(silent, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const sockaddr_un address = UnixAddress(path).value();
+  ASSERT_EQ(connect(silent, Generic(address), sizeof address), 0);
   EXPECT_TRUE(AskDaemon(path, "/healthz")) << "after the silent one's second is over";
   close(silent);
 }
@@ -58,10 +58,8 @@ TEST(ControlServer, AClientThatDripsBytesGetsOneSecondInAll) {
   const auto server = ControlServer::Start(path, SomeStatus);
   ASSERT_TRUE(server);
   const int slow = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  ASSERT_EQ(connect(slow, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const sockaddr_un address = UnixAddress(path).value();
+  ASSERT_EQ(connect(slow, Generic(address), sizeof address), 0);
   bool given_up = false;
   for (int i = 0; i < 100 && !given_up; ++i) {
     given_up = send(slow, "G", 1, MSG_NOSIGNAL) < 0;

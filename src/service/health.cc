@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
-#include "service/unix_address.h"
+#include "base/unix_socket.h"
 #include "wire/handshake_message.h"
 
 namespace gyrfalcon {

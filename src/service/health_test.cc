@@ -9,7 +9,7 @@
 
 #include "base/test_folder.h"
 #include "base/unique_fd.h"
-#include "service/unix_address.h"
+#include "base/unix_socket.h"
 
 namespace gyrfalcon {
 namespace {

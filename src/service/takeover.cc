@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "service/takeover_channel.h"
-#include "service/unix_address.h"
 #include "wire/peer.h"
 
 namespace gyrfalcon {

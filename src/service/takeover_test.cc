@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "base/test_folder.h"
+#include "base/unix_socket.h"
 #include "service/takeover_channel.h"
 
 namespace gyrfalcon {
@@ -73,10 +74,8 @@ class TakeoverTest : public ::testing::Test {
   }
   UniqueFd ConnectToServer() const {
     UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    TakeoverSocketPath(path_).copy(address.sun_path, sizeof address.sun_path - 1);
-    EXPECT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    const sockaddr_un address = UnixAddress(TakeoverSocketPath(path_)).value();
+    EXPECT_EQ(connect(fd.get(), Generic(address), sizeof address), 0);
     return fd;
   }
 

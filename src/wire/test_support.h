@@ -15,6 +15,7 @@
 
 #include "base/test_folder.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 
 namespace gyrfalcon::test {
 
@@ -36,10 +37,7 @@ inline void WriteFile(const std::filesystem::path& path, std::string_view text) 
 }
 
 inline sockaddr_un Address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  return address;
+  return UnixAddress(path).value();
 }
 
 inline bool ConnectTo(const UniqueFd& fd, const std::string& path) {

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "daemon.h"
 #include "points/schema.h"
 #include "sandbox_messages.h"
@@ -91,13 +92,10 @@ bool Send(Stage& stage, const UniqueFd& fd, std::string_view message) {
 }
 
 UniqueFd ConnectOnly(const Stage& stage) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, stage.socket_path.data(),
-              std::min(stage.socket_path.size(), sizeof address.sun_path - 1));
+  const sockaddr_un address = UnixAddress(stage.socket_path).value();
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const auto* to = reinterpret_cast<const sockaddr*>(&address);
-  return fd && ::connect(fd.get(), to, sizeof address) == 0 ? std::move(fd) : UniqueFd();
+  return fd && ::connect(fd.get(), Generic(address), sizeof address) == 0 ? std::move(fd)
+                                                                          : UniqueFd();
 }
 
 void Wait(const Stage& stage) {

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "service/control.h"
 
 namespace gyrfalcon {
@@ -16,12 +17,11 @@ namespace gyrfalcon {
 Result<std::map<std::string, uint64_t>> AskCounters(const std::string& socket_path) {
   const std::string path = ControlSocketPath(socket_path);
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
+  const auto address = UnixAddress(path);
+  if (!address) return std::unexpected(address.error());
   constexpr std::string_view kRequest =
       "GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  if (::connect(fd.get(), Generic(*address), sizeof *address) != 0 ||
       ::send(fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) < 0) {
     return Fail(Fault::kEnvironment, "cannot ask " + path + ": " + ErrnoText(errno));
   }

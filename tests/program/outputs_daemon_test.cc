@@ -25,6 +25,7 @@
 
 #include "base/test_folder.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "channels/test_http_server.h"
 #include "points/test_sandbox.h"
 #include "wire/capture_file.h"
@@ -35,13 +36,6 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
-
-sockaddr_un AddressOf(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  return address;
-}
 
 bool WaitUntil(const std::function<bool()>& is_so) {
   for (int i = 0; i < 200; ++i) {
@@ -133,8 +127,8 @@ class DaemonOutputs : public ::testing::Test {
 TEST_F(DaemonOutputs, EachHasEachAlert) {
   TestHttpServer webhook([](const TestRequest&) { return TestHttpServer::Answer(200, "", ""); });
   const UniqueFd log(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = AddressOf(File("dev-log"));
-  ASSERT_EQ(bind(log.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const sockaddr_un address = UnixAddress(File("dev-log")).value();
+  ASSERT_EQ(bind(log.get(), Generic(address), sizeof address), 0);
   Start("syslog_output: {enabled: true, socket: " + File("dev-log") + "}\n" +
         "program_output: {enabled: true, program: \"sh -c 'cat >> \\\"$0\\\"; echo done' " +
         File("program") + "\"}\n" +  //

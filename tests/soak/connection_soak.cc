@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/fd_limit.h"
 #include "base/test_folder.h"
+#include "base/unix_socket.h"
 #include "daemon.h"
 #include "sandbox_messages.h"
 
@@ -143,13 +144,10 @@ class SilentClients {
     child_ = ::fork();
     if (child_ != 0) return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const sockaddr_un address = UnixAddress(path).value();
     for (int i = 0; i < count; ++i) {
       const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET, 0);
-      if (fd < 0 ||
-          ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+      if (fd < 0 || ::connect(fd, Generic(address), sizeof address) != 0) {
         ::_exit(1);
       }
     }

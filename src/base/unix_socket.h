@@ -1,4 +1,4 @@
-// Unix sockets that one daemon has beside the one that sandboxes connect to.
+// Unix sockets by their paths.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,10 @@ Result<sockaddr_un> UnixAddress(const std::string& path);
 inline const sockaddr* Generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
+
+// Whether somebody listens there, on a socket of that type (SOCK_STREAM, ...). It connects and
+// goes: a client that has said nothing.
+bool IsListenedAt(const std::string& path, int type);
 
 // Binds, with mode 0600, and listens; replaces what a process that has ended left at `path`. The
 // result is the file's inode, by which its owner knows at the end whether it still is its own.

@@ -1,4 +1,4 @@
-#include "service/unix_address.h"
+#include "base/unix_socket.h"
 
 #include <cerrno>
 #include <cstring>
@@ -11,8 +11,9 @@
 namespace gyrfalcon {
 namespace {
 
-bool IsListenedAt(const sockaddr_un& address, int type) {
+bool Answers(const sockaddr_un& address, int type) {
   const UniqueFd probe(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) return false;
   // EAGAIN: it listens, and has more clients than it can take at once.
   return ::connect(probe.get(), Generic(address), sizeof address) == 0 || errno == EAGAIN;
 }
@@ -29,10 +30,15 @@ Result<sockaddr_un> UnixAddress(const std::string& path) {
   return address;
 }
 
+bool IsListenedAt(const std::string& path, int type) {
+  const auto address = UnixAddress(path);
+  return address && Answers(*address, type);
+}
+
 Result<uint64_t> ListenAlone(int socket, int type, const std::string& path, int backlog) {
   const auto address = UnixAddress(path);
   if (!address) return std::unexpected(address.error());
-  if (IsListenedAt(*address, type)) {
+  if (Answers(*address, type)) {
     return Fail(
         Fault::kEnvironment,
         "cannot listen on " + path +
