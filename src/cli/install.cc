@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/text.h"
-#include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "cli/file.h"
 #include "cli/prove_session.h"
 #include "runsc/policy_check.h"
@@ -60,18 +58,6 @@ Result<void> SetQueueBytes(uint64_t bytes) {
   return Fail(Fault::kEnvironment,
               fmt::format("{} can't be set: {}; set it with sysctl -w net.core.wmem_default={}",
                           kQueueSetting, ErrnoText(errno), bytes));
-}
-
-// Connects and goes: the daemon takes no notice.
-bool IsListening(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  // EAGAIN: the queue is full, so somebody has it.
-  return fd && (connect(fd.get(), generic, sizeof address) == 0 || errno == EAGAIN);
 }
 
 }  // namespace
@@ -278,6 +264,17 @@ bool Installer::changes() const {
   return std::ranges::any_of(plan_, &PlannedFile::changes) || (session_ && session_->changes());
 }
 
+int Installer::Finish(const Result<void>& planned, const std::function<Result<void>()>& act) const {
+  if (!planned) return Report(planned.error());
+  ShowPlan();
+  if (flags_.dry_run) {
+    fmt::print("nothing was changed (--dry-run)\n");
+    return kExitOk;
+  }
+  const auto done = act();
+  return done ? kExitOk : Report(done.error());
+}
+
 Result<void> Installer::Prove(const std::vector<NodeRunsc>& runscs) const {
   if (!flags_.prove) return {};
   for (const NodeRunsc& runsc : runscs) {
@@ -427,7 +424,7 @@ Result<NodeRunsc> Installer::FindRunsc(const std::string& program,
 }
 
 void Installer::TellListener() const {
-  if (files_.is_copy() || IsListening(socket_)) return;
+  if (files_.is_copy() || IsListenedAt(socket_, SOCK_SEQPACKET)) return;
   fmt::print(
       "nobody listens at {} yet: until `gyrfalcon run` or `gyrfalcon install systemd`, "
       "sandboxes that start {}\n",

@@ -2,6 +2,7 @@
 // config, the record by which it is undone.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -60,6 +61,8 @@ class Installer {
   // On standard output: what differs.
   void ShowPlan() const;
   bool changes() const;
+  // Of what was planned: shows it, and unless --dry-run does it. An exit code.
+  int Finish(const Result<void>& planned, const std::function<Result<void>()>& act) const;
   // With --prove, before anything is written.
   Result<void> Prove(const std::vector<NodeRunsc>& runscs) const;
   // All, or nothing of it. `for_record`: what is to be known for --undo beside the files.

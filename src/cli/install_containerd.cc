@@ -24,14 +24,7 @@ class ContainerdInstall {
   int Run() {
     if (const auto read = installer_.ReadRecord(); !read) return Report(read.error());
     const auto planned = flags().undo ? PlanUndo() : PlanInstall();
-    if (!planned) return Report(planned.error());
-    installer_.ShowPlan();
-    if (flags().dry_run) {
-      fmt::print("nothing was changed (--dry-run)\n");
-      return kExitOk;
-    }
-    const auto done = flags().undo ? Undo() : Install();
-    return done ? kExitOk : Report(done.error());
+    return installer_.Finish(planned, [this] { return flags().undo ? Undo() : Install(); });
   }
 
  private:

@@ -41,14 +41,7 @@ class DockerInstall {
     path_ = flags().config_file;
     if (path_.empty()) path_ = daemon_ ? daemon_->config_file : kDaemonJson;
     const auto planned = flags().undo ? PlanUndo() : PlanInstall();
-    if (!planned) return Report(planned.error());
-    installer_.ShowPlan();
-    if (flags().dry_run) {
-      fmt::print("nothing was changed (--dry-run)\n");
-      return kExitOk;
-    }
-    const auto done = flags().undo ? Undo() : Install();
-    return done ? kExitOk : Report(done.error());
+    return installer_.Finish(planned, [this] { return flags().undo ? Undo() : Install(); });
   }
 
  private:
