@@ -19,17 +19,22 @@ stop_docker() {
   dockerd_pid=''
 }
 
-# start_docker: with the runtime runsc, which has the session of $session; the client is $docker then.
+# start_docker: with the runtime runsc, which has the session of $session.
 start_docker() {
-  have dockerd || skip "no dockerd (package docker.io)"
   # shellcheck disable=SC2046,SC2086 # words on purpose
   cat >"$scratch/daemon.json" <<EOF
 {"runtimes": {"runsc": {"path": "$RUNSC", "runtimeArgs":
   ["--pod-init-config=$session", "--network=none"$(printf ', "%s"' $flags)]}}}
 EOF
+  start_dockerd "$scratch/daemon.json"
+}
+
+# start_dockerd CONFIG; the client is $docker then.
+start_dockerd() {
+  have dockerd || skip "no dockerd (package docker.io)"
   DOCKER_HOST=unix://$scratch/docker.sock
   export DOCKER_HOST
-  dockerd --config-file="$scratch/daemon.json" --data-root="$scratch/data" --exec-root="$scratch/exec" \
+  dockerd --config-file="$1" --data-root="$scratch/data" --exec-root="$scratch/exec" \
     --pidfile="$scratch/dockerd.pid" --host="$DOCKER_HOST" --group="$(id -gn)" \
     --iptables=false --ip6tables=false --bridge=none >"$scratch/dockerd.log" 2>&1 </dev/null &
   dockerd_pid=$!

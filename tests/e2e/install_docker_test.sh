@@ -4,26 +4,15 @@
 set -eu
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/docker_lib.sh
+. tests/e2e/docker_lib.sh
 runsc_of "$1"
-have dockerd || skip "no dockerd (package docker.io)"
 
 # Not below /tmp, which install refuses: a service with PrivateTmp= has another one.
 socket_folder=$(mktemp -d /run/gyrfalcon-e2e.XXXXXX)
-dockerd_pid=''
 cleanup_more() {
   rm -rf "$socket_folder"
-  [ -n "$dockerd_pid" ] || return 0
-  kill "$dockerd_pid" 2>/dev/null || true
-  tries=100
-  while kill -0 "$dockerd_pid" 2>/dev/null && [ $tries -gt 0 ]; do
-    tries=$((tries - 1))
-    sleep 0.1
-  done
-  if kill -KILL "$dockerd_pid" 2>/dev/null; then
-    # Killed, it leaves its containerd behind.
-    containerd_pid=$(cat "$scratch/exec/containerd/containerd.pid" 2>/dev/null || true)
-    [ -z "$containerd_pid" ] || kill -KILL "$containerd_pid" 2>/dev/null || true
-  fi
+  stop_docker
 }
 
 # One of its own, for it is replaced below.
@@ -36,24 +25,7 @@ printf '{ "labels" : ["a=b"],\n\t"runtimes": {\n\t\t"runsc":   {"path": "%s",\n\
   "$runsc" "$(printf ', "%s"' $flags)" >"$config"
 cp "$config" "$scratch/original"
 
-DOCKER_HOST=unix://$scratch/docker.sock
-export DOCKER_HOST
-dockerd --config-file="$config" --data-root="$scratch/data" --exec-root="$scratch/exec" --log-level=info \
-  --pidfile="$scratch/dockerd.pid" --host="$DOCKER_HOST" --group="$(id -gn)" \
-  --iptables=false --ip6tables=false --bridge=none >"$scratch/dockerd.log" 2>&1 </dev/null &
-dockerd_pid=$!
-# The client of the same package, for another in PATH may want a newer daemon.
-docker=/usr/bin/docker
-[ -x $docker ] || docker=docker
-tries=150
-while ! $docker version >/dev/null 2>&1; do
-  tries=$((tries - 1))
-  if [ $tries -eq 0 ] || ! kill -0 "$dockerd_pid" 2>/dev/null; then
-    tail -n 15 "$scratch/dockerd.log"
-    skip "no Docker daemon runs here; the end of its log is above"
-  fi
-  sleep 0.1
-done
+start_dockerd "$config"
 make_rootfs "$scratch/rootfs"
 tar -C "$scratch/rootfs" -c . | $docker import - busybox >/dev/null || fail "docker import failed"
 

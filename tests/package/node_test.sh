@@ -125,9 +125,11 @@ said "set up"
 sed -i 's/^priority: debug/priority: info/' "$machine/etc/gyrfalcon/gyrfalcon.yaml"
 inode=$(stat -c %i "$socket")
 pid_before=$(property MainPID)
-# shellcheck disable=SC2016 # expanded inside
-sandbox "$main" /etc/gyrfalcon/pod-init.json 'for i in $(seq 60); do touch /bin/going-$i; sleep 0.5; done' &
-going=$!
+eval "flags=\$flags_$main"
+# A unit of its own: nsenter, stopped by what it runs, would stay behind.
+# shellcheck disable=SC2016,SC2086 # expanded inside; words on purpose
+inside systemd-run --quiet --unit=going "/usr/bin/runsc-$main" --root=/tmp/state --network=none $flags \
+  --pod-init-config=/etc/gyrfalcon/pod-init.json "do" sh -c 'for i in $(seq 60); do touch /bin/going-$i; sleep 0.5; done'
 journal_has going-2 20 || fail "no alert of a sandbox that goes on"
 package -i /root/gyrfalcon.deb
 [ "$(property MainPID)" != "$pid_before" ] || fail "the daemon was not restarted by the upgrade"
@@ -141,8 +143,7 @@ while [ "$(count)" -lt $((had + 2)) ]; do
   [ $tries -gt 0 ] || fail "the upgrade lost a sandbox's connection"
   sleep 0.1
 done
-kill $going 2>/dev/null || true
-wait $going 2>/dev/null || true
+inside systemctl stop going 2>/dev/null || true
 start_all upgraded
 told_of upgraded
 said "upgraded"
