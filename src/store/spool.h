@@ -10,8 +10,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "alerts/alert.h"
 #include "base/unique_fd.h"
@@ -114,7 +115,7 @@ class Spool {
   uint64_t since_log_check_ = 0;
   // By the hash of its name: a store of many small sandboxes is not to cost their names. Two that
   // have one hash share a share.
-  std::unordered_map<size_t, uint64_t> bytes_by_sandbox_;
+  absl::flat_hash_map<size_t, uint64_t> bytes_by_sandbox_;
   std::string most_;  // the sandbox that had most when the last one over its share was trimmed
   struct Change {
     std::string sandbox;
