@@ -44,8 +44,9 @@ void Placement::Leave(uint64_t connection) {
 void Placement::RememberLeft(std::string key, size_t worker) {
   if (remember_ns_ == 0) return;
   const int64_t now_ns = SteadyNs();
-  if (left_.size() >= kLeftMax) {
+  if (left_.size() >= forget_at_) {
     absl::erase_if(left_, [&](const auto& entry) { return entry.second.until_ns <= now_ns; });
+    forget_at_ = std::clamp(2 * left_.size(), kForgetMin, kLeftMax);
   }
   if (left_.size() >= kLeftMax) return;
   left_.insert_or_assign(std::move(key), Left{worker, now_ns + remember_ns_});
@@ -120,6 +121,11 @@ void Placement::Relieve(size_t worker, double share, std::span<const ConnectionL
   workers_[to].busy += best->share;
   workers_[worker].busy -= best->share;
   move({.to = to, .connections = group.connections});
+}
+
+size_t Placement::remembered() const {
+  const std::scoped_lock lock(mutex_);
+  return left_.size();
 }
 
 void Placement::Thaw() {

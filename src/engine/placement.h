@@ -58,6 +58,9 @@ class Placement {
   // is placed then. `loads` are of all connections that it could give away.
   void Relieve(size_t worker, double share, std::span<const ConnectionLoad> loads, int64_t now_ns,
                const std::function<void(const PlacementMove&)>& move);
+  // Sandboxes without a connection that would come back to their worker, and at most as many more
+  // whose time is over.
+  size_t remembered() const;
   // Nothing moves any more, until it thaws.
   void Freeze();
   void Thaw();
@@ -83,6 +86,7 @@ class Placement {
     int64_t until_ns = 0;
   };
   static constexpr size_t kLeftMax = 65'536;
+  static constexpr size_t kForgetMin = 256;
 
   void RememberLeft(std::string key, size_t worker);
   Group* GroupOf(uint64_t connection);
@@ -95,6 +99,7 @@ class Placement {
   absl::flat_hash_map<std::string, Group, TextHash, TextEqual> groups_;
   absl::flat_hash_map<uint64_t, std::string> group_of_;  // by connection
   absl::flat_hash_map<std::string, Left, TextHash, TextEqual> left_;
+  size_t forget_at_ = kForgetMin;  // how many there are when those whose time is over go
   bool frozen_ = false;
 };
 

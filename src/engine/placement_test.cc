@@ -116,5 +116,23 @@ TEST(PlacementThatRemembers, BringsASandboxBackToWhereItsStateIsKept) {
   EXPECT_EQ(placement.Place(3, "sandbox"), first);
 }
 
+TEST(PlacementThatRemembers, ForgetsSandboxesWhoseTimeIsOver) {
+  Placement placement(2, 1);
+  for (uint64_t i = 0; i < 10'000; ++i) {
+    placement.Place(i, "sandbox " + std::to_string(i));
+    placement.Leave(i);
+  }
+  EXPECT_LE(placement.remembered(), 256u);
+}
+
+TEST(PlacementThatRemembers, KeepsThoseThatMayComeBackThoughTheyAreMany) {
+  Placement placement(2, int64_t{1} << 60);
+  for (uint64_t i = 0; i < 10'000; ++i) {
+    placement.Place(i, "sandbox " + std::to_string(i));
+    placement.Leave(i);
+  }
+  EXPECT_EQ(placement.remembered(), 10'000u);
+}
+
 }  // namespace
 }  // namespace gyrfalcon
