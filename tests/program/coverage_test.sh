@@ -149,7 +149,7 @@ expect 2 points --since never
 
 # The daemon says it after a start and a reload, and keeps the figures.
 socket=$scratch/run/gvisor.sock
-"$GYRFALCON" run -r "$rules" -o "gvisor.socket=$socket" >"$scratch/alerts" 2>"$scratch/log" &
+"$GYRFALCON" run -r "$rules" -o "gvisor.socket=$socket" -o gvisor.runsc= >"$scratch/alerts" 2>"$scratch/log" &
 daemon=$!
 wait_for 'rules: 2 full, 0 degraded, 1 blind for the session that would be generated' "$scratch/log"
 wait_for "rule 'Removes <b>' is blind: evt.arg.path: raw points" "$scratch/log"
@@ -164,7 +164,7 @@ kill -TERM $daemon
 wait $daemon || true
 "$GYRFALCON" session generate -r "$rules" --socket "$socket" |
   sed 's|syscall/openat/exit|syscall/openat/nowhere|' >"$scratch/blind.json"
-"$GYRFALCON" run -r "$rules" -g "$scratch/blind.json" >"$scratch/alerts" 2>"$scratch/log" &
+"$GYRFALCON" run -r "$rules" -g "$scratch/blind.json" -o gvisor.runsc= >"$scratch/alerts" 2>"$scratch/log" &
 daemon=$!
 wait_for "rules: 0 full, 1 degraded, 1 blind for the session $scratch/blind.json" "$scratch/log"
 wait_for "rule 'Opens' is blind: syscall/openat/exit: openat never comes" "$scratch/log"
