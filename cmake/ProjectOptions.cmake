@@ -10,6 +10,9 @@ target_compile_options(project_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 warns so about std::string's own operator+ (GCC bug 105651).
   target_compile_options(project_options INTERFACE -Wno-restrict)
+else()
+  # libstdc++ 12's stable_sort calls std::get_temporary_buffer, which is deprecated.
+  target_compile_options(project_options INTERFACE -Wno-deprecated-declarations)
 endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
