@@ -102,14 +102,6 @@ void TakeLabel(std::string_view message, Labels& labels) {
   AddLabel(labels, name, value);
 }
 
-void AppendText(uint32_t number, std::string_view text, std::string& out) {
-  out += static_cast<char>(number << 3 | 2);
-  size_t size = text.size();
-  for (; size >= 0x80; size >>= 7) out += static_cast<char>(size | 0x80);
-  out += static_cast<char>(size);
-  out += text;
-}
-
 // ---- the messages, by the numbers of runtime.v1's api.proto
 
 bool ReadContainer(std::string_view message, CriContainer& out) {
@@ -217,10 +209,7 @@ std::optional<std::string> Unframed(std::string_view body) {
 }
 
 Result<CriContainer> AskContainer(const std::string& socket, std::string_view id, int timeout_ms) {
-  std::string filter;
-  AppendText(1, id, filter);
-  std::string request;
-  AppendText(1, filter, request);
+  const std::string request = CriField(1, CriField(1, id));
   const auto answer = CallCri(socket, "ListContainers", request, timeout_ms);
   if (!answer) return std::unexpected(answer.error());
   auto container = ReadCriContainers(*answer, id);
@@ -229,8 +218,7 @@ Result<CriContainer> AskContainer(const std::string& socket, std::string_view id
 }
 
 Result<CriPod> AskPod(const std::string& socket, std::string_view id, int timeout_ms) {
-  std::string request;
-  AppendText(1, id, request);
+  std::string request = CriField(1, id);
   request += std::string_view{"\x10\x01", 2};  // verbose
   const auto answer = CallCri(socket, "PodSandboxStatus", request, timeout_ms);
   if (!answer) return std::unexpected(answer.error());
@@ -291,6 +279,15 @@ std::optional<CriPod> ReadCriPod(std::string_view message) {
   });
   if (!well_formed || !has_status) return std::nullopt;
   return pod;
+}
+
+std::string CriField(unsigned number, std::string_view bytes) {
+  std::string out(1, static_cast<char>(number << 3 | 2));
+  size_t size = bytes.size();
+  for (; size >= 0x80; size >>= 7) out += static_cast<char>(size | 0x80);
+  out += static_cast<char>(size);
+  out += bytes;
+  return out;
 }
 
 Result<std::string> CallCri(const std::string& socket, std::string_view method,

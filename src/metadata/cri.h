@@ -52,6 +52,9 @@ std::optional<CriPod> ReadCriPod(std::string_view message);
 Result<void> AddCri(const std::string& socket, std::string_view container_id, int timeout_ms,
                     ContainerInfo& info);
 
+// A text, or a message, as the field of that number (15 at most) of a message to be sent.
+std::string CriField(unsigned number, std::string_view bytes);
+
 // One call: the answer's message, or what is wrong.
 Result<std::string> CallCri(const std::string& socket, std::string_view method,
                             std::string_view message, int timeout_ms);

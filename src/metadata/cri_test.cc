@@ -5,28 +5,20 @@
 namespace gyrfalcon {
 namespace {
 
-// A field that holds a text or a message.
-std::string Field(int number, std::string_view bytes) {
-  std::string out(1, static_cast<char>(number << 3 | 2));
-  size_t size = bytes.size();
-  for (; size >= 0x80; size >>= 7) out += static_cast<char>(size | 0x80);
-  out += static_cast<char>(size);
-  out += bytes;
-  return out;
-}
 std::string Number(int number, char value) {
   return {static_cast<char>(number << 3), value};
 }
-std::string Entry(int number, std::string_view name, std::string_view value) {
-  return Field(number, Field(1, name) + Field(2, value));
+std::string Entry(unsigned number, std::string_view name, std::string_view value) {
+  return CriField(number, CriField(1, name) + CriField(2, value));
 }
 
 TEST(Cri, AContainerIsFoundByItsId) {
-  const std::string other = Field(1, Field(1, "c0") + Field(2, "s0"));
-  const std::string own = Field(1, Field(1, "c1") + Field(2, "s1") + Field(3, Field(1, "web")) +
-                                       Field(4, Field(1, "docker.io/library/nginx:1.25")) +
-                                       Field(5, "docker.io/library/nginx@sha256:abc") +
-                                       Number(6, 1) + Entry(8, "app", "shop"));
+  const std::string other = CriField(1, CriField(1, "c0") + CriField(2, "s0"));
+  const std::string own =
+      CriField(1, CriField(1, "c1") + CriField(2, "s1") + CriField(3, CriField(1, "web")) +
+                      CriField(4, CriField(1, "docker.io/library/nginx:1.25")) +
+                      CriField(5, "docker.io/library/nginx@sha256:abc") + Number(6, 1) +
+                      Entry(8, "app", "shop"));
   const auto found = ReadCriContainers(other + own, "c1");
   ASSERT_TRUE(found);
   EXPECT_EQ(found->pod_sandbox_id, "s1");
@@ -40,12 +32,13 @@ TEST(Cri, AContainerIsFoundByItsId) {
 
 TEST(Cri, APodHasItsLabelsAddressAndNamespaces) {
   const std::string status =
-      Field(1, "s1") + Field(2, Field(1, "web-7d4") + Field(2, "0b9c") + Field(3, "shop")) +
-      Field(5, Field(1, "10.1.2.3")) +
-      Field(6, Field(1, Field(2, Number(1, 2) + Number(2, 1) + Number(3, 0)))) +
+      CriField(1, "s1") +
+      CriField(2, CriField(1, "web-7d4") + CriField(2, "0b9c") + CriField(3, "shop")) +
+      CriField(5, CriField(1, "10.1.2.3")) +
+      CriField(6, CriField(1, CriField(2, Number(1, 2) + Number(2, 1) + Number(3, 0)))) +
       Entry(7, "app", "shop");
   const auto pod = ReadCriPod(
-      Field(1, status) +
+      CriField(1, status) +
       Entry(2, "info", R"({"cniResult": {"Interfaces": {"lo": {}, "eth0": {"Mac": "x"}}}})"));
   ASSERT_TRUE(pod);
   EXPECT_EQ(pod->id, "s1");
@@ -63,7 +56,7 @@ TEST(Cri, APodHasItsLabelsAddressAndNamespaces) {
 TEST(Cri, WhatIsNoMessageIsNone) {
   EXPECT_FALSE(ReadCriPod(""));
   EXPECT_FALSE(ReadCriPod("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"));
-  EXPECT_FALSE(ReadCriPod(Field(1, "\x0a\x7f")));
+  EXPECT_FALSE(ReadCriPod(CriField(1, "\x0a\x7f")));
   EXPECT_FALSE(ReadCriContainers("", "c1"));
 }
 

@@ -12,17 +12,8 @@ namespace {
 using namespace gyrfalcon;
 
 // A field that holds a text or a message.
-std::string Field(unsigned number, std::string_view bytes) {
-  std::string out(1, static_cast<char>(number << 3 | 2));
-  size_t size = bytes.size();
-  for (; size >= 0x80; size >>= 7) out += static_cast<char>(size | 0x80);
-  out += static_cast<char>(size);
-  out += bytes;
-  return out;
-}
-
 std::string Entry(unsigned number, std::string_view name, std::string_view value) {
-  return Field(number, Field(1, name) + Field(2, value));
+  return CriField(number, CriField(1, name) + CriField(2, value));
 }
 
 constexpr int kTimeoutMs = 60'000;
@@ -43,7 +34,7 @@ std::string Call(const char* socket, std::string_view method, const std::string&
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
   if (argc == 4) {
-    const std::string pod = Field(1, argv[3]);
+    const std::string pod = CriField(1, argv[3]);
     const bool stopped = CallCri(argv[1], "StopPodSandbox", pod, kTimeoutMs).has_value() &&
                          CallCri(argv[1], "RemovePodSandbox", pod, kTimeoutMs).has_value();
     return stopped ? 0 : 1;
@@ -51,18 +42,18 @@ int main(int argc, char** argv) {
   // LinuxPodSandboxConfig → security context → namespaces: the network is the node's, for which no
   // network plugin is needed.
   const std::string node_network{"\x08\x02", 2};
-  const std::string linux_part = Field(2, Field(1, node_network));
+  const std::string linux_part = CriField(2, CriField(1, node_network));
   const std::string pod_config =
-      Field(1, Field(1, "web-7d4") + Field(2, "0b9c") + Field(3, "shop")) +
-      Entry(6, "app", "shop") + Entry(6, "tier", "front") + Field(8, linux_part);
-  const std::string pod = Call(argv[1], "RunPodSandbox", Field(1, pod_config));
+      CriField(1, CriField(1, "web-7d4") + CriField(2, "0b9c") + CriField(3, "shop")) +
+      Entry(6, "app", "shop") + Entry(6, "tier", "front") + CriField(8, linux_part);
+  const std::string pod = Call(argv[1], "RunPodSandbox", CriField(1, pod_config));
   if (pod.empty()) return 1;
-  const std::string container_config = Field(1, Field(1, "web")) + Field(2, Field(1, argv[2])) +
-                                       Field(3, "/bin/sleep") + Field(4, "60") +
-                                       Entry(9, "team", "blue");
+  const std::string container_config =
+      CriField(1, CriField(1, "web")) + CriField(2, CriField(1, argv[2])) +
+      CriField(3, "/bin/sleep") + CriField(4, "60") + Entry(9, "team", "blue");
   const std::string container =
       Call(argv[1], "CreateContainer",
-           Field(1, pod) + Field(2, container_config) + Field(3, pod_config));
+           CriField(1, pod) + CriField(2, container_config) + CriField(3, pod_config));
   if (container.empty()) return 1;
   std::printf("%s %s\n", pod.c_str(), container.c_str());
   return 0;
