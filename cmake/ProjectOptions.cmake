@@ -11,8 +11,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 warns so about std::string's own operator+ (GCC bug 105651).
   target_compile_options(project_options INTERFACE -Wno-restrict)
 else()
-  # libstdc++ 12's stable_sort calls std::get_temporary_buffer, which is deprecated.
-  target_compile_options(project_options INTERFACE -Wno-deprecated-declarations)
+  # libstdc++ 12's stable_sort calls std::get_temporary_buffer, which is deprecated; fields that a designated initializer
+  # leaves out have the values that their struct gives them, on purpose.
+  target_compile_options(project_options INTERFACE -Wno-deprecated-declarations -Wno-missing-designated-field-initializers)
 endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
