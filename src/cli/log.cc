@@ -49,30 +49,35 @@ class JsonFormatter final : public spdlog::formatter {
   }
 };
 
-void SetLogger(const Config& config, std::shared_ptr<spdlog::logger> logger) {
-  if (config.log_json) {
-    logger->set_formatter(std::make_unique<JsonFormatter>());
-  } else {
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S%z %^%l%$: %v");
-  }
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(std::move(logger));
+// Once: other threads log by it, so that at a reload only its level and its format change, each of
+// which they may see at any time.
+spdlog::logger& Logger() {
+  static const std::shared_ptr<spdlog::logger> logger = [] {
+    const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+    spdlog::sink_ptr sink;
+    if (colour) {
+      sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>();
+    } else {
+      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    }
+    auto made = std::make_shared<spdlog::logger>("gyrfalcon", std::move(sink));
+    made->flush_on(spdlog::level::trace);
+    spdlog::set_default_logger(made);
+    return made;
+  }();
+  return *logger;
 }
 
 }  // namespace
 
 void SetUpLog(const Config& config) {
-  const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  std::shared_ptr<spdlog::logger> logger;
-  if (colour && !config.log_json) {
-    logger = std::make_shared<spdlog::logger>(
-        "gyrfalcon", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>());
+  spdlog::logger& logger = Logger();
+  if (config.log_json) {
+    logger.set_formatter(std::make_unique<JsonFormatter>());
   } else {
-    logger = std::make_shared<spdlog::logger>("gyrfalcon",
-                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger.set_pattern("%Y-%m-%dT%H:%M:%S%z %^%l%$: %v");
   }
-  SetLogger(config, std::move(logger));
-  spdlog::set_level(LevelOf(config));
+  logger.set_level(LevelOf(config));
 }
 
 void PrintWarning(const Config& config, std::string_view text) {

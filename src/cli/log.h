@@ -9,8 +9,8 @@
 
 namespace gyrfalcon {
 
-// log_level, log_stderr and log_format of the config; colour only on a terminal, and not where
-// NO_COLOR is set.
+// log_level, log_stderr and log_format of the config, at a reload too, while other threads log;
+// colour only on a terminal, and not where NO_COLOR is set.
 void SetUpLog(const Config& config);
 
 // A command that does not log tells its warnings by this: `gyrfalcon: warning: …`, where the config

@@ -66,11 +66,9 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
   for (size_t i = 0; i < std::max<size_t>(1, engine->options_.workers); ++i) {
     auto source = SocketSource::Create(engine->options_.source);
     if (!source) return std::unexpected(source.error());
-    crew.workers.push_back(std::make_unique<Worker>(i, crew, std::move(*source), rules,
-                                                    engine->options_.pipeline, dispatcher,
-                                                    engine->user_lookup_,
-                                                    engine->metadata_lookup_,
-                                                    engine->process_lookup_));
+    crew.workers.push_back(std::make_unique<Worker>(
+        i, crew, std::move(*source), rules, engine->options_.pipeline, dispatcher,
+        engine->user_lookup_, engine->metadata_lookup_, engine->process_lookup_));
   }
   engine->TakeUpInherited();
   for (const auto& worker : crew.workers) worker->Start();
@@ -167,8 +165,6 @@ Inheritance Engine::Release(HeldBack held_back, SnapshotFile* state) {
 
 Result<void> Engine::GoOn(Inheritance left) {
   listener_ = std::move(*left.listener);
-  options_.handshake.first_connection = left.next_connection;
-  totals_before_.wire.Add(handshakes_->counters().Snapshot());
   for (AcceptedConnection& connection : left.connections) {
     crew_.placement.WithWorkerOf(connection.id.value, [&](size_t worker) {
       crew_.workers[worker]->TakeBack(std::move(connection));
@@ -177,7 +173,7 @@ Result<void> Engine::GoOn(Inheritance left) {
   crew_.placement.Thaw();
   for (const auto& worker : crew_.workers) worker->Start();
   released_ = false;
-  return StartHandshakes(std::move(left.silent));
+  return handshakes_->GoOn(listener_, std::move(left.silent));
 }
 
 Worker& Engine::WorkerFor(const AcceptedConnection& connection) {

@@ -169,6 +169,7 @@ TEST_F(HandoverTest, AnEngineGoesOnWithAllThatItKnows) {
         Message().Nested(1, Message().Number(1, 1).Number(2, 1).Text(6, "c")).Text(2, "/bin/known");
     SendDatagram(fd, testing::Datagram(MessageType::kSentryExec, exec));
   }
+  const auto heartbeats = engine_->heartbeats();
   for (int round = 0; round < 3; ++round) {
     Inheritance left = engine_->Release(Engine::HeldBack::kKept);
     EXPECT_EQ(left.connections.size(), fds.size());
@@ -176,6 +177,12 @@ TEST_F(HandoverTest, AnEngineGoesOnWithAllThatItKnows) {
       SendOpen(fds[i], "/seq/" + std::to_string(i) + "/" + std::to_string(round));
     }
     ASSERT_TRUE(engine_->GoOn(std::move(left)));
+  }
+  // Who watches them was not told to look elsewhere.
+  const auto heartbeats_now = engine_->heartbeats();
+  ASSERT_EQ(heartbeats_now.size(), heartbeats.size());
+  for (size_t i = 0; i < heartbeats.size(); ++i) {
+    EXPECT_EQ(heartbeats_now[i].heartbeat, heartbeats[i].heartbeat) << heartbeats[i].name;
   }
   engine_->Stop();
   dispatcher_->Stop();

@@ -74,6 +74,22 @@ UniqueFd OpenReserve() noexcept {
   return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
+// While it lives, threads are started that get no signals: those are for the thread that asked.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 }  // namespace
 
 std::string_view HandshakeRejectionText(HandshakeRejection reason) noexcept {
@@ -102,27 +118,33 @@ Result<std::unique_ptr<HandshakeService>> HandshakeService::Start(const Listener
                                                                   OnAccepted on_accepted,
                                                                   OnRejected on_rejected,
                                                                   std::vector<UniqueFd> silent) {
-  // Signals are for the thread that asked for them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   std::unique_ptr<HandshakeService> service(new HandshakeService(
       listener, std::move(options), std::move(on_accepted), std::move(on_rejected)));
-  const auto set_up = service->SetUp();
-  if (set_up) {
-    for (UniqueFd& client : silent) service->AddClient(std::move(client));
+  if (const auto started = service->StartThread(std::move(silent)); !started) {
+    return std::unexpected(started.error());
   }
-  if (set_up) service->thread_ = std::thread([raw = service.get()] { raw->Run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (!set_up) return std::unexpected(set_up.error());
   return service;
+}
+
+Result<void> HandshakeService::GoOn(const Listener& listener, std::vector<UniqueFd> silent) {
+  listener_fd_ = listener.fd();
+  return StartThread(std::move(silent));
+}
+
+Result<void> HandshakeService::StartThread(std::vector<UniqueFd> silent) {
+  if (const auto set_up = SetUp(); !set_up) return set_up;
+  for (UniqueFd& client : silent) AddClient(std::move(client));
+  const SignalsBlocked blocked;
+  thread_ = std::thread([this] { Run(); });
+  return {};
 }
 
 Result<void> HandshakeService::SetUp() {
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   reserve_ = OpenReserve();
+  accepting_ = true;
   if (!epoll_ || !wake_ || !reserve_ ||
       !Watch(epoll_.get(), EPOLL_CTL_ADD, listener_fd_, EPOLLIN, kListenerKey) ||
       !Watch(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), EPOLLIN, kWakeKey)) {
@@ -134,6 +156,7 @@ Result<void> HandshakeService::SetUp() {
 
 void HandshakeService::Stop() {
   Join();
+  reports_.Stop();
   pending_.clear();
 }
 
@@ -155,7 +178,6 @@ void HandshakeService::Join() {
   // Can only fail when the counter is full, and then the thread is awake.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   thread_.join();
-  reports_.Stop();
 }
 
 void HandshakeService::Run() {

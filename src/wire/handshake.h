@@ -61,6 +61,9 @@ class HandshakeService {
   // As Stop, but gives the silent clients away, for another service to hear: a runsc that connected
   // a moment ago must not fail for our sake.
   std::vector<UniqueFd> Release();
+  // After Release, when nobody has taken it: goes on at that listener, with those clients. Counters
+  // and heartbeat are the same, so that who looks at them need not know.
+  Result<void> GoOn(const Listener& listener, std::vector<UniqueFd> silent);
   // The id that the next connection would have. Once stopped.
   ConnectionId next_connection() const noexcept { return ConnectionId{next_connection_}; }
 
@@ -81,6 +84,7 @@ class HandshakeService {
   HandshakeService(const Listener& listener, HandshakeOptions options, OnAccepted on_accepted,
                    OnRejected on_rejected);
   Result<void> SetUp();
+  Result<void> StartThread(std::vector<UniqueFd> silent);
   void Join();
   void Run();
   int WaitMs() const;
@@ -97,7 +101,7 @@ class HandshakeService {
   void CloseExpired();
   bool IsAllowed(uid_t uid) const noexcept;
 
-  const int listener_fd_;
+  int listener_fd_;
   HandshakeOptions options_;
   const OnAccepted on_accepted_;
   RejectionReports reports_;
