@@ -12,8 +12,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(project_options INTERFACE -Wno-restrict)
 else()
   # libstdc++ 12's stable_sort calls std::get_temporary_buffer, which is deprecated; fields that a designated initializer
-  # leaves out have the values that their struct gives them, on purpose.
-  target_compile_options(project_options INTERFACE -Wno-deprecated-declarations -Wno-missing-designated-field-initializers)
+  # leaves out have the values that their struct gives them, on purpose; and embedded files are long string literals.
+  target_compile_options(project_options INTERFACE
+    -Wno-deprecated-declarations -Wno-missing-designated-field-initializers -Wno-overlength-strings)
 endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Release")

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "metadata/json_access.h"
 #include "metadata/local_http.h"
 #include "metadata/rootfs.h"
@@ -37,8 +38,28 @@ std::string AddressOf(const Json* networks) {
   return "";
 }
 
+// Labels are the image's too, and then anybody's. cri-dockerd and dockershim name their containers
+// k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT (POD for the pod's own), and whoever may choose a
+// container's name may start any.
+bool AreKubernetes(const Labels& labels, std::string_view docker_name) {
+  constexpr size_t kParts = 6;
+  const std::vector<std::string_view> parts = Split(docker_name, '_');
+  if (parts.size() < kParts || parts[0] != "k8s") return false;
+  const auto is = [&labels](std::string_view label, std::string_view wanted) {
+    const std::string* found = FindLabel(labels, label);
+    return found != nullptr && *found == wanted;
+  };
+  return is("io.kubernetes.pod.name", parts[2]) && is("io.kubernetes.pod.namespace", parts[3]) &&
+         is("io.kubernetes.pod.uid", parts[4]) &&
+         (parts[1] == "POD" || is("io.kubernetes.container.name", parts[1]));
+}
+
 // What cri-dockerd and dockershim write there goes to where it belongs.
 void TakeLabels(Labels labels, ContainerInfo& info) {
+  if (!AreKubernetes(labels, info.name)) {
+    info.labels = std::move(labels);
+    return;
+  }
   info.TakeKubernetesNames(labels);
   const std::string* type = FindLabel(labels, "io.kubernetes.docker.type");
   info.is_pod_sandbox = type != nullptr && *type == "podsandbox";

@@ -85,6 +85,24 @@ TEST(Docker, KubernetesLabelsArePodAndContainer) {
   EXPECT_EQ(info->pod_sandbox_id, "s1");
 }
 
+// Whoever makes an image writes its labels.
+TEST(Docker, KubernetesLabelsOfAnImageAreLabels) {
+  for (const char* name : {"/mine", "/k8s_web_web-7d4_shop_0b9c_0", "/k8s_"}) {
+    const auto info = InfoOfDockerConfig(std::string(R"({"ID": "c1", "Name": ")") + name +
+                                             R"(", "Config": {"Image": "nginx", "Labels": {
+      "io.kubernetes.container.name": "kube-apiserver", "io.kubernetes.pod.name": "web-7d4",
+      "io.kubernetes.pod.namespace": "kube-system", "io.kubernetes.pod.uid": "0b9c",
+      "io.kubernetes.docker.type": "podsandbox"}}})",
+                                         "", "c1");
+    ASSERT_TRUE(info);
+    EXPECT_EQ("/" + info->name, name);
+    EXPECT_EQ(info->pod_name, "");
+    EXPECT_EQ(info->pod_namespace, "");
+    EXPECT_FALSE(info->is_pod_sandbox);
+    EXPECT_EQ(*FindLabel(info->labels, "io.kubernetes.pod.namespace"), "kube-system");
+  }
+}
+
 TEST(Docker, WhatItDoesNotSayStaysAsTheSpecTells) {
   ContainerInfo info;
   info.privileged = true;

@@ -38,11 +38,15 @@ bool HasPrefix(const Labels& annotations, std::string_view prefix) {
                              [&](const auto& entry) { return entry.first.starts_with(prefix); });
 }
 
+// podman writes the image's own annotations there.
+bool IsPodmans(const Labels& annotations) {
+  const std::string* manager = FindLabel(annotations, "io.container.manager");
+  return manager != nullptr && *manager == "libpod";
+}
+
 std::string_view TypeOf(const Labels& annotations) {
   if (HasPrefix(annotations, kContainerd)) return "containerd";
-  if (HasPrefix(annotations, kCriO)) return "cri-o";
-  const std::string* manager = FindLabel(annotations, "io.container.manager");
-  return manager != nullptr && *manager == "libpod" ? "podman" : "";
+  return HasPrefix(annotations, kCriO) ? "cri-o" : "";
 }
 
 bool IsPodSandbox(const Labels& annotations) {
@@ -56,6 +60,10 @@ bool IsPodSandbox(const Labels& annotations) {
 
 void TakeAnnotations(const Labels& annotations, std::string_view container_id,
                      ContainerInfo& info) {
+  if (IsPodmans(annotations)) {
+    info.type = "podman";
+    return;
+  }
   info.type = TypeOf(annotations);
   for (const Annotation& row : kAnnotations) {
     const std::string* found = FindLabel(annotations, row.name);

@@ -82,6 +82,20 @@ TEST(OciSpec, TellsTheSameOfCriO) {
   EXPECT_EQ(*FindLabel(spec->info.labels, "app"), "shop");
 }
 
+// podman copies the image's annotations, which are for whoever makes the image to choose.
+TEST(OciSpec, BelievesNoAnnotationsThatPodmanCopies) {
+  const auto spec = InfoOfSpec(R"({"annotations": {"io.container.manager": "libpod",
+      "io.kubernetes.cri.image-name": "registry.k8s.io/pause:3.9",
+      "io.kubernetes.cri.container-type": "sandbox",
+      "io.kubernetes.pod.namespace": "kube-system"}})",
+                               "c1");
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->info.type, "podman");
+  EXPECT_EQ(spec->info.image, "");
+  EXPECT_EQ(spec->info.pod_namespace, "");
+  EXPECT_FALSE(spec->info.is_pod_sandbox);
+}
+
 TEST(OciSpec, ShowsWhereDockerKeepsTheContainer) {
   constexpr const char* kSpec = R"({"mounts": [
     {"destination": "/etc/hosts", "type": "bind", "source": "/data/containers/c1/hosts"}]})";
