@@ -176,6 +176,9 @@ Result<std::string> AskDaemon(const std::string& control_path, const std::string
   const auto address = UnixAddress(control_path);
   if (!address) return std::unexpected(address.error());
   const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   if (fd.get() < 0 || connect(fd.get(), Generic(*address), sizeof *address) != 0) {
     return Fail(Fault::kEnvironment, "no daemon answers on " + control_path + ": " +
                                          ErrnoText(errno) + "; start one with `gyrfalcon run`");
@@ -187,15 +190,23 @@ Result<std::string> AskDaemon(const std::string& control_path, const std::string
   }
   constexpr size_t kAnswerBytesMax = 1024 * 1024;
   char block[4096];
-  for (ssize_t count;
-       answer.size() < kAnswerBytesMax && (count = read(fd.get(), block, sizeof block)) > 0;) {
+  ssize_t count = 0;
+  while (answer.size() < kAnswerBytesMax && (count = read(fd.get(), block, sizeof block)) > 0) {
     answer.append(block, static_cast<size_t>(count));
   }
-  const size_t body = answer.find("\r\n\r\n");
-  if (!answer.starts_with("HTTP/1.1 200") || body == std::string::npos) {
+  if (count < 0) {
+    return Fail(Fault::kEnvironment,
+                control_path + ": " +
+                    (errno == EAGAIN ? "the daemon does not answer in time" : ErrnoText(errno)));
+  }
+  constexpr std::string_view kVersion = "HTTP/1.1 ";
+  const size_t head = answer.find("\r\n\r\n");
+  if (!answer.starts_with(kVersion) || head == std::string::npos) {
     return Fail(Fault::kEnvironment, control_path + ": the daemon's answer makes no sense");
   }
-  return answer.substr(body + 4);
+  std::string body = answer.substr(head + 4);
+  if (answer.substr(kVersion.size()).starts_with("200")) return body;
+  return Fail(Fault::kEnvironment, control_path + ": the daemon says: " + body);
 }
 
 }  // namespace gyrfalcon

@@ -31,7 +31,7 @@ struct DaemonStatus {
   Totals totals;
   size_t sandboxes = 0;
   DeliveryFigures delivery = {};
-  uint64_t instance = 0;  // its number (service/instance.h); 0: it has none
+  uint64_t instance = 0;                       // its number (service/instance.h); 0: it has none
   std::vector<SandboxCoverage> coverage = {};  // the worst first
   ReloadFigures reload = {};
   Counters<WebCounter> web = {};
@@ -67,7 +67,8 @@ class ControlServer {
   std::thread thread_;
 };
 
-// The body of a GET to the daemon; Fault::kEnvironment when none listens there.
+// The body of a GET to the daemon. Fault::kEnvironment when none listens there, when it does not
+// answer within 5 s, and with the body's words when it says that something is not well.
 Result<std::string> AskDaemon(const std::string& control_path, const std::string& target);
 
 }  // namespace gyrfalcon

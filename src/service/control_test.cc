@@ -42,6 +42,21 @@ TEST(ControlServer, AnswersWithTheDaemonsCounters) {
   EXPECT_EQ(status.st_mode & 0777, 0600u);
 }
 
+TEST(ControlServer, WhatIsNotWellIsAnErrorInTheDaemonsWords) {
+  const std::string path = TestPath();
+  const auto server = ControlServer::Start(path, [] {
+    DaemonStatus status;
+    status.reload.refused = 1;
+    status.reload.error = "no such field";
+    return status;
+  });
+  ASSERT_TRUE(server);
+  const auto answer = AskDaemon(path, "/readyz");
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().message.find("no such field"), std::string::npos)
+      << answer.error().message;
+}
+
 TEST(ControlServer, AClientThatSaysNothingIsGivenUp) {
   const std::string path = TestPath();
   const auto server = ControlServer::Start(path, SomeStatus);
