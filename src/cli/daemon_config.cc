@@ -8,6 +8,8 @@
 #include "cli/kept_session.h"
 #include "cli/log.h"
 #include "cli/setup_files.h"
+#include "engine/sandbox_sessions.h"
+#include "runsc/roots.h"
 
 namespace gyrfalcon {
 namespace {
@@ -138,6 +140,22 @@ void WarnFixedAtStart(const Config& now, const Config& wanted) {
 std::vector<std::string> RootsOf(const Config& config) {
   std::vector<std::string> roots = config.runsc_roots;
   if (!config.runsc_root.empty()) roots.insert(roots.begin(), config.runsc_root);
+  return roots;
+}
+
+std::vector<std::string> RootsToAsk(const std::vector<std::string>& given, const Config& config) {
+  std::vector<std::string> roots;
+  const auto add = [&roots](const std::string& root) {
+    const std::string path = AbsolutePath(root);
+    const bool is_known = std::ranges::any_of(roots, [&path](const std::string& known) {
+      return CanonicalPath(known) == CanonicalPath(path);
+    });
+    if (!is_known) roots.push_back(path);
+  };
+  for (const std::string& root : given) add(root);
+  if (!roots.empty()) return roots;
+  for (const std::string& root : RootsOf(config)) add(root);
+  for (const std::string& root : UsualRoots()) add(root);
   return roots;
 }
 

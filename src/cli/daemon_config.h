@@ -46,6 +46,11 @@ void WarnFixedAtStart(const Config& now, const Config& wanted);
 // runsc's roots that are asked for, and not those that are only known where something is.
 std::vector<std::string> RootsOf(const Config& config);
 
+// Those below which a command looks for sandboxes: `given`, else the config's and the usual ones
+// that are there. Absolute, each once; spelt as they are named, for the daemon knows a sandbox by
+// the text of its root.
+std::vector<std::string> RootsToAsk(const std::vector<std::string>& given, const Config& config);
+
 // Whether to look below runsc's usual roots too.
 bool LooksAtUsualRoots(const Config& config);
 

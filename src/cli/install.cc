@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "cli/file.h"
+#include "cli/node_program.h"
 #include "cli/prove_session.h"
 #include "runsc/policy_check.h"
 #include "setup/text_edit.h"
@@ -21,9 +19,6 @@ namespace {
 
 constexpr const char* kQueueSetting = "/proc/sys/net/core/wmem_default";
 constexpr const char* kQueueFile = "/etc/sysctl.d/60-gyrfalcon.conf";
-// GKE's is the last one.
-constexpr std::string_view kProgramFolders[] = {"/usr/local/bin", "/usr/bin", "/usr/local/sbin",
-                                                "/usr/sbin", "/home/containerd/usr/local/sbin"};
 
 bool IsPlainPath(const std::string& path) {
   return path.starts_with('/') && std::ranges::all_of(path, [](char byte) {
@@ -33,11 +28,6 @@ bool IsPlainPath(const std::string& path) {
 
 bool IsBelow(const std::string& path, std::string_view folder) {
   return path.starts_with(folder) && path.substr(folder.size()).starts_with('/');
-}
-
-bool IsProgram(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
 }
 
 Result<uint64_t> QueueBytes() {
@@ -389,33 +379,12 @@ Result<void> Installer::FinishUndo() {
   return {};
 }
 
-std::optional<std::string> Installer::FindProgram(const std::string& name) const {
-  if (name.contains('/')) {
-    for (const std::string& path : {files_.Place(name), name}) {
-      if (IsProgram(path)) return path;
-    }
-    return std::nullopt;
-  }
-  if (!files_.is_copy()) {
-    const char* path = std::getenv("PATH");
-    for (const std::string_view folder : Split(path == nullptr ? "" : path, ':')) {
-      const std::string program = std::string(folder) + "/" + name;
-      if (folder.starts_with('/') && IsProgram(program)) return program;
-    }
-  }
-  for (const std::string_view folder : kProgramFolders) {
-    const std::string program = files_.Place(std::string(folder) + "/" + name);
-    if (IsProgram(program)) return program;
-  }
-  return std::nullopt;
-}
-
 Result<NodeRunsc> Installer::FindRunsc(const std::string& program,
                                        std::vector<std::string> args) const {
   const std::string name = !flags_.runsc.empty() ? flags_.runsc
                            : program.empty()     ? "runsc"
                                                  : program;
-  auto found = FindProgram(name);
+  auto found = FindNodeProgram(files_, name);
   if (found) return NodeRunsc{std::move(*found), std::move(args)};
   return Fail(Fault::kEnvironment,
               fmt::format("there is no program {}: the session config has to fit this node's "

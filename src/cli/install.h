@@ -72,8 +72,6 @@ class Installer {
   // After the files are back: the record goes, and the session config becomes the empty one.
   Result<void> FinishUndo();
 
-  // nullopt: none is there. A name is looked for in PATH and where nodes have it.
-  std::optional<std::string> FindProgram(const std::string& name) const;
   // Of a runtime that names `program`; "" is runsc. Errors where there is none.
   Result<NodeRunsc> FindRunsc(const std::string& program, std::vector<std::string> args) const;
 

@@ -1,19 +1,17 @@
 // `install containerd`: the TOML that the shim of each of gVisor's runtimes reads gets the session
 // config; a runtime that names none gets one. On GKE, too.
 #include <algorithm>
-#include <filesystem>
-
-#include <glob.h>
 
 #include "base/text.h"
+#include "cli/containerd_files.h"
 #include "cli/install.h"
+#include "cli/node_program.h"
 #include "setup/containerd_config.h"
 #include "setup/runsc_config.h"
 
 namespace gyrfalcon {
 namespace {
 
-constexpr const char* kConfigToml = "/etc/containerd/config.toml";
 constexpr const char* kRunscToml = "/etc/containerd/runsc.toml";
 constexpr const char* kShim = "containerd-shim-runsc-v1";
 
@@ -30,7 +28,7 @@ class ContainerdInstall {
  private:
   const InstallFlags& flags() const { return installer_.flags(); }
   std::string MainConfig() const {
-    return flags().config_file.empty() ? kConfigToml : flags().config_file;
+    return flags().config_file.empty() ? kContainerdConfigFile : flags().config_file;
   }
 
   Result<void> PlanInstall() {
@@ -47,26 +45,6 @@ class ContainerdInstall {
     return installer_.PlanQueue();
   }
 
-  // Files that it imports, by their patterns, in their order.
-  std::vector<std::string> Imported(const std::vector<std::string>& patterns) const {
-    std::vector<std::string> paths;
-    const std::string root = installer_.files().Place("");
-    for (const std::string& pattern : patterns) {
-      const std::string whole =
-          pattern.starts_with('/')
-              ? pattern
-              : (std::filesystem::path(MainConfig()).parent_path() / pattern).string();
-      glob_t found{};
-      if (glob((root + whole).c_str(), 0, nullptr, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; ++i) {
-          paths.push_back(std::string(found.gl_pathv[i]).substr(root.size()));
-        }
-      }
-      globfree(&found);
-    }
-    return paths;
-  }
-
   Result<void> PlanContainerd() {
     const std::string main = MainConfig();
     auto text = installer_.files().Read(main);
@@ -75,13 +53,13 @@ class ContainerdInstall {
     if (!config) return std::unexpected(config.error());
     ContainerdWish wish{.config_path = kRunscToml, .also = flags().runtimes};
     size_t count = config->runtimes.size();
-    for (const std::string& path : Imported(config->imports)) {
+    for (const std::string& path : ImportedFiles(installer_.files(), main, config->imports)) {
       const auto found = PlanFile(path, wish, config->version, true);
       if (!found) return std::unexpected(found.error());
       count += *found;
     }
     if (count == 0) {
-      if (!installer_.FindProgram(kShim)) {
+      if (!FindNodeProgram(installer_.files(), kShim)) {
         return Fail(Fault::kInput,
                     fmt::format("{}: no runtime of gVisor in it, and no {} to add one for: see "
                                 "docs/containerd.md; where containerd's config lies elsewhere, "

@@ -1,17 +1,16 @@
 // `session list`, `session attach` and `session detach`: sandboxes that run, and who traces them.
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/daemon_config.h"
 #include "cli/file.h"
+#include "cli/progress.h"
 #include "cli/run_flags.h"
 #include "engine/sandbox_sessions.h"
-#include "runsc/roots.h"
 
 namespace gyrfalcon {
 namespace {
@@ -62,48 +61,6 @@ Result<Config> ReadSandboxConfig(const SandboxFlags& flags) {
   return config;
 }
 
-// As they are named: the daemon knows a sandbox by the text of its root.
-std::vector<std::string> RootsOf(const SandboxFlags& flags, const Config& config) {
-  std::vector<std::string> roots;
-  const auto add = [&roots](const std::string& root) {
-    const std::string path = AbsolutePath(root);
-    const bool is_known = std::ranges::any_of(roots, [&path](const std::string& known) {
-      return CanonicalPath(known) == CanonicalPath(path);
-    });
-    if (!is_known) roots.push_back(path);
-  };
-  for (const std::string& root : flags.roots) add(root);
-  if (!roots.empty()) return roots;
-  if (!config.runsc_root.empty()) add(config.runsc_root);
-  for (const std::string& root : config.runsc_roots) add(root);
-  for (const std::string& root : UsualRoots()) add(root);
-  return roots;
-}
-
-// On a terminal, from the first second on.
-class Progress {
- public:
-  explicit Progress(bool wanted) : wanted_(wanted && isatty(STDERR_FILENO) != 0) {}
-  ~Progress() {
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void Show(size_t done, size_t count) {
-    using Clock = std::chrono::steady_clock;
-    if (!wanted_ || Clock::now() - began_ < std::chrono::seconds(1)) return;
-    fmt::print(stderr, "\r{} of {} sandboxes", done, count);
-    std::fflush(stderr);
-    shown_ = true;
-  }
-
- private:
-  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  const bool wanted_;
-  bool shown_ = false;
-};
-
 Result<SandboxesAsked> WhomToAsk(const SandboxFlags& flags, const Config& config,
                                  const std::string& socket_path) {
   // Inherited from whoever ignores it, its children would be nobody's to wait for.
@@ -115,7 +72,7 @@ Result<SandboxesAsked> WhomToAsk(const SandboxFlags& flags, const Config& config
     return Fail(Fault::kEnvironment,
                 root + ": no such folder; runsc's --root, as in its command line");
   }
-  asked.roots = RootsOf(flags, config);
+  asked.roots = RootsToAsk(flags.roots, config);
   if (asked.roots.empty()) {
     return Fail(Fault::kUsage, "no root of runsc is known: name one, --root DIR");
   }
@@ -127,8 +84,10 @@ Result<SandboxesAsked> WhomToAsk(const SandboxFlags& flags, const Config& config
 
 // Errors where no root at all could be listed; else says of those that could not.
 Result<TracedSandboxes> LookAt(SandboxesAsked& asked) {
-  Progress progress(true);
-  asked.progress = [&progress](size_t done, size_t count) { progress.Show(done, count); };
+  Progress progress;
+  asked.progress = [&progress](size_t done, size_t count) {
+    progress.Show(fmt::format("{} of {} sandboxes", done, count));
+  };
   TracedSandboxes found = LookAtSandboxes(asked);
   asked.progress = {};
   if (found.problems.size() == asked.roots.size()) return std::unexpected(found.problems.front());
@@ -373,8 +332,10 @@ int ChangeSessions(const SandboxFlags& flags, SandboxesAsked asked, const std::s
   const Chosen chosen = choose(flags, named);
   std::vector<AttachReport> reports;
   {
-    Progress progress(true);
-    asked.progress = [&progress](size_t done, size_t count) { progress.Show(done, count); };
+    Progress progress;
+    asked.progress = [&progress](size_t done, size_t count) {
+      progress.Show(fmt::format("{} of {} sandboxes", done, count));
+    };
     reports = change(asked, chosen.wanted, session_file);
   }
   return Tell(flags, reports, chosen.left, complete);

@@ -1,0 +1,46 @@
+#include "cli/node_program.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+
+#include <unistd.h>
+
+#include "base/text.h"
+
+namespace gyrfalcon {
+namespace {
+
+// GKE's is the last one.
+constexpr std::string_view kProgramFolders[] = {"/usr/local/bin", "/usr/bin", "/usr/local/sbin",
+                                                "/usr/sbin", "/home/containerd/usr/local/sbin"};
+
+bool IsProgram(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
+}  // namespace
+
+std::optional<std::string> FindNodeProgram(const NodeFiles& files, const std::string& name) {
+  if (name.contains('/')) {
+    for (const std::string& path : {files.Place(name), name}) {
+      if (IsProgram(path)) return path;
+    }
+    return std::nullopt;
+  }
+  if (!files.is_copy()) {
+    const char* path = std::getenv("PATH");
+    for (const std::string_view folder : Split(path == nullptr ? "" : path, ':')) {
+      const std::string program = std::string(folder) + "/" + name;
+      if (folder.starts_with('/') && IsProgram(program)) return program;
+    }
+  }
+  for (const std::string_view folder : kProgramFolders) {
+    const std::string program = files.Place(std::string(folder) + "/" + name);
+    if (IsProgram(program)) return program;
+  }
+  return std::nullopt;
+}
+
+}  // namespace gyrfalcon
