@@ -54,5 +54,6 @@ int InstallInDocker(std::vector<std::string> args);
 int InstallInContainerd(std::vector<std::string> args);
 int InstallInSystemd(std::vector<std::string> args);
 int ShowStatus(std::vector<std::string> args);
+int RunDoctor(std::vector<std::string> args);
 
 }  // namespace gyrfalcon

@@ -13,6 +13,7 @@
 #include "alerts/builtin.h"
 #include "base/text.h"
 #include "cli/config_schema.h"
+#include "cli/doctor.h"
 #include "cli/falco_flags.h"
 #include "cli/file.h"
 #include "engine/limits.h"
@@ -111,6 +112,10 @@ Result<std::string> LimitsTable(const std::string& /*root*/) {
 
 constexpr Part kParts[] = {
     {"docs/overload.md", "limits", LimitsTable},
+    {"docs/troubleshooting.md", "checks",
+     [](const std::string&) { return Result<std::string>(DoctorChecksMarkdown()); }},
+    {"docs/troubleshooting.md", "mistakes",
+     [](const std::string&) { return Result<std::string>(MistakesMarkdown()); }},
     {"docs/sensor.md", "built-in alerts", BuiltinAlerts},
     {"config/gyrfalcon.yaml", "",
      [](const std::string&) { return Result<std::string>(DefaultConfigYaml()); }},

@@ -1,0 +1,367 @@
+#include "cli/doctor_world.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "base/unix_socket.h"
+#include "cli/containerd_files.h"
+#include "cli/file.h"
+#include "cli/install_session.h"
+#include "cli/node_program.h"
+#include "runsc/attach.h"
+#include "runsc/session.h"
+#include "service/control.h"
+#include "setup/containerd_config.h"
+#include "setup/docker_config.h"
+#include "setup/json_text.h"
+#include "setup/runsc_config.h"
+
+namespace gyrfalcon {
+namespace {
+
+constexpr const char* kGkeToml = "/run/containerd/runsc/config.toml";
+constexpr const char* kSessionFile = "/etc/gyrfalcon/pod-init.json";
+
+std::optional<DiskFacts> DiskOf(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path there = AbsolutePath(path);
+  while (!std::filesystem::exists(there, error) && there.has_relative_path()) {
+    there = there.parent_path();
+  }
+  struct statfs type{};
+  struct statvfs disk{};
+  if (::statfs(there.c_str(), &type) != 0 || ::statvfs(there.c_str(), &disk) != 0) {
+    return std::nullopt;
+  }
+  return DiskFacts{.type = static_cast<uint64_t>(type.f_type),
+                   .free_bytes = uint64_t{disk.f_bavail} * disk.f_frsize,
+                   .read_only = (disk.f_flag & ST_RDONLY) != 0};
+}
+
+// The value of `--FLAG=VALUE` or `--FLAG VALUE`; the last one counts.
+std::string FlagOf(const std::vector<std::string>& args, const std::string& flag) {
+  std::string value;
+  for (size_t i = 0; i < args.size(); ++i) {
+    std::string_view word = args[i];
+    word.remove_prefix(std::min(word.find_first_not_of('-'), word.size()));
+    if (word == flag && i + 1 < args.size()) value = args[i + 1];
+    if (word.starts_with(flag + "=")) value = word.substr(flag.size() + 1);
+  }
+  return value;
+}
+
+// What the shim of a runtime reads. A TOML that is not there is an empty one to it.
+void ReadToml(DoctorWorld& world, const std::string& path, NodeRuntime& runtime,
+              std::vector<Error>& troubles) {
+  runtime.place = path;
+  const auto text = world.node.Read(path);
+  const auto config =
+      text ? ReadRunscConfig(path, text->value_or("")) : std::unexpected(text.error());
+  if (!config) {
+    troubles.push_back(config.error());
+    return;
+  }
+  runtime.session_file = config->session_file;
+  runtime.program = config->binary;
+  runtime.platform = config->platform;
+  if (!config->platform.empty()) runtime.args = {"--platform=" + config->platform};
+  world.runtimes->push_back(std::move(runtime));
+}
+
+// "FILE:LINE:COLUMN" of a runtime in daemon.json.
+std::string PlaceOfRuntime(const std::string& path, const std::string& text,
+                           const std::string& name) {
+  const auto json = ReadJsonText(path, text);
+  const JsonNode* runtimes = json ? json->FindValue("runtimes") : nullptr;
+  const JsonMember* runtime = runtimes == nullptr ? nullptr : runtimes->Find(name);
+  if (runtime == nullptr) return path;
+  std::string place = PlaceOf(path, text, runtime->begin);
+  return place.substr(0, place.rfind(':'));
+}
+
+void AddDockersRuntimes(DoctorWorld& world) {
+  const std::string path = DockerConfigFile(world);
+  const auto text = world.node.Read(path);
+  const auto found =
+      text ? ReadDockerRuntimes(path, text->value_or("")) : std::unexpected(text.error());
+  if (!found) {
+    world.docker_troubles.push_back(found.error());
+    return;
+  }
+  for (const DockerRuntime& one : *found) {
+    NodeRuntime runtime{.engine = "docker",
+                        .name = one.name,
+                        .has_toml = !one.path.empty() || !one.config_path.empty(),
+                        .place = PlaceOfRuntime(path, text->value_or(""), one.name),
+                        .program = one.path,
+                        .platform = FlagOf(one.args, "platform"),
+                        .session_file = one.session_file,
+                        .args = one.args};
+    if (!one.config_path.empty()) {
+      ReadToml(world, one.config_path, runtime, world.docker_troubles);
+    } else {
+      world.runtimes->push_back(std::move(runtime));
+    }
+  }
+}
+
+// Gives back what the file imports.
+std::vector<std::string> AddContainerdFile(DoctorWorld& world, const std::string& path,
+                                           int& version) {
+  const auto text = world.node.Read(path);
+  const auto config = text ? ReadContainerdConfig(path, text->value_or(""), {}, version)
+                           : std::unexpected(text.error());
+  if (!config) {
+    world.containerd_troubles.push_back(config.error());
+    return {};
+  }
+  for (const ContainerdRuntime& one : config->runtimes) {
+    NodeRuntime runtime{.engine = "containerd",
+                        .name = one.name,
+                        .has_toml = !one.config_path.empty(),
+                        .place = path,
+                        .program = {},
+                        .platform = {},
+                        .session_file = {},
+                        .args = {}};
+    if (one.config_path.empty()) {
+      world.runtimes->push_back(std::move(runtime));
+    } else {
+      ReadToml(world, one.config_path, runtime, world.containerd_troubles);
+    }
+  }
+  version = config->version;
+  return config->imports;
+}
+
+void AddContainerdsRuntimes(DoctorWorld& world) {
+  int version = 0;
+  const auto imports = AddContainerdFile(world, kContainerdConfigFile, version);
+  for (const std::string& path : ImportedFiles(world.node, kContainerdConfigFile, imports)) {
+    int imported = version;
+    AddContainerdFile(world, path, imported);
+  }
+  std::vector<std::string> tomls = world.config.runsc_toml;
+  const auto gke = world.node.Read(kGkeToml);
+  if (gke && *gke) tomls.emplace_back(kGkeToml);
+  for (const std::string& toml : tomls) {
+    if (std::ranges::find(*world.runtimes, toml, &NodeRuntime::place) != world.runtimes->end()) {
+      continue;
+    }
+    NodeRuntime runtime{.engine = "containerd",
+                        .name = {},
+                        .place = {},
+                        .program = {},
+                        .platform = {},
+                        .session_file = {},
+                        .args = {}};
+    ReadToml(world, toml, runtime, world.containerd_troubles);
+  }
+}
+
+// Where the daemon listens, with its session config in the node's files.
+std::string SocketOf(const DoctorWorld& world) {
+  if (!world.config.socket_path.empty()) return world.config.socket_path;
+  if (!world.session_file.empty()) {
+    const auto text = world.node.Read(world.session_file);
+    const auto session = text && *text ? ParseSessionConfig(world.session_file, **text)
+                                       : Fail(Fault::kInput, "none");
+    if (session) return session->endpoint;
+  }
+  return DefaultSocketPath();
+}
+
+}  // namespace
+
+DoctorWorld MakeWorld(const DaemonFlags& flags, const std::string& node_root) {
+  DoctorWorld world;
+  world.flags = flags;
+  world.docker_socket = DockerSocket();
+  world.disk_of = DiskOf;
+  world.node = NodeFiles(node_root);
+  world.is_live = !world.node.is_copy();
+  world.is_root = geteuid() == 0;
+  world.loaded = ReadDaemonConfig(flags);
+  if (world.loaded) world.config = world.loaded->config;
+  world.session_file = world.config.session_file;
+  if (world.session_file.empty() && world.config.socket_path.empty()) {
+    const auto text = world.node.Read(kSessionFile);
+    if (text && *text && !IsEmptySession(**text)) world.session_file = kSessionFile;
+  }
+  world.socket_path = AbsolutePath(SocketOf(world));
+  const ChildLimits limits{.patience = world.patience};
+  world.run_program = [limits](const std::vector<std::string>& words) {
+    return RunChild(words, limits);
+  };
+  return world;
+}
+
+const std::optional<DockerDaemon>& RunningDocker(DoctorWorld& world) {
+  if (!world.docker) {
+    world.docker = world.is_live ? world.find_docker(world.docker_socket) : std::nullopt;
+  }
+  return *world.docker;
+}
+
+std::string DockerConfigFile(DoctorWorld& world) {
+  const auto& daemon = RunningDocker(world);
+  return daemon ? daemon->config_file : "/etc/docker/daemon.json";
+}
+
+const std::vector<NodeRuntime>& NodeRuntimes(DoctorWorld& world) {
+  if (!world.runtimes) {
+    world.runtimes.emplace();
+    AddDockersRuntimes(world);
+    AddContainerdsRuntimes(world);
+  }
+  return *world.runtimes;
+}
+
+std::vector<std::string> RunscNames(DoctorWorld& world) {
+  std::vector<std::string> names;
+  const auto add = [&names](const std::string& name) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  };
+  if (!world.runsc.empty()) return {world.runsc};
+  for (const NodeRuntime& runtime : NodeRuntimes(world)) {
+    add(runtime.program.empty() ? "runsc" : runtime.program);
+  }
+  if (!world.config.runsc_path.empty()) add(world.config.runsc_path);
+  return names;
+}
+
+std::vector<std::string> RunscPrograms(DoctorWorld& world) {
+  std::vector<std::string> programs;
+  for (const std::string& name : RunscNames(world)) {
+    const auto program = FindNodeProgram(world.node, name);
+    if (program && std::ranges::find(programs, *program) == programs.end()) {
+      programs.push_back(*program);
+    }
+  }
+  return programs;
+}
+
+const Result<SentPoints>& KnownTo(DoctorWorld& world, const std::string& program) {
+  const auto known = world.known_points.find(program);
+  if (known != world.known_points.end()) return known->second;
+  world.on_progress(fmt::format("asking {} what it knows", program));
+  return world.known_points.emplace(program, world.ask_runsc(program)).first->second;
+}
+
+std::optional<pid_t> DaemonPid(const DoctorWorld& world) {
+  const auto address = UnixAddress(ControlSocketPath(world.socket_path));
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!address || !fd || connect(fd.get(), Generic(*address), sizeof *address) != 0) {
+    return std::nullopt;
+  }
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid == 0) {
+    return std::nullopt;
+  }
+  return peer.pid;
+}
+
+std::optional<std::string> ReadNode(const DoctorWorld& world, const std::string& path) {
+  constexpr size_t kBytesMax = size_t{1} << 20;
+  auto text = ReadWholeFile(world.node.Place(path), kBytesMax);
+  if (!text) return std::nullopt;
+  return std::move(*text);
+}
+
+std::string ConfigFile(const DoctorWorld& world) {
+  return world.flags.rules.config_file.empty() ? kDefaultConfigFile : world.flags.rules.config_file;
+}
+
+std::string ConfigWords(const DoctorWorld& world) {
+  std::string words;
+  const RunFlags& flags = world.flags.rules;
+  if (!flags.config_file.empty()) words += " -c " + ShellWord(AbsolutePath(flags.config_file));
+  for (const std::string& rules : flags.rules_files) {
+    words += " -r " + ShellWord(AbsolutePath(rules));
+  }
+  for (const std::string& setting : flags.settings) words += " -o " + ShellWord(setting);
+  return words;
+}
+
+std::string InstallMend(const DoctorWorld& world, const std::string& engine,
+                        const std::string& more) {
+  std::string words = "gyrfalcon install " + engine + ConfigWords(world);
+  if (world.node.is_copy()) words += " --root=" + ShellWord(world.node.Place(""));
+  const std::string usual =
+      world.config.socket_path.empty() ? DefaultSocketPath() : world.config.socket_path;
+  if (world.socket_path != AbsolutePath(usual)) {
+    words += " --socket=" + ShellWord(world.socket_path);
+  }
+  if (!world.runsc.empty()) words += " --runsc=" + ShellWord(world.runsc);
+  return words + more;
+}
+
+std::string SessionMend(DoctorWorld& world, const std::string& session_file) {
+  const auto& runtimes = NodeRuntimes(world);
+  const auto named = std::ranges::find(runtimes, session_file, &NodeRuntime::session_file);
+  const auto text = world.node.Read(session_file);
+  const auto record = ReadSessionRecord(world.node.RecordFolder());
+  const bool is_ours =
+      text && (!*text || IsEmptySession(**text) || (record && record->text == **text));
+  if (named != runtimes.end() && is_ours) {
+    return InstallMend(
+        world, named->engine,
+        session_file == kSessionFile ? "" : " --session-config=" + ShellWord(session_file));
+  }
+  std::string words = "gyrfalcon session generate" + ConfigWords(world);
+  const bool has_rules = !world.flags.rules.rules_files.empty();
+  if (!has_rules && world.config.rules_files == std::vector<std::string>{kDefaultRulesFolder}) {
+    words += fmt::format(" -r {}", kDefaultRulesFolder);
+  }
+  const auto programs = RunscPrograms(world);
+  if (!programs.empty()) words += " --runsc " + ShellWord(programs.front());
+  return fmt::format("{} --socket {} > {}", words, ShellWord(world.socket_path),
+                     ShellWord(world.node.Place(session_file)));
+}
+
+bool RunsSystemd(const DoctorWorld& world) {
+  std::error_code error;
+  return world.is_live &&
+         std::filesystem::is_directory(world.node.Place("/run/systemd/system"), error);
+}
+
+std::string StartMend(const DoctorWorld& world) {
+  std::error_code error;
+  for (const char* folder : {"/etc/systemd/system/", "/usr/lib/systemd/system/",
+                             "/lib/systemd/system/", "/usr/local/lib/systemd/system/"}) {
+    const std::string unit = world.node.Place(folder) + "gyrfalcon.service";
+    if (RunsSystemd(world) && std::filesystem::exists(unit, error)) {
+      return "systemctl start gyrfalcon.socket gyrfalcon.service";
+    }
+  }
+  if (RunsSystemd(world)) return "gyrfalcon install systemd";
+  std::string words = "gyrfalcon run" + ConfigWords(world);
+  if (!world.session_file.empty()) {
+    words += " -g " + ShellWord(world.node.Place(world.session_file));
+  } else if (world.config.socket_path.empty() && world.socket_path != DefaultSocketPath()) {
+    words += " -o gvisor.socket=" + ShellWord(world.socket_path);
+  }
+  return words + " &";
+}
+
+std::string EditMend(const std::string& text, const std::string& file) {
+  const size_t colon = text.find(':');
+  const std::string path = text.substr(0, colon);
+  size_t end = colon == std::string::npos ? colon : text.find_first_not_of("0123456789", colon + 1);
+  const bool has_line =
+      end != std::string::npos && end > colon + 1 && path.contains('.') && !path.contains(' ');
+  if (!has_line) return "${EDITOR:-vi} " + ShellWord(file);
+  return fmt::format("${{EDITOR:-vi}} +{} {}", text.substr(colon + 1, end - colon - 1),
+                     ShellWord(path));
+}
+
+}  // namespace gyrfalcon
