@@ -38,7 +38,7 @@ says err 'expected true or false'
 expect 0 --version
 says out '^gyrfalcon [0-9]+\.[0-9]+\.[0-9]+$'
 expect 0 --help
-for command in run replay capture dump 'rules check' 'rules coverage' 'session generate' status fields points 'policy check' 'policy suggest' 'policy diff' 'rules explain'; do
+for command in run replay capture dump 'rules check' 'rules coverage' 'session generate' status doctor fields points 'policy check' 'policy suggest' 'policy diff' 'rules explain'; do
   # shellcheck disable=SC2086 # words on purpose
   expect 0 $command --help
   says out 'Example: gyrfalcon'
