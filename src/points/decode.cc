@@ -144,8 +144,13 @@ class Decoder {
   Decoded Run(MessageType type) {
     event_.type_ = type;
     WireReader reader(payload_);
-    for (const char* tag = payload_.data(); reader.Next(); tag = reader.rest().data()) {
-      const FieldSpec* field = spec_.Find(reader.number());
+    while (true) {
+      const char* tag = reader.rest().data();
+      const FieldSpec* field = reader.NextOf(spec_);
+      if (field == nullptr) {
+        if (!reader.Next()) break;
+        field = spec_.Find(reader.number());
+      }
       if (field == nullptr) {
         reader.Skip();
       } else if (field->kind <= WireKind::kBool) {

@@ -8,9 +8,14 @@ namespace gyrfalcon {
 namespace {
 
 consteval MessageSpec MakeSpec(std::string_view name, std::span<const FieldSpec> fields) {
-  MessageSpec spec{name, fields, {}};
-  spec.index_by_number.fill(0xff);
+  MessageSpec spec{name, fields, {}, {}};
+  spec.index_by_number.fill(MessageSpec::kNoField);
+  spec.index_by_tag.fill(MessageSpec::kNoField);
+  constexpr size_t kShortTagsEnd = 128;  // beyond, the byte says that another follows
   for (size_t i = 0; i < fields.size(); ++i) {
+    const size_t wire_type = fields[i].kind <= WireKind::kBool ? 0 : 2;
+    const size_t tag = size_t{fields[i].number} << 3 | wire_type;
+    if (tag < kShortTagsEnd) spec.index_by_tag[tag] = static_cast<uint8_t>(i);
     spec.index_by_number[fields[i].number] = static_cast<uint8_t>(i);
   }
   return spec;

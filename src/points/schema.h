@@ -187,13 +187,24 @@ struct FieldSpec {
 inline constexpr size_t kFieldNumberMax = 31;
 
 struct MessageSpec {
+  static constexpr uint8_t kNoField = 0xff;
+
   std::string_view name;  // the protobuf message's
   std::span<const FieldSpec> fields;
-  std::array<uint8_t, kFieldNumberMax + 1> index_by_number;  // into fields; 0xff: no such field
+  // Indexes into fields, or kNoField.
+  std::array<uint8_t, kFieldNumberMax + 1> index_by_number;
+  // By the one byte that a tag of a small number has: of fields that are of its wire type.
+  std::array<uint8_t, 256> index_by_tag;
 
   const FieldSpec* Find(uint32_t number) const {
-    if (number > kFieldNumberMax || index_by_number[number] == 0xff) return nullptr;
-    return &fields[index_by_number[number]];
+    return number > kFieldNumberMax ? nullptr : At(index_by_number[number]);
+  }
+  // nullptr: a longer tag, another wire type or no such field.
+  const FieldSpec* FindByTag(uint8_t tag) const { return At(index_by_tag[tag]); }
+
+ private:
+  const FieldSpec* At(uint8_t index) const {
+    return index == kNoField ? nullptr : fields.data() + index;
   }
 };
 

@@ -45,6 +45,18 @@ class WireReader {
     return error_ == kNone;
   }
 
+  // The next field where its tag is one that the message's table has; nullptr: Next tells.
+  const FieldSpec* NextOf(const MessageSpec& spec) {
+    if (at_ == end_) return nullptr;
+    const auto tag = static_cast<unsigned char>(*at_);
+    const FieldSpec* field = spec.FindByTag(tag);
+    if (field == nullptr) return nullptr;
+    ++at_;
+    number_ = tag >> 3;
+    type_ = tag & 7;
+    return field;
+  }
+
   uint32_t number() const { return number_; }
   // What is left, the field at hand without its tag.
   std::string_view rest() const { return {at_, left()}; }
