@@ -158,6 +158,48 @@ TEST(ContextMemory, ChangesNothingInAnyOrderOfMessages) {
   EXPECT_GT(same, 10'000u);
 }
 
+// What an event is changed by must stay with it: the next one is lent the same context.
+TEST(ContextMemory, LendsEachEventWhatWasSent) {
+  using testing::Message;
+  const Message context = Message().Number(1, 7).Number(2, 5).Text(6, "mine").Text(9, "sh");
+  const std::string payload = Message().Nested(1, context).bytes();
+  ContextMemory memory;
+  Event event;
+  const auto type = static_cast<uint16_t>(MessageType::kOpen);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Decode(type, testing::AsBytes(payload), event, &memory));
+    EXPECT_NE(event.context().id, 0u);
+    EXPECT_EQ(event.context().container_id, "mine");
+    EXPECT_EQ(event.context().time_ns, 7);
+    event.DisownContainer();
+    event.SetTime(8);
+    EXPECT_EQ(event.context().container_id, "");
+    EXPECT_EQ(event.context().time_ns, 8);
+    EXPECT_EQ(event.context().process_name, "sh");
+  }
+}
+
+TEST(ContextMemory, ACopyOfAnEventHasItsOwnContext) {
+  using testing::Message;
+  ContextMemory memory;
+  Event event;
+  const auto decode = [&](int64_t tid) {
+    const std::string payload =
+        Message().Nested(1, Message().Number(1, tid).Number(2, tid)).Number(4, 59).bytes();
+    const auto type = static_cast<uint16_t>(MessageType::kRaw);
+    return Decode(type, testing::AsBytes(payload), event, &memory).has_value();
+  };
+  ASSERT_TRUE(decode(5));
+  const Event copy = event.CopyOfRaw();
+  Event assigned;
+  assigned = event;
+  ASSERT_TRUE(decode(6));
+  EXPECT_EQ(event.context().thread_id, 6);
+  EXPECT_EQ(copy.context().thread_id, 5);
+  EXPECT_EQ(assigned.context().thread_id, 5);
+  EXPECT_EQ(assigned.context().time_ns, 5);
+}
+
 // One thread of one process, at one moment after the other.
 class OfOneThread : public ::testing::Test {
  protected:

@@ -723,7 +723,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
     totals_.engine.Add(EngineCounter::kSandboxesSplit);
   }
   if (session.rung != 0 && SkipsMessage(session, message->type, message->payload)) return;
-  if (const auto decoded = Decode(message->type, message->payload, event_, &session.contexts);
+  if (const auto decoded = Decode(message->type, message->payload, event_, session.contexts.get());
       !decoded) {
     totals_.decode.Add(decoded.error());
     const bool known = decoded.error() != DecodeError::kUnknownType;
@@ -876,11 +876,12 @@ void Pipeline::NoteMemory(Session& session) {
   while (share != MemoryBudget::kUnlimited && ForgetOldestKept()) {
     share = options_.memory->ShareNow();
   }
-  size_t bytes = session.sandbox->memory_bytes() + sizeof(Session);
+  constexpr size_t kSessionBytes = sizeof(Session) + sizeof(ContextMemory);
+  size_t bytes = session.sandbox->memory_bytes() + kSessionBytes;
   if (bytes > share) {
     speaking_ = &session;
     session.sandbox->Shrink(share, *this);
-    bytes = session.sandbox->memory_bytes() + sizeof(Session);
+    bytes = session.sandbox->memory_bytes() + kSessionBytes;
   }
   options_.memory->Note(session.memory_noted, bytes);
   session.memory_noted = bytes;

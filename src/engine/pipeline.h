@@ -260,7 +260,7 @@ class Pipeline : private HappeningSink {
     uint64_t containers_as_of = 0;  // the registry's generation
     absl::flat_hash_set<std::string, TextHash, TextEqual>
         told_claims;  // containers that an alert was raised about
-    ContextMemory contexts;
+    std::unique_ptr<ContextMemory> contexts = std::make_unique<ContextMemory>();
     absl::flat_hash_map<std::string, AskedContainer, TextHash, TextEqual> asked;
     AlertBucket lookups;
     std::unique_ptr<HeldMessages> held;  // nullptr: none wait

@@ -22,7 +22,7 @@ void Pipeline::Keep(Session session) {
   totals_.engine.Add(EngineCounter::kStatesKept);
   std::string key = session.sandbox_key;
   ForgetKept(key);
-  session.contexts = {};
+  session.contexts.reset();
   session.wanted.reset();
   session.read_mark = nullptr;
   KeptState kept{.session = std::move(session), .until_ns = clock_.now_ns() + options_.grace_ns};

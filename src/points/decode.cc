@@ -108,24 +108,6 @@ Decoded ReadContext(std::string_view bytes, Context& out) {
   return reader.result();
 }
 
-// gVisor puts the time first; nothing else changes from one message of a thread to the next.
-Decoded ReadContext(std::string_view bytes, ContextMemory& memory, Context& out) {
-  WireReader reader(bytes);
-  constexpr auto kTime = static_cast<uint32_t>(ContextField::kTime);
-  if (!reader.Next() || reader.number() != kTime) return ReadContext(bytes, out);
-  const auto time_ns = static_cast<int64_t>(reader.Number());
-  if (!reader.result()) return reader.result();
-  const std::string_view rest = reader.rest();
-  if (!memory.Recall(rest, out)) {
-    if (auto read = ReadContext(rest, out); !read) return read;
-    if (out.has(ContextField::kTime)) return {};  // a second one counts
-    memory.Keep(rest, out);
-  }
-  out.time_ns = time_ns;
-  out.present |= 1u << kTime;
-  return {};
-}
-
 }  // namespace
 
 // Fills an Event; a class only because it alone may touch the event's cells.
@@ -137,7 +119,7 @@ class Decoder {
     event_.has_exit_ = false;
     event_.result_ = 0;
     event_.error_number_ = 0;
-    event_.context_ = {};
+    event_.context_.Clear();
     event_.present_.reset();
   }
 
@@ -178,12 +160,7 @@ class Decoder {
   Decoded ReadView(const FieldSpec& field, const char* tag, std::string_view view) {
     switch (field.kind) {
       case WireKind::kContext:
-        // One that comes in two parts is joined: only the first may be recalled.
-        if (memory_ == nullptr || event_.context_.present != 0) {
-          event_.context_.id = 0;
-          return ReadContext(view, event_.context_);
-        }
-        return ReadContext(view, *memory_, event_.context_);
+        return TakeContext(view);
       case WireKind::kExit:
         return ReadExit(view);
       case WireKind::kTexts:
@@ -195,6 +172,34 @@ class Decoder {
         if (field.slot != Slot::kFdPath || !IsInBandError(view)) PutText(field.slot, view);
         return {};
     }
+  }
+
+  // gVisor puts the time first; nothing else changes from one message of a thread to the next.
+  Decoded TakeContext(std::string_view bytes) {
+    constexpr auto kTime = static_cast<uint32_t>(ContextField::kTime);
+    WireReader reader(bytes);
+    // One that comes in two parts is joined: only the first may be recalled.
+    const bool is_first = (*event_.context_).present == 0;
+    if (memory_ == nullptr || !is_first || !reader.Next() || reader.number() != kTime) {
+      event_.context_.Own().id = 0;
+      return ReadContext(bytes, event_.context_.Own());
+    }
+    const auto time_ns = static_cast<int64_t>(reader.Number());
+    if (!reader.result()) return reader.result();
+    const std::string_view rest = reader.rest();
+    Context* kept = memory_->Recall(rest);
+    if (kept == nullptr) {
+      Context& own = event_.context_.Own();
+      if (auto read = ReadContext(rest, own); !read) return read;
+      if (own.has(ContextField::kTime)) return {};  // a second one counts
+      own.time_ns = time_ns;
+      own.present |= 1u << kTime;
+      kept = memory_->Keep(rest, own);
+      if (kept == nullptr) return {};
+    }
+    kept->time_ns = time_ns;
+    event_.context_.Lend(*kept);
+    return {};
   }
 
   Decoded ReadExit(std::string_view bytes) {
@@ -247,7 +252,8 @@ TextList Event::list(Slot slot) const {
 Event Event::CopyOfRaw() const {
   Event copy = *this;
   copy.payload_ = {};
-  copy.context_.container_id = copy.context_.cwd = copy.context_.process_name = {};
+  Context& context = copy.context_.Own();
+  context.container_id = context.cwd = context.process_name = {};
   return copy;
 }
 

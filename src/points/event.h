@@ -60,6 +60,37 @@ struct Context {
   }
 };
 
+// A context that is lent by who keeps it, or one of its own. A copy has its own.
+class LentContext {
+ public:
+  LentContext() = default;
+  LentContext(const LentContext& other) : own_(*other), at_(&own_) {}
+  LentContext& operator=(const LentContext& other) {
+    if (this != &other) own_ = *other;
+    at_ = &own_;
+    return *this;
+  }
+  ~LentContext() = default;
+
+  const Context& operator*() const { return *at_; }
+  // Empty.
+  void Clear() { at_ = &kNone; }
+  // Until the lender changes it.
+  void Lend(const Context& context) { at_ = &context; }
+  // To be changed: what was lent is copied.
+  Context& Own() {
+    if (at_ != &own_) own_ = *at_;
+    at_ = &own_;
+    return own_;
+  }
+
+ private:
+  static constexpr Context kNone{};
+
+  Context own_;
+  const Context* at_ = &kNone;
+};
+
 // A repeated string: iterated where it lies, without a copy. Dies with the payload.
 class TextList {
  public:
@@ -86,13 +117,14 @@ class TextList {
   size_t count_ = 0;
 };
 
-// Views live as long as the payload's frame.
+// Views live as long as the payload's frame; those of the context, where it was decoded with a
+// ContextMemory, until that is given the next message.
 class Event {
  public:
   MessageType type() const { return type_; }
   // The bytes that Decode was given.
   std::span<const std::byte> payload() const { return payload_; }
-  const Context& context() const { return context_; }
+  const Context& context() const { return *context_; }
   // An exit message has both; an enter message, and one that is no syscall, has neither.
   bool is_exit() const { return has_exit_; }
   int64_t result() const { return result_; }
@@ -116,9 +148,9 @@ class Event {
   TextList list(Slot slot) const;
 
   // For those who know better than the sender: another time; no container at all.
-  void SetTime(int64_t time_ns) { context_.time_ns = time_ns; }
+  void SetTime(int64_t time_ns) { context_.Own().time_ns = time_ns; }
   void DisownContainer() {
-    context_.container_id = {};
+    context_.Own().container_id = {};
     present_.reset(static_cast<size_t>(Slot::kStartId));
   }
 
@@ -132,7 +164,7 @@ class Event {
     visit("has_exit", event.has_exit_);
     visit("result", event.result_);
     visit("error_number", event.error_number_);
-    visit("context", event.context_);
+    visit("context", event.context_.Own());
     for (const Slot slot : {Slot::kSysno, Slot::kArg1, Slot::kArg2, Slot::kArg3, Slot::kArg4,
                             Slot::kArg5, Slot::kArg6}) {
       bool there = event.has(slot);
@@ -162,7 +194,7 @@ class Event {
   bool has_exit_ = false;
   int64_t result_ = 0;
   int64_t error_number_ = 0;
-  Context context_;
+  LentContext context_;
   std::bitset<kSlotCount> present_;
   // Only the cells named by `present_` mean anything: clearing them all would cost more than
   // decoding.
