@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 namespace gyrfalcon {
 namespace {
@@ -13,10 +12,10 @@ consteval MessageSpec MakeSpec(std::string_view name, std::span<const FieldSpec>
   spec.index_by_tag.fill(MessageSpec::kNoField);
   constexpr size_t kShortTagsEnd = 128;  // beyond, the byte says that another follows
   for (size_t i = 0; i < fields.size(); ++i) {
+    spec.index_by_number[fields[i].number] = static_cast<uint8_t>(i);
     const size_t wire_type = fields[i].kind <= WireKind::kBool ? 0 : 2;
     const size_t tag = size_t{fields[i].number} << 3 | wire_type;
     if (tag < kShortTagsEnd) spec.index_by_tag[tag] = static_cast<uint8_t>(i);
-    spec.index_by_number[fields[i].number] = static_cast<uint8_t>(i);
   }
   return spec;
 }
@@ -574,18 +573,20 @@ const PointDef* FindBySysno(uint64_t sysno, Arch arch) {
 
 // Built once: what every number and every message stands for.
 struct PointIndex {
-  std::array<std::vector<PointRef>, 2> by_sysno;  // by Arch; without a point: no schematised one
+  static constexpr uint64_t kSysnoEnd = 512;  // beyond every number either architecture has
+  // By Arch; without a point: no schematised one.
+  std::array<std::array<PointRef, kSysnoEnd>, 2> by_sysno;
   std::array<PointRef, kMessageTypeCount> by_message;  // those that are no system calls
 
-  PointIndex() {
+  // Out of line: who asks only looks whether it is there.
+  [[gnu::noinline]] PointIndex() {
     for (const Arch arch : {Arch::kX86_64, Arch::kAarch64}) {
-      constexpr uint64_t kSysnoEnd = 512;  // beyond every number either architecture has
       for (uint64_t sysno = 0; sysno < kSysnoEnd; ++sysno) {
         const PointDef* point = FindBySysno(sysno, arch);
-        by_sysno[static_cast<size_t>(arch)].push_back(
-            {.point = point,
-             .event_type =
-                 FindEventType(point != nullptr ? point->event_type : SyscallName(arch, sysno))});
+        by_sysno[static_cast<size_t>(arch)][sysno] = {
+            .point = point,
+            .event_type =
+                FindEventType(point != nullptr ? point->event_type : SyscallName(arch, sysno))};
       }
     }
     for (const PointDef& point : kPoints) {

@@ -34,6 +34,11 @@ bool FitsFd(int64_t fd) {
 }
 
 auto LowerBound(auto& entries, int64_t fd) {
+  // Numbers are given from 0 on: mostly there is no gap below.
+  const auto index = static_cast<size_t>(fd);
+  if (index < entries.size() && entries[index].fd == fd) {
+    return entries.begin() + static_cast<std::ptrdiff_t>(index);
+  }
   return std::ranges::lower_bound(
       entries, fd, {}, [](const FdTable::Entry& entry) { return static_cast<int64_t>(entry.fd); });
 }

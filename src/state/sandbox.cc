@@ -113,11 +113,11 @@ void Sandbox::Apply(const Event& event, int64_t receive_time_ns, HappeningSink& 
     ++awaited_version_;
   }
   if (event.type() == MessageType::kSentryTaskExit) TellHeldOf(*moment.process);
-  SettleRaw(context.thread_id, *moment.thread, &event, sink);
+  if (moment.thread->pending_raw) SettleRaw(context.thread_id, *moment.thread, &event, sink);
   NoteSchematised(moment);
   constexpr uint64_t kTwinPatience = 1'000;
   if (messages_ > kTwinPatience) JudgeUnpairedRaws(messages_ - kTwinPatience, sink);
-  SettlePendingExec(moment);
+  if (moment.thread->pending_exec) SettlePendingExec(moment);
   SettleClose(moment);
   if (std::exchange(exec_lost_, false)) {
     Signal signal = SignalOf(moment, SignalKind::kExecLost);
@@ -160,7 +160,7 @@ void Sandbox::Finish(HappeningSink& sink) {
 }
 
 void Sandbox::SettleThread(int32_t tid, Thread& thread) {
-  SettleRaw(tid, thread, nullptr, *sink_);
+  if (thread.pending_raw) SettleRaw(tid, thread, nullptr, *sink_);
   TellPendingClose(tid, thread);
 }
 

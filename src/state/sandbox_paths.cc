@@ -136,6 +136,8 @@ void Sandbox::LearnTruePath(Moment& moment) {
   const int64_t fd = event.number(slot);
   Ref<File> file(moment.process->fds->Find(fd));
   if (!file) return;
+  const bool is_known = file->true_name && !file->opened && IsPath(file->type);
+  if (is_known && told == file->name) return;
   if (IsAnotherFile(*file, told)) {
     Ref<File> untold = FileFromPath(told);
     const FdOrigin origin = OriginOfUntold(*moment.process, fd, *untold);

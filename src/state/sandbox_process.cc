@@ -390,7 +390,6 @@ bool Sandbox::PendingExecSucceeded(const PendingExec& pending, const Moment& mom
 }
 
 void Sandbox::SettlePendingExec(Moment& moment) {
-  if (!moment.thread->pending_exec) return;
   const std::unique_ptr<PendingExec> pending = std::move(moment.thread->pending_exec);
   if (moment.event.type() == MessageType::kSentryExec) return;
   if (!PendingExecSucceeded(*pending, moment)) return;

@@ -19,8 +19,8 @@ bool IsToldBySentry(const PointRef& point, bool has_sentry_clone) {
 void Sandbox::NoteSchematised(const Moment& moment) {
   const uint64_t sysno = moment.event.sysno();
   auto& seen = schematised_[moment.event.is_exit() ? 1 : 0];
-  if (moment.point.point == nullptr || !moment.point.point->is_syscall()) return;
   if (sysno >= seen.size() || seen.test(sysno)) return;
+  if (moment.point.point == nullptr || !moment.point.point->is_syscall()) return;
   seen.set(sysno);
   if (!moment.event.is_exit()) JudgeEarlierRaws(sysno, moment.sink);
 }
@@ -98,9 +98,8 @@ void Sandbox::OnRaw(Moment& moment) {
   thread.pending_raw = std::move(raw);
 }
 
-// `next`: the thread's next message; nullptr when there is none any more.
+// `next`: the thread's next message; nullptr when there is none any more. One is pending.
 void Sandbox::SettleRaw(int32_t tid, Thread& thread, const Event* next, HappeningSink& sink) {
-  if (!thread.pending_raw) return;
   PendingRaw raw = std::move(*thread.pending_raw);
   thread.pending_raw.reset();
   const bool twin_follows = next != nullptr && next->type() != MessageType::kRaw &&
