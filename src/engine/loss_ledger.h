@@ -54,6 +54,8 @@ class LossLedger {
   void NoteMessage(int64_t event_ns) { last_good_ns_ = event_ns; }
   int64_t last_ns() const { return last_good_ns_; }
 
+  // False: nothing is there to be told, whatever the time.
+  bool is_open() const { return open_; }
   // The first loss is due at once, or when its cause has had time to show; later ones when it has
   // been quiet for long enough.
   std::optional<LossReport> TakeDue(int64_t now_ns) {

@@ -48,11 +48,18 @@ void Pipeline::Process(const Record& record) {
       Close(record);
       return;
     case RecordKind::kFrame:
-      if (const auto found = sessions_.find(record.connection.value); found != sessions_.end()) {
-        TakeUpFrame(found->second, record);
-      }
+      if (Session* session = SessionOf(record.connection.value)) TakeUpFrame(*session, record);
       return;
   }
+}
+
+// Messages come many in a row of one connection.
+Pipeline::Session* Pipeline::SessionOf(uint64_t connection) {
+  if (last_.session != nullptr && last_.connection == connection) return last_.session;
+  const auto found = sessions_.find(connection);
+  if (found == sessions_.end()) return nullptr;
+  last_ = {connection, &found->second};
+  return last_.session;
 }
 
 SnapshotIdentity Pipeline::IdentityFromPeer(const Peer* peer) {
@@ -69,6 +76,7 @@ SnapshotIdentity Pipeline::IdentityFromPeer(const Peer* peer) {
 
 Pipeline::Session& Pipeline::OpenSession(uint64_t connection, const SnapshotIdentity& identity) {
   totals_.engine.Add(EngineCounter::kSandboxesOpened);
+  last_ = {};
   Session& session = sessions_[connection];
   session.sandbox = std::make_shared<Sandbox>(options_.limits, options_.arch);
   if (options_.memory != nullptr) options_.memory->Join();
@@ -224,6 +232,7 @@ void Pipeline::Close(const Record& record) {
     options_.snapshots->Remove(SnapshotKind::kSession, record.connection.value);
   }
   if (keep) Keep(std::move(session));
+  last_ = {};
   sessions_.erase(found);
 }
 
@@ -305,6 +314,7 @@ std::vector<ConnectionLoad> Pipeline::TakeLoads() {
 }
 
 Pipeline::Released Pipeline::Release(std::span<const uint64_t> connections) {
+  last_ = {};
   Released released{.sessions = {}, .questions = questions_};
   for (const uint64_t connection : connections) {
     const auto found = sessions_.find(connection);
@@ -324,6 +334,7 @@ Pipeline::Released Pipeline::Release(std::span<const uint64_t> connections) {
 }
 
 void Pipeline::Adopt(Released released) {
+  last_ = {};
   questions_ = std::max(questions_, released.questions);
   for (ReleasedSession& moved : released.sessions) {
     if (moved.speaks) {
@@ -546,6 +557,8 @@ bool Pipeline::NameAnonymous(uint64_t connection, Session& session, std::string_
 
 void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t now_ns) {
   const std::string_view started = event_.text(Slot::kStartId);
+  const ContextCheck check = CheckOf(event_.context());  // the registry may change meanwhile
+  session.believed = {};
   for (const std::string_view container : {event_.context().container_id, started}) {
     if (container.empty()) continue;
     const bool may_name = !session.named && container.size() <= options_.limits.id_bytes_max &&
@@ -556,6 +569,7 @@ void Pipeline::CheckContainers(uint64_t connection, Session& session, int64_t no
     event_.DisownContainer();
     return;
   }
+  session.believed = check;
 }
 
 bool Pipeline::IsKnownRefused(const Session& session, std::string_view container) const {
@@ -705,7 +719,9 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
     NoteUnreadable(session, record, LossKind::kUndecodable);
     return;
   }
-  session.untold_drops += CountDrops(session, message->dropped_count);
+  const bool is_told = session.has_dropped_count && !session.drops_were_told &&
+                       session.dropped_count == message->dropped_count;
+  if (!is_told) session.untold_drops += CountDrops(session, message->dropped_count);
   if (record.truncated) {
     totals_.engine.Add(EngineCounter::kTruncated);
     NoteUnreadable(session, record, LossKind::kTruncated);
@@ -734,7 +750,9 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   const int64_t told_ns = event_.context().time_ns;
   const int64_t now_ns = told_ns != 0 ? told_ns : record.receive_time_ns;
   if (record.receive_time_ns == 0) session.clock.Replay(told_ns);
-  CheckContainers(record.connection.value, session, now_ns);
+  const bool is_checked = event_.context().id != 0 && !event_.has(Slot::kStartId) &&
+                          session.believed == CheckOf(event_.context());
+  if (!is_checked) CheckContainers(record.connection.value, session, now_ns);
   if (session.met_container && HoldsMessage(session, record)) return;
   NoteDrops(session, now_ns);
   if (session.losses.TakeFresh()) session.sandbox->NoteLoss();
@@ -743,7 +761,7 @@ void Pipeline::TakeUpMessage(Session& session, const Record& record) {
   if (session.sandbox->held_bytes() >= session.memory_noted + kMemoryStep) NoteMemory(session);
   constexpr uint64_t kLimitsEvery = 256;
   if (++session.messages % kLimitsEvery == 0) NoteLimits(session, now_ns);
-  TellDue(session);
+  if (HasAnythingDue(session)) TellDue(session);
   session.losses.NoteMessage(now_ns);
   if (session.sandbox->wants_snapshot()) {
     AskForProcesses(record.connection.value, session);

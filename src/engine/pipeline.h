@@ -237,6 +237,14 @@ class Pipeline : private HappeningSink {
     bool was_waited_for = false;
   };
 
+  // A context (Context::id; 0: none) of which all containers were the sandbox's own, by that
+  // generation of the registry.
+  struct ContextCheck {
+    uint64_t context_id = 0;
+    uint64_t generation = 0;
+    friend bool operator==(const ContextCheck&, const ContextCheck&) = default;
+  };
+
   // One connection and the sandbox behind it.
   struct Session {
     std::shared_ptr<Sandbox> sandbox;  // nullptr after its state moved to a newer connection
@@ -258,6 +266,7 @@ class Pipeline : private HappeningSink {
     bool last_is_own = true;
     bool met_container = false;     // the message at hand has another one than that before it
     uint64_t containers_as_of = 0;  // the registry's generation
+    ContextCheck believed;
     absl::flat_hash_set<std::string, TextHash, TextEqual>
         told_claims;  // containers that an alert was raised about
     std::unique_ptr<ContextMemory> contexts = std::make_unique<ContextMemory>();
@@ -306,6 +315,7 @@ class Pipeline : private HappeningSink {
   };
 
   void Open(const Record& record);
+  Session* SessionOf(uint64_t connection);  // nullptr: there is none
   Session& OpenSession(uint64_t connection, const SnapshotIdentity& identity);
   static SnapshotIdentity IdentityFromPeer(const Peer* peer);
   void Close(const Record& record);
@@ -324,6 +334,9 @@ class Pipeline : private HappeningSink {
   bool NameAnonymous(uint64_t connection, Session& session, std::string_view container);
   // Takes a container that is another sandbox's out of the message at hand.
   void CheckContainers(uint64_t connection, Session& session, int64_t now_ns);
+  ContextCheck CheckOf(const Context& context) const {
+    return {context.id, options_.containers == nullptr ? 0 : options_.containers->generation()};
+  }
   bool IsKnownRefused(const Session& session, std::string_view container) const;
   bool IsOwnContainer(Session& session, std::string_view container, int64_t now_ns);
   bool ClaimContainer(Session& session, std::string_view container, int64_t now_ns);
@@ -363,6 +376,10 @@ class Pipeline : private HappeningSink {
   void SetRung(Session& session, ShedRung rung);
   // Takes note of what its state holds; it gives some up where that is more than its share.
   void NoteMemory(Session& session);
+  static bool HasAnythingDue(const Session& session) {
+    return session.losses.is_open() || session.throttle.holds_any() ||
+           session.budget.is_due(session.clock.now_ns());
+  }
   void TellDue(Session& session);
   void TellRest(Session& session);
   void TellHeldBack(Session& session, bool at_end);
@@ -410,6 +427,11 @@ class Pipeline : private HappeningSink {
   HostLookups* const lookups_;
   Totals totals_;  // of ended sandboxes; the living have their own state counters
   absl::flat_hash_map<uint64_t, Session> sessions_;  // by connection
+  // Whose message came last; nobody's after any session has come or gone.
+  struct {
+    uint64_t connection = 0;
+    Session* session = nullptr;
+  } last_;
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> connection_by_sandbox_;
   // The newest of those that may follow and have said nothing, by sandbox.
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> successor_by_sandbox_;
