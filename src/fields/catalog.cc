@@ -64,10 +64,6 @@ std::string_view FalcoTypeName(FieldType type) {
   return kNames[static_cast<size_t>(type)];
 }
 
-Value BoundField::Extract(const Happening& happening, Scratch& scratch) const noexcept {
-  return def->extract == nullptr ? Value() : def->extract(*this, happening, scratch);
-}
-
 Value BoundField::ExtractPrinted(const Happening& happening, Scratch& scratch) const noexcept {
   const Value value = def->extract_printed == nullptr
                           ? Extract(happening, scratch)

@@ -138,6 +138,10 @@ struct FieldDef {
   Extractor extract_printed = nullptr;
 };
 
+inline Value BoundField::Extract(const Happening& happening, Scratch& scratch) const noexcept {
+  return def->extract == nullptr ? Value() : def->extract(*this, happening, scratch);
+}
+
 inline std::string_view FalcoTypeName(const FieldDef& field) {
   return field.falco_type.empty() ? FalcoTypeName(field.type) : field.falco_type;
 }

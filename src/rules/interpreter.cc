@@ -92,8 +92,10 @@ bool IsNumber(ValueKind kind) {
          kind == ValueKind::kBool;
 }
 
-// Two single values. Kinds that can't be compared are different.
-bool CompareValues(Operator op, const Value& a, const Value& b) {
+}  // namespace
+
+// Kinds that can't be compared are different.
+bool CompareValues(Operator op, const Value& a, const Value& b) noexcept {
   if (a.kind() == ValueKind::kText && b.kind() == ValueKind::kText) {
     return CompareTexts(op, a.text(), b.text());
   }
@@ -103,6 +105,8 @@ bool CompareValues(Operator op, const Value& a, const Value& b) {
   }
   return op == Operator::kNotEqual && !a.missing() && !b.missing();
 }
+
+namespace {
 
 // The length of the well-formed UTF-8 sequence at the start, 0 when there is none.
 size_t Utf8Length(std::string_view text) {
@@ -294,6 +298,9 @@ Truth Compare(const BoundCheck& check, const Value& left, const Happening& happe
 }
 
 Value ExtractLeft(const BoundOperand& left, const Happening& happening, Scratch& scratch) noexcept {
+  if (left.kind == BoundOperand::Kind::kField && !QuantifiesOverItems(left.flags)) {
+    return left.field.Extract(happening, scratch);
+  }
   const Value value = Extract(left, happening, scratch);
   const bool is_empty = value.kind() == ValueKind::kList && value.items().empty();
   return is_empty && QuantifiesOverItems(left.flags) ? Value() : value;

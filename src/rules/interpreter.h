@@ -34,6 +34,8 @@ Truth Evaluate(const BoundCheck& check, const Happening& happening, Scratch& scr
 Truth Compare(const BoundCheck& check, const Value& left, const Happening& happening,
               Scratch& scratch) noexcept;
 
+// A single value against one literal.
+bool CompareValues(Operator op, const Value& a, const Value& b) noexcept;
 // One text against one literal.
 bool CompareTexts(Operator op, std::string_view a, std::string_view b) noexcept;
 

@@ -192,6 +192,9 @@ bool Matcher::Ask(const PlanNode& node, const Happening& happening) {
   if (node.texts != nullptr && left.kind() == ValueKind::kText) {
     return node.texts->Matches(left.text());
   }
+  if (node.literal != nullptr && left.kind() != ValueKind::kList) {
+    return CompareValues(node.check->op, left, *node.literal);
+  }
   const auto holds = [&](const BoundCheck* check) {
     return Compare(*check, left, happening, scratch_) == Truth::kTrue;
   };

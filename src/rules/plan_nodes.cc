@@ -89,6 +89,13 @@ bool ComparesTexts(const BoundCheck& check) {
          });
 }
 
+const Value* OnlyLiteral(const BoundCheck& check) {
+  const bool is_plain = check.literals.size() == 1 && !check.right &&
+                        check.op != Operator::kExists && check.op != Operator::kRegex &&
+                        check.left.type != FieldType::kNet;
+  return is_plain ? &check.literals.front() : nullptr;
+}
+
 // From so many texts on they are looked for together.
 constexpr size_t kTextsMin = 4;
 constexpr uint32_t kTextsCost = 12;
@@ -260,6 +267,7 @@ NodeId PlanNodes::Check(const BoundCheck& check) {
                 .reach = CheckReach(check),
                 .cost = CostOf(check),
                 .check = &check,
+                .literal = OnlyLiteral(check),
                 .operand = OperandNumber(check.left)};
   const NodeId id = Intern("c" + KeyOf(check), std::move(node));
   // Equal ones have a set of their own already.

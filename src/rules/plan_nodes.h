@@ -49,6 +49,8 @@ struct PlanNode {
   uint32_t slot = kNoSlot;
   std::vector<NodeId> children{};     // the cheap before the dear
   const BoundCheck* check = nullptr;  // kCheck; lives in its rule
+  // kCheck of nothing but a comparison with one literal; nullptr: it is more than that.
+  const Value* literal = nullptr;
   uint32_t operand = kNoSlot;  // kCheck and `texts`: number of its left side among all that differ
   // kCheck, and kOr of nothing but checks of the same operand: finds their answer together, where
   // the value is a text.
