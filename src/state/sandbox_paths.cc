@@ -228,10 +228,14 @@ bool IsProcess(const Process& process, int32_t tgid, int64_t start_time_ns) {
 // Another process may have the descriptor by now (fork, SCM_RIGHTS), and the opener may be another
 // program, or gone. Its ancestors are shown as they are now.
 Ref<Process> Sandbox::OpenerOf(const OpenRecord& record, const Process& user) {
-  Ref<Process> then(arena_.New<Process>());
   const PastProcess& opener = *record.opener;
-  static_cast<ProcessFacts&>(*then) = opener;
   Ref<Process> now = FindProcessRef(opener.tgid);
+  // Mostly it is still who it was: then what rules remember of it holds, too.
+  const bool is_same = now && now->past == record.opener && now->version == opener.version &&
+                       line_version_ == opener.line_version;
+  if (is_same) return now;
+  Ref<Process> then(arena_.New<Process>());
+  static_cast<ProcessFacts&>(*then) = opener;
   if (!now || !IsProcess(*now, opener.tgid, opener.start_time_ns)) {
     now.reset();
     // One that has exited is remembered as long as a descendant lives.
