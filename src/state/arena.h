@@ -8,31 +8,33 @@
 #include <new>
 #include <utility>
 
+#include "state/block_pool.h"
+
 namespace gyrfalcon {
 
 // Thread-compatible: one worker owns a sandbox.
 class Arena {
  public:
-  Arena() : pool_(kPoolOptions, &upstream_), front_(&pool_) {}
+  Arena() = default;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  std::pmr::memory_resource* resource() { return &front_; }
+  std::pmr::memory_resource* resource() { return &pool_; }
   // Gives all memory back; only when no object of the arena is left.
-  void Release() { pool_.release(); }
+  void Release() { pool_.Release(); }
   // What living objects use now, and what the pool keeps of the heap for them and for later ones.
-  size_t used_bytes() const { return front_.bytes; }
+  size_t used_bytes() const { return pool_.used_bytes(); }
   size_t held_bytes() const { return upstream_.bytes; }
 
   template <class T, class... Args>
   T* New(Args&&... args) {
-    void* memory = front_.allocate(sizeof(T), alignof(T));
+    void* memory = pool_.allocate(sizeof(T), alignof(T));
     return new (memory) T(*this, std::forward<Args>(args)...);
   }
   template <class T>
   void Delete(T* object) noexcept {
     object->~T();
-    front_.deallocate(object, sizeof(T), alignof(T));
+    pool_.deallocate(object, sizeof(T), alignof(T));
   }
 
  private:
@@ -59,14 +61,8 @@ class Arena {
     std::pmr::memory_resource* const next_;
   };
 
-  // A thousand small sandboxes are the usual case: chunks grow no larger than what a few processes
-  // need, and what is large has a place of its own.
-  static constexpr std::pmr::pool_options kPoolOptions{.max_blocks_per_chunk = 16,
-                                                       .largest_required_pool_block = 4096};
-
   CountingResource upstream_{std::pmr::new_delete_resource()};
-  std::pmr::unsynchronized_pool_resource pool_;
-  CountingResource front_;
+  BlockPool pool_{&upstream_};
 };
 
 // An object of the arena that Ref counts.
