@@ -32,7 +32,7 @@ struct PathCase {
 };
 
 TEST(Text, NormalizePathResolvesDotsAndDoubledSlashes) {
-  constexpr std::array<PathCase, 8> kCases = {{
+  constexpr std::array<PathCase, 15> kCases = {{
       {"/home/u/", "x", "/home/u/x"},
       {"/home/u", "../v/./w", "/home/v/w"},
       {"/ignored", "/etc//shadow", "/etc/shadow"},
@@ -41,6 +41,13 @@ TEST(Text, NormalizePathResolvesDotsAndDoubledSlashes) {
       {"/", "", "/"},
       {"/a/b", ".", "/a/b"},
       {"/a", "b/", "/a/b"},
+      {"/ignored", "/usr/lib/x.so", "/usr/lib/x.so"},
+      {"/ignored", "/a/.hidden", "/a/.hidden"},
+      {"/ignored", "/a/./b", "/a/b"},
+      {"/ignored", "/a/..", "/"},
+      {"/ignored", "/a/b/", "/a/b"},
+      {"/ignored", "//a", "/a"},
+      {"/ignored", "/", "/"},
   }};
   std::string out;
   for (const PathCase& c : kCases) {
