@@ -147,11 +147,16 @@ class Daemon {
   bool RefuseReload(const Error& error);
 
   // Only once the socket is ours, as the pid file.
-  Result<void> KeepSession(const std::optional<KeptSession>& session) const;
+  Result<void> KeepSession(const std::optional<KeptSession>& session);
   Result<void> WriteAttachSession() const;
 
   // Only once the socket listens and the session config is there: sandboxes go where it says.
   void StartKeepingRunscToml();
+
+  // At what is kept: the session config, and the TOML that names it.
+  bool IsKeepingFiles() const { return !kept_session_.empty() || runsc_toml_.has_value(); }
+  void LookAtKeptFiles();
+  void LookAtKeptSession();
   void LookAtRunscToml();
 
   // For the new rules: sandboxes that were attached get what these need.
@@ -177,6 +182,8 @@ class Daemon {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<TakeoverServer> takeover_;
   std::vector<TakeoverClient> standing_by_;
+  std::string kept_session_;          // as last written; "": none is kept
+  std::string kept_session_trouble_;  // as last told; "": none
   std::optional<RunscTomlKeeper> runsc_toml_;
   Clock::time_point next_look_;  // at those files
   std::unique_ptr<Watchdog> watchdog_;

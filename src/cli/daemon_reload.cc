@@ -2,6 +2,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <utility>
 
 #include <poll.h>
 #include <signal.h>
@@ -25,9 +26,9 @@ Daemon::End Daemon::WaitForEnd(const UniqueFd& signals) {
   }
   for (;;) {
     while (std::exchange(changed_meanwhile_, false)) Reload();
-    if (runsc_toml_ && Clock::now() >= next_look_) LookAtRunscToml();
+    if (IsKeepingFiles() && Clock::now() >= next_look_) LookAtKeptFiles();
     auto wake = end;
-    if (runsc_toml_ && (!wake || next_look_ < *wake)) wake = next_look_;
+    if (IsKeepingFiles() && (!wake || next_look_ < *wake)) wake = next_look_;
     int timeout_ms = -1;
     if (wake) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wake - Clock::now());
@@ -147,11 +148,12 @@ bool Daemon::RefuseReload(const Error& error) {
   return false;
 }
 
-Result<void> Daemon::KeepSession(const std::optional<KeptSession>& session) const {
+Result<void> Daemon::KeepSession(const std::optional<KeptSession>& session) {
   if (!session) return {};
   for (const std::string& warning : session->warnings) spdlog::warn("{}", warning);
   const auto is_new = WriteKeptSession(config_.session_file, *session);
   if (!is_new) return std::unexpected(is_new.error());
+  kept_session_ = session->text;
   const std::string policy =
       config_.visibility_policy.empty() ? "" : config_.visibility_policy + " and ";
   spdlog::info("session config {} is kept by gyrfalcon, from {}the rules: {} points{}",
@@ -167,7 +169,26 @@ Result<void> Daemon::KeepSession(const std::optional<KeptSession>& session) cons
 void Daemon::StartKeepingRunscToml() {
   if (config_.runsc_toml.empty()) return;
   runsc_toml_.emplace(config_.runsc_toml, AbsolutePath(config_.session_file));
-  LookAtRunscToml();
+  LookAtKeptFiles();
+}
+
+void Daemon::LookAtKeptFiles() {
+  if (!kept_session_.empty()) LookAtKeptSession();
+  if (runsc_toml_) LookAtRunscToml();
+  next_look_ = Clock::now() + std::chrono::milliseconds(config_.runsc_toml_interval_ms);
+}
+
+void Daemon::LookAtKeptSession() {
+  const auto restored = RestoreKeptSession(config_.session_file, kept_session_);
+  if (restored && *restored) {
+    spdlog::warn(
+        "{} was gone, and is written again: a runtime that names it could start no sandbox",
+        config_.session_file);
+  }
+  const std::string trouble = restored ? "" : restored.error().message;
+  if (std::exchange(kept_session_trouble_, trouble) != trouble && !trouble.empty()) {
+    spdlog::error("{}", trouble);
+  }
 }
 
 void Daemon::LookAtRunscToml() {
@@ -178,7 +199,6 @@ void Daemon::LookAtRunscToml() {
                                                : spdlog::level::err;
     spdlog::log(level, "{}", note.text);
   }
-  next_look_ = Clock::now() + std::chrono::milliseconds(config_.runsc_toml_interval_ms);
 }
 
 Result<void> Daemon::WriteAttachSession() const {

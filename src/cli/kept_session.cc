@@ -79,4 +79,12 @@ Result<bool> WriteKeptSession(const std::string& session_file, const KeptSession
   return true;
 }
 
+Result<bool> RestoreKeptSession(const std::string& session_file, const std::string& text) {
+  std::error_code error;
+  if (std::filesystem::exists(session_file, error) || error) return false;
+  const auto written = ReplaceFile(session_file, text);
+  if (!written) return std::unexpected(written.error());
+  return true;
+}
+
 }  // namespace gyrfalcon

@@ -39,4 +39,8 @@ Result<KeptSession> MakeKeptSession(const KeptSessionWish& wish, const RuleSet& 
 // what it had is kept beside it, as FILE.bak, unless there is one.
 Result<bool> WriteKeptSession(const std::string& session_file, const KeptSession& session);
 
+// Writes it again where the file is gone, for no sandbox starts with a runtime that names it then:
+// true. Another text stays.
+Result<bool> RestoreKeptSession(const std::string& session_file, const std::string& text);
+
 }  // namespace gyrfalcon

@@ -77,6 +77,16 @@ TEST_F(KeptSessionTest, IsWrittenOnlyWhereItDiffersAndKeepsWhatWasThereOnce) {
   }
 }
 
+TEST_F(KeptSessionTest, IsWrittenAgainOnlyWhereItIsGone) {
+  EXPECT_EQ(RestoreKeptSession(session_, "kept"), true);
+  EXPECT_EQ(Read(session_), "kept");
+  EXPECT_EQ(RestoreKeptSession(session_, "kept"), false);
+  Write(session_, "by hand");
+  EXPECT_EQ(RestoreKeptSession(session_, "kept"), false);
+  EXPECT_EQ(Read(session_), "by hand");
+  EXPECT_FALSE(RestoreKeptSession(folder_ / "none/pod-init.json", "kept"));
+}
+
 TEST_F(KeptSessionTest, WhatHappensWhenNobodyAnswersStaysAsItWas) {
   Write(policy_, "syscall_allowlist = [\"execve\"]\n");
   EXPECT_THAT(Make()->text, HasSubstr("\"ignore_setup_error\": true"));
