@@ -114,19 +114,15 @@ The node's folders, as "PATH RW|RO PROPAGATION TYPE" lines; one that is written 
 {{- end }}
 
 {{/*
-Where pods of the daemon's kind go.
+The nodes of the daemon's pods, but for taints.
 */}}
-{{- define "gyrfalcon.placement" -}}
+{{- define "gyrfalcon.nodes" -}}
 {{- with .Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.affinity }}
 affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.tolerations }}
-tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
