@@ -1,4 +1,21 @@
 {{/*
+The value of a dotted key, as {"is": VALUE}; {}: there is none.
+*/}}
+{{- define "gyrfalcon.ofConfig" -}}
+{{- $at := dict "is" .config }}
+{{- range $name := splitList "." .key }}
+{{- $inner := $at.is }}
+{{- $at = dict }}
+{{- if kindIs "map" $inner }}
+{{- if hasKey $inner $name }}
+{{- $at = dict "is" (get $inner $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $at | toJson }}
+{{- end }}
+
+{{/*
 What would leave a node unwatched, or without sandboxes, is an error here.
 */}}
 {{- define "gyrfalcon.checks" -}}
@@ -13,6 +30,29 @@ What would leave a node unwatched, or without sandboxes, is an error here.
 {{- end }}
 {{- if and (ne (toString .Values.updateStrategy.type) "RollingUpdate") (eq .Values.onFailure "closed") }}
 {{- fail "onFailure: closed needs updateStrategy.type: RollingUpdate: with OnDelete no sandbox starts between the old pod's end and the new one's start" }}
+{{- end }}
+{{- $surge := dig "rollingUpdate" "maxSurge" 0 .Values.updateStrategy | toString | trimSuffix "%" }}
+{{- if and (eq .Values.onFailure "closed") (eq (int $surge) 0) }}
+{{- fail "onFailure: closed needs updateStrategy.rollingUpdate.maxSurge above 0: without it no sandbox starts between the old pod's end and the new one's start" }}
+{{- end }}
+{{- $made := dict
+  "engine.gvisor.config" "node.stateFolder"
+  "gvisor.socket" "node.socketFolder"
+  "gvisor.runsc" "node.runsc"
+  "gvisor.root" "node.runscRoot"
+  "gvisor.runsc_toml" "node.runscToml"
+  "gvisor.session_profile" "sessionProfile"
+  "gvisor.on_failure" "onFailure" }}
+{{- range $mapping := list "engine" "engine.gvisor" "gvisor" }}
+{{- $value := include "gyrfalcon.ofConfig" (dict "config" $.Values.config "key" $mapping) | fromJson }}
+{{- if and (hasKey $value "is") (not (kindIs "map" $value.is)) }}
+{{- fail (printf "config.%s must be a mapping: it would go over all that the chart makes there" $mapping) }}
+{{- end }}
+{{- end }}
+{{- range $key, $instead := $made }}
+{{- if hasKey (include "gyrfalcon.ofConfig" (dict "config" $.Values.config "key" $key) | fromJson) "is" }}
+{{- fail (printf "config.%s is made by the chart, whose mounts, probes and cleanup go by it: set %s instead" $key $instead) }}
+{{- end }}
 {{- end }}
 {{- if and .Values.hostNetwork .Values.podMonitor.enabled }}
 {{- fail "podMonitor needs a declared port, and with hostNetwork that would keep the new pod of a rollout from starting beside the old one: use serviceMonitor.enabled instead" }}
