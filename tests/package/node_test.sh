@@ -154,12 +154,15 @@ as_it_was removed
 start_all removed
 said "removed"
 
-# The worst case: no sandbox starts without a listener, and an undo that can't be done.
+# The worst case: no sandbox starts without a listener, and an undo that can't be done. Docker's config lies elsewhere.
+mkdir -p "$machine/srv/docker"
+mv "$json" "$machine/srv/docker/"
+ln -s ../../srv/docker/daemon.json "$json"
 package -i /root/gyrfalcon.deb
 set_up --on-failure closed
 start_all closed
 told_of closed
-sed -i '1a // somebody was here' "$json"
+sed -i --follow-symlinks '1a // somebody was here' "$json"
 package -P gyrfalcon
 grep -q 'install docker --undo` failed' "$scratch/dpkg.log" || fail "no word of an undo that failed"
 grep -q 'pod-init.json stays' "$scratch/dpkg.log" || fail "no word of the session config that stays"
@@ -170,7 +173,7 @@ start_all purged-in-trouble
 said "purged with an undo that failed"
 
 # Mended: the package undoes what it has not undone then, and leaves nothing.
-sed -i 2d "$json"
+sed -i --follow-symlinks 2d "$json"
 package -i /root/gyrfalcon.deb
 start_all back
 package -P gyrfalcon
