@@ -150,7 +150,8 @@ class Daemon {
   Result<void> KeepSession(const std::optional<KeptSession>& session);
   Result<void> WriteAttachSession() const;
 
-  // Only once the socket listens and the session config is there: sandboxes go where it says.
+  // Only once the socket listens and a session config that runsc takes is there: sandboxes go where
+  // it says.
   void StartKeepingRunscToml();
 
   // At what is kept: the session config, and the TOML that names it.

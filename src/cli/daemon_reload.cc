@@ -134,6 +134,7 @@ bool Daemon::TryReload() {
   if (const auto kept = KeepSession(*session); !kept) {
     spdlog::error("{}", kept.error().message);
   }
+  StartKeepingRunscToml();
   rules_enabled_ = CountEnabled(*rules->rules);
   reloads_.Loaded(rules_enabled_, RealTimeNs());
   reloads_.Succeeded();
@@ -150,14 +151,22 @@ bool Daemon::RefuseReload(const Error& error) {
 
 Result<void> Daemon::KeepSession(const std::optional<KeptSession>& session) {
   if (!session) return {};
-  for (const std::string& warning : session->warnings) spdlog::warn("{}", warning);
-  const auto is_new = WriteKeptSession(config_.session_file, *session);
+  const auto fitting = FitToRunsc(*session, config_.runsc_path);
+  if (!fitting) {
+    // With it no sandbox would start; without it they are not watched, and this daemon serves who
+    // comes.
+    spdlog::error("{} stays as it is, and no TOML is made to name it: {}", config_.session_file,
+                  fitting.error().message);
+    return {};
+  }
+  for (const std::string& warning : fitting->warnings) spdlog::warn("{}", warning);
+  const auto is_new = WriteKeptSession(config_.session_file, *fitting);
   if (!is_new) return std::unexpected(is_new.error());
-  kept_session_ = session->text;
+  kept_session_ = fitting->text;
   const std::string policy =
       config_.visibility_policy.empty() ? "" : config_.visibility_policy + " and ";
   spdlog::info("session config {} is kept by gyrfalcon, from {}the rules: {} points{}",
-               config_.session_file, policy, session->points, *is_new ? "" : ", as before");
+               config_.session_file, policy, fitting->points, *is_new ? "" : ", as before");
   if (!*is_new) return {};
   if (config_.runsc_path.empty()) {
     spdlog::warn("gvisor.runsc is empty: sandboxes that run keep the session that they have");
@@ -167,7 +176,7 @@ Result<void> Daemon::KeepSession(const std::optional<KeptSession>& session) {
 }
 
 void Daemon::StartKeepingRunscToml() {
-  if (config_.runsc_toml.empty()) return;
+  if (config_.runsc_toml.empty() || kept_session_.empty() || runsc_toml_) return;
   runsc_toml_.emplace(config_.runsc_toml, AbsolutePath(config_.session_file));
   LookAtKeptFiles();
 }

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "cli/attach_session.h"
 #include "cli/file.h"
+#include "cli/install_session.h"
 #include "runsc/policy.h"
 #include "runsc/policy_check.h"
 #include "runsc/session.h"
@@ -21,6 +23,32 @@ Result<OnFailure> OnFailureOf(const std::string& session_file) {
   const auto session = ParseSessionConfig(session_file, *text);
   if (!session) return std::unexpected(session.error());
   return session->on_failure;
+}
+
+KeptSession Kept(const SessionOptions& options, std::vector<AskedPoint> asked,
+                 std::vector<std::string> warnings) {
+  return {.text = GenerateSession(options, asked),
+          .warnings = std::move(warnings),
+          .points = asked.size(),
+          .options = options,
+          .asked = std::move(asked)};
+}
+
+Result<NodeSession> AskToFit(const KeptSession& session, const std::string& runsc) {
+  std::error_code error;
+  // Where it is shown to runsc.
+  if (std::filesystem::temp_directory_path(error).empty() || error) {
+    return Fail(Fault::kEnvironment, "TMPDIR is no folder: " + error.message());
+  }
+  if (CheckSessionTaken(runsc, session.text)) {
+    return NodeSession{.text = session.text, .points = session.points};
+  }
+  return MakeNodeSession(session.options, session.asked, {runsc});
+}
+
+// Of a runsc that answers (CheckSessionTaken); otherwise it could not be asked.
+bool IsRefusal(const Error& error) {
+  return error.message.contains("does not take the session config");
 }
 
 }  // namespace
@@ -46,18 +74,27 @@ Result<KeptSession> MakeKeptSession(const KeptSessionWish& wish, const RuleSet& 
       wish.on_failure ? *wish.on_failure : OnFailureOf(wish.session_file);
   if (!on_failure) return std::unexpected(on_failure.error());
   options.on_failure = *on_failure;
-  if (wish.policy_file.empty()) {
-    const auto points = PointsFor(rules, options.profile);
-    return KeptSession{.text = GenerateSession(options, points), .points = points.size()};
-  }
+  if (wish.policy_file.empty()) return Kept(options, PointsFor(rules, options.profile), {});
   const auto text = ReadWholeFile(wish.policy_file, kPolicyBytesMax);
   if (!text) return std::unexpected(text.error());
   auto policy = ReadPolicy(wish.policy_file, *text);
   if (!policy) return std::unexpected(policy.error());
-  const auto points = PointsFor(*policy, rules, options.profile, false);
-  return KeptSession{.text = GenerateSession(options, points),
-                     .warnings = Warnings(*policy),
-                     .points = points.size()};
+  return Kept(options, PointsFor(*policy, rules, options.profile, false), Warnings(*policy));
+}
+
+Result<KeptSession> FitToRunsc(KeptSession session, const std::string& runsc) {
+  if (!IsProgramThere(runsc)) return session;
+  const auto fitted = AskToFit(session, runsc);
+  if (fitted) {
+    session.text = fitted->text;
+    session.points = fitted->points;
+  } else if (IsRefusal(fitted.error())) {
+    return std::unexpected(fitted.error());
+  } else {
+    session.warnings.push_back("it is not known whether runsc takes the session config: " +
+                               fitted.error().message);
+  }
+  return session;
 }
 
 Result<bool> WriteKeptSession(const std::string& session_file, const KeptSession& session) {

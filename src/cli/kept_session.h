@@ -18,6 +18,8 @@ struct KeptSession {
   std::string text;
   std::vector<std::string> warnings;  // of the policy, a line each
   size_t points = 0;
+  SessionOptions options;  // what it was made of
+  std::vector<AskedPoint> asked;
 };
 
 struct KeptSessionWish {
@@ -34,6 +36,12 @@ std::optional<KeptSessionWish> KeptSessionWishOf(const Config& config,
 
 // Errors (kInput) of the policy have its path, line and column.
 Result<KeptSession> MakeKeptSession(const KeptSessionWish& wish, const RuleSet& rules);
+
+// What this runsc takes of it: as it is, or without what one of before November 2022 does not know.
+// An error (kEnvironment, in its words) where it takes neither: no sandbox would start. As it is,
+// with a warning, where that runsc can't be asked; without one where there is none. Runs it: 5 s at
+// most, each of a few times.
+Result<KeptSession> FitToRunsc(KeptSession session, const std::string& runsc);
 
 // Writes it where it differs from what is there: true. The first time the file is another's, so
 // what it had is kept beside it, as FILE.bak, unless there is one.

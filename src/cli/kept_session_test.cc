@@ -87,6 +87,59 @@ TEST_F(KeptSessionTest, IsWrittenAgainOnlyWhereItIsGone) {
   EXPECT_FALSE(RestoreKeptSession(folder_ / "none/pod-init.json", "kept"));
 }
 
+// `refused`: of the config, which this runsc does not take.
+std::string RunscThatRefuses(const TestFolder& folder, const std::string& refused) {
+  return folder.WriteScript("runsc", R"sh(case $* in
+  "trace metadata")
+    echo 'POINTS (2)'
+    echo 'Name: container/start, optional fields: [env], context fields: [time|container_id]'
+    echo 'Name: syscall/execve/enter, optional fields: [envv], context fields: [time]'
+    exit 0 ;;
+  *"trace create"*) ;;
+  *) exit 1 ;;
+esac
+for word; do case $word in --config=*) config=${word#*=} ;; esac; done
+if grep -q ')sh" + refused + R"sh(' "$config"; then
+  echo 'json: unknown field ")sh" + refused +
+                                         R"sh("' >&2
+else
+  echo 'loading sandbox: no such sandbox' >&2
+fi
+exit 128
+)sh");
+}
+
+TEST_F(KeptSessionTest, IsMadeWithoutWhatAnOldRunscRefuses) {
+  Write(policy_, "syscall_allowlist = [\"execve\", \"openat\"]\n");
+  const auto kept = Make();
+  ASSERT_TRUE(kept);
+  EXPECT_THAT(kept->text, HasSubstr("ignore_missing"));
+  const auto fitted = FitToRunsc(*kept, RunscThatRefuses(folder_, "ignore_missing"));
+  ASSERT_TRUE(fitted) << fitted.error().message;
+  EXPECT_THAT(fitted->text, Not(HasSubstr("ignore_missing")));
+  EXPECT_THAT(fitted->text, HasSubstr("container/start"));
+  EXPECT_THAT(fitted->text, Not(HasSubstr("syscall/openat"))) << "it does not know that";
+  EXPECT_LT(fitted->points, kept->points);
+  const auto taken = FitToRunsc(*kept, RunscThatRefuses(folder_, "nothing of this"));
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->text, kept->text);
+}
+
+TEST_F(KeptSessionTest, WhatRunscRefusesIsNoneAndWhoCantBeAskedIsTold) {
+  Write(policy_, "syscall_allowlist = [\"execve\"]\n");
+  const auto kept = Make();
+  ASSERT_TRUE(kept);
+  const auto refused = FitToRunsc(*kept, RunscThatRefuses(folder_, "trace_session"));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("unknown field"));
+  for (const std::string& runsc : {folder_ / "none", folder_.WriteScript("broken", "exit 1\n")}) {
+    const auto unknown = FitToRunsc(*kept, runsc);
+    ASSERT_TRUE(unknown);
+    EXPECT_EQ(unknown->text, kept->text);
+    EXPECT_EQ(unknown->warnings.size(), runsc.ends_with("broken") ? 1u : 0u);
+  }
+}
+
 TEST_F(KeptSessionTest, WhatHappensWhenNobodyAnswersStaysAsItWas) {
   Write(policy_, "syscall_allowlist = [\"execve\"]\n");
   EXPECT_THAT(Make()->text, HasSubstr("\"ignore_setup_error\": true"));

@@ -35,6 +35,9 @@ awk '/^kind: DaemonSet/ { ++sets } sets != 1 { next } /^---/ { sets = 2 }
     mount --bind "$path" "$root$path"
     [ "$is_read_only" = false ] || mount -o remount,bind,ro "$root$path"
   done
+# The env of its container, as far as it is plain.
+eval "$(awk '/^kind: DaemonSet/ { ++sets } sets != 1 { next } /^---/ { sets = 2 }
+  $1 == "value:" && name { print "export " name "=" $2 } { name = $1 == "-" && $2 == "name:" ? $3 : "" }' "$manifest")"
 mount -o remount,ro "$root"
 # shellcheck disable=SC2093 # nothing is to come after it
 GYRFALCON_INSTANCE=$uid FALCO_HOSTNAME=node exec chroot "$root" /usr/bin/setpriv --bounding-set=-all,+dac_read_search,+sys_ptrace \

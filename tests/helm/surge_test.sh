@@ -138,6 +138,10 @@ keeps_toml
 grep -q '^# as GKE has it$' $toml || fail "the TOML has lost its comment: $(cat $toml)"
 printf '# made anew\n[runsc_config]\n  platform = "systrap"\n' >$toml
 keeps_toml
+# So does the session config, without which no sandbox would start; this runsc was asked whether it takes it.
+rm /var/lib/gyrfalcon/pod-init.json
+wait_for_line 'pod-init.json was gone, and is written again' "$scratch/a.log" 10 || fail 'the session config does not come back'
+! grep 'not known whether runsc takes' "$scratch/a.log" || fail 'runsc could not be asked about the session config'
 # shellcheck disable=SC2016 # expanded inside
 sandbox 'i=0; while [ $i -lt 100000 ]; do : >/tmp/n.$i; i=$((i + 1)); sleep 0.02; done'
 wait_for_line told= "$scratch/alerts.a" 20 || fail 'the sandbox is not heard'

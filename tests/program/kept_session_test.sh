@@ -34,4 +34,30 @@ printf 'syscall_allowlist = ["execve"]\n' >"$scratch/policy.toml"
 start -o gvisor.runsc= -o "visibility_policy=$scratch/policy.toml"
 comes_back
 stop
-echo 'a session config that is kept comes back'
+
+# A runsc that takes no such session config: it is neither written, nor named where every sandbox would read it.
+cat >"$scratch/runsc" <<'RUNSC'
+#!/bin/sh
+case $* in
+  'trace metadata')
+    echo 'POINTS (1)'
+    echo 'Name: container/start, optional fields: [env], context fields: [time|container_id]'
+    ;;
+  *'trace create'*)
+    echo 'json: unknown field "trace_session"' >&2
+    exit 128
+    ;;
+  *) echo '[]' ;;
+esac
+RUNSC
+chmod +x "$scratch/runsc"
+rm -f "$session" "$session.bak"
+printf '[runsc_config]\n  platform = "systrap"\n' >"$toml"
+cp "$toml" "$scratch/toml-before"
+start -o "gvisor.runsc=$scratch/runsc" -o "gvisor.runsc_toml[]=$toml"
+sleep 0.5
+stop
+grep -q 'error: .*stays as it is, and no TOML is made to name it: .*unknown field' "$scratch/log" || fail 'not told that runsc refuses it'
+[ ! -e "$session" ] || fail 'a session config that runsc refuses is written'
+cmp -s "$toml" "$scratch/toml-before" || fail 'a session config that runsc refuses is named in the TOML'
+echo 'a session config that is kept comes back, and none is that runsc refuses'
