@@ -38,6 +38,8 @@ Result<std::string> ReadWholeFile(const std::string& path, size_t bytes_max) {
                   fmt::format("{}: larger than {} bytes; split it", path, bytes_max));
     }
   }
+  // What was read up to there must not pass for the whole.
+  if (file.bad()) return Fail(Fault::kEnvironment, fmt::format("{}: {}", path, ErrnoText(errno)));
   return text;
 }
 
