@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view kFlag = "pod-init-config";
 constexpr std::string_view kRuntimes = "runtimes";
 constexpr std::string_view kArgs = "runtimeArgs";
+constexpr std::string_view kDefault = "default-runtime";
 constexpr std::string_view kBlanks = " \t\r\n";
 
 bool IsBlank(std::string_view text) {
@@ -311,7 +312,7 @@ class Remover {
     const JsonNode* runtimes = root.FindValue(kRuntimes);
     if (runtimes == nullptr) return std::nullopt;
     for (const JsonMember& member : runtimes->members) {
-      if (const auto edit = OfRuntime(*runtimes, member)) return edit;
+      if (const auto edit = OfRuntime(root, *runtimes, member)) return edit;
     }
     // Emptied by us, and of our making.
     if (!before_.known || runtimes->kind != JsonKind::kObject || !runtimes->members.empty()) {
@@ -328,9 +329,11 @@ class Remover {
   }
 
  private:
-  std::optional<TextEdit> OfRuntime(const JsonNode& runtimes, const JsonMember& member) const {
+  std::optional<TextEdit> OfRuntime(const JsonNode& root, const JsonNode& runtimes,
+                                    const JsonMember& member) const {
     const JsonNode* was = before_.Runtime(member.key);
-    if (before_.known && was == nullptr && IsAsWeMadeIt(member)) {
+    if (before_.known && was == nullptr && IsAsWeMadeIt(member) &&
+        !IsDefaultNow(root, member.key)) {
       return CutMember(runtimes, member.key, before_.Inside(before_.Runtimes()));
     }
     const JsonNode* args = member.value.FindValue(kArgs);
@@ -338,6 +341,12 @@ class Remover {
     const auto flag = FindSessionFlag(*args);
     if (!flag || flag->value != session_file_) return std::nullopt;
     return OfArgs(member.value, *args, *flag, was);
+  }
+
+  // dockerd does not start where its default is not among its runtimes.
+  bool IsDefaultNow(const JsonNode& root, const std::string& name) const {
+    return TextOf(root.FindValue(kDefault)) == name &&
+           TextOf(before_.root.FindValue(kDefault)) != name;
   }
 
   bool IsAsWeMadeIt(const JsonMember& member) const {

@@ -52,7 +52,8 @@ Result<std::string> AddToDockerConfig(const std::string& path, std::string_view 
                                       const DockerWish& wish);
 
 // The text without our session config: the arguments that name it go, what they replaced comes
-// back, and what was added for them goes where nobody else put something into it.
+// back, and what was added for them goes where nobody else put something into it or, of a runtime,
+// made it Docker's default since.
 // RemoveFromDockerConfig(AddToDockerConfig(x)) is x. Without a `change` only the arguments go.
 Result<std::string> RemoveFromDockerConfig(const std::string& path, std::string_view text,
                                            const std::string& session_file,

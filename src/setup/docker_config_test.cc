@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 using Json = nlohmann::json;
 
@@ -165,6 +166,24 @@ TEST(DockerConfig, AProgramOfAnyNameIsKnownByItsSessionConfig) {
   ASSERT_TRUE(runtimes);
   ASSERT_EQ(runtimes->size(), 1u);
   EXPECT_EQ(Add(after, wish), after);
+}
+
+TEST(DockerConfig, ARuntimeThatWasAddedAndIsDockersDefaultSinceStaysWithoutTheFlag) {
+  const std::string before = R"({"debug": true})";
+  const std::string after = Add(before, Wish());
+  Json now = Json::parse(after);
+  now["default-runtime"] = "runsc";
+  const auto undone =
+      RemoveFromDockerConfig("f", now.dump(), kSession, ConfigChange{before, after});
+  ASSERT_TRUE(undone) << undone.error().message;
+  const Json left = Json::parse(*undone);
+  EXPECT_EQ(left["runtimes"]["runsc"]["path"], now["runtimes"]["runsc"]["path"]);
+  EXPECT_THAT(*undone, Not(HasSubstr("pod-init-config")));
+  // Another one's name keeps nothing.
+  now["default-runtime"] = "runc";
+  const auto gone = RemoveFromDockerConfig("f", now.dump(), kSession, ConfigChange{before, after});
+  ASSERT_TRUE(gone);
+  EXPECT_FALSE(Json::parse(*gone).contains("runtimes"));
 }
 
 TEST(DockerConfig, WhatIsWrongHasItsPlace) {
