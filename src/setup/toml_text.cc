@@ -12,6 +12,27 @@
 
 namespace gyrfalcon {
 
+namespace {
+
+// Where the line's comment begins, or its end. For a text without strings of several lines.
+size_t CommentBegin(std::string_view line) {
+  char quote = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char byte = line[i];
+    if (quote == 0 && byte == '#') return i;
+    if (quote == 0 && (byte == '"' || byte == '\'')) {
+      quote = byte;
+    } else if (quote == '"' && byte == '\\') {
+      ++i;
+    } else if (byte == quote) {
+      quote = 0;
+    }
+  }
+  return line.size();
+}
+
+}  // namespace
+
 Result<toml::table> ReadToml(const std::string& path, std::string_view text) {
   if (text.size() > kSetupFileBytesMax) {
     return Fail(Fault::kInput, fmt::format("{}:1:1: larger than {} bytes; no such file is", path,
@@ -22,9 +43,11 @@ Result<toml::table> ReadToml(const std::string& path, std::string_view text) {
   }
   // toml++ descends once for each part of a dotted key, and does not bound that.
   constexpr std::ptrdiff_t kDotsMax = 64;
+  const bool has_long_strings = text.contains("\"\"\"") || text.contains("'''");
   size_t line = 1;
   for (const std::string_view row : Split(text, '\n')) {
-    if (std::ranges::count(row, '.') > kDotsMax) {
+    const size_t end = has_long_strings ? row.size() : CommentBegin(row);
+    if (std::ranges::count(row.substr(0, end), '.') > kDotsMax) {
       return Fail(Fault::kInput,
                   fmt::format("{}:{}:1: more than {} dots in a line", path, line, kDotsMax));
     }

@@ -74,6 +74,24 @@ TEST(TomlText, IsSetInEachFormOfTable) {
   }
 }
 
+TEST(TomlText, DotsCountWhereTheyMayBeOfAKey) {
+  const std::string dots(100, '.');
+  std::string deep = "a";
+  for (int i = 0; i < 100; ++i) deep += ".a";
+  for (const std::string& comment : {"# " + dots + "\n", "a = \"#\" # it's " + dots + "\n",
+                                     "\"\\\"#\" = '#\\' # \"" + dots + "\n"}) {
+    EXPECT_TRUE(SetTomlText("f", comment, kKey, kSession)) << comment;
+  }
+  for (const std::string& key :
+       {deep + " = 1\n", "\"#\"." + deep + " = 1\n", "'#\\'." + deep + " = 1 # x\n",
+        "\"\\\"#\"." + deep + " = 1\n", "x = [\"\"\"\n#\"\"\", {" + deep + " = 1}]\n",
+        "x = ['''\n#''', {" + deep + " = 1}]\n"}) {
+    const auto set = SetTomlText("f", key, kKey, kSession);
+    ASSERT_FALSE(set) << key;
+    EXPECT_THAT(set.error().message, HasSubstr("more than 64 dots in a line"));
+  }
+}
+
 TEST(TomlText, WhatIsWrongHasItsPlace) {
   const struct {
     std::string_view text, error;
