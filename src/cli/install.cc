@@ -365,11 +365,21 @@ Result<void> Installer::FinishUndo() {
     fmt::print("{} stays: `install {}` names it\n", session_file(), other);
     return {};
   }
-  // First: the daemon would make it anew.
-  if (auto dropped = files_.DropRecord("session"); !dropped) return dropped;
+  const auto made = ReadSessionRecord(files_.RecordFolder());
   auto there = files_.Read(session_file());
   if (!there) return std::unexpected(there.error());
+  // First: the daemon would make it anew.
+  if (made && made->path == session_file()) {
+    if (auto dropped = files_.DropRecord("session"); !dropped) return dropped;
+  }
   if (!*there || IsEmptySession(**there)) return {};
+  // One that the daemon keeps is nowhere recorded: the command line names it.
+  const bool is_named =
+      record_.session_file.empty() && session_file() != InstallFlags().session_file;
+  if (!is_named && (!made || made->text != **there)) {
+    fmt::print("{} is not as install made it, and stays as it is\n", session_file());
+    return {};
+  }
   auto emptied = files_.Write({SetupFile::kOwn, session_file(), std::move(*there), EmptySession()});
   if (!emptied) return emptied;
   fmt::print(

@@ -69,7 +69,8 @@ class Installer {
   Result<void> Write(UndoRecord for_record = {});
   // Puts back what Write has written, session config and record but for.
   void PutBack();
-  // After the files are back: the record goes, and the session config becomes the empty one.
+  // After the files are back: the record goes, and a session config of install's making becomes the
+  // empty one; without a record also the one that --session-config names.
   Result<void> FinishUndo();
 
   // Of a runtime that names `program`; "" is runsc. Errors where there is none.

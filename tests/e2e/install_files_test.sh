@@ -103,6 +103,23 @@ for way in '' --runsc-config=/run/containerd/runsc/config.toml; do
   same "$scratch/original" "$node/run/containerd/runsc/config.toml" "undone, GKE's TOML is not what it was"
 done
 
+# --- a session config that somebody else wrote: kept by install, and by the undo, with a record and without
+mine=$node/etc/gyrfalcon/pod-init.json
+printf '{"trace_session":{"name":"Default","points":[{"name":"container/start"}],"sinks":[{"name":"remote","config":{"endpoint":"/run/x.sock"}}]}}' \
+  >"$mine"
+cp "$mine" "$scratch/mine"
+install containerd --root="$node" || fail "install with somebody else's session config ended with $?"
+grep -q "pod-init.json is not of install's making" "$scratch/install.log" || fail "install does not say that it keeps the session config"
+for record in there none; do
+  install containerd --root="$node" --undo || fail "its undo (record: $record) ended with $?"
+  grep -q "pod-init.json is not as install made it, and stays" "$scratch/install.log" || fail "the undo (record: $record) does not say it"
+  same "$scratch/mine" "$mine" "undone (record: $record), somebody else's session config is not what it was"
+done
+# One that the daemon keeps has no record: the undo is told its name.
+mv "$mine" "$node/etc/gyrfalcon/kept.json"
+install containerd --root="$node" --undo --session-config=/etc/gyrfalcon/kept.json || fail "an undo with a name ended with $?"
+grep -q 'asks for nothing any more' "$scratch/install.log" || fail "a session config that --session-config names was left as it was"
+
 # --- what is refused
 docker="docker --root=$node --runsc=$RUNSC"
 mkdir -p "$node/etc/docker"
