@@ -90,6 +90,12 @@ Result<void> CheckInstallFlags(const InstallFlags& flags) {
   if (!IsPlainPath(flags.session_file)) {
     return Fail(Fault::kUsage, "--session-config: an absolute path, without blanks and quotes");
   }
+  for (const auto& [name, path] : {std::pair{"--config-file", &flags.config_file},
+                                   std::pair{"--runsc-config", &flags.runsc_config}}) {
+    // It is recorded for --undo, which may be run elsewhere.
+    if (path->empty() || path->starts_with('/')) continue;
+    return Fail(Fault::kUsage, fmt::format("{}: an absolute path, please, not {}", name, *path));
+  }
   for (const std::string_view folder : {"/run", "/var/run", "/dev/shm"}) {
     if (!IsBelow(flags.session_file, folder)) continue;
     return Fail(Fault::kUsage,

@@ -144,6 +144,9 @@ printf 'version = 2\n' >"$node/etc/containerd/config.toml"
 refused 1 "no runtime of gVisor in it" containerd --root="$node" --runsc="$RUNSC"
 refused 3 'there is no program /no/runsc' docker --root="$node" --runsc=/no/runsc
 refused 2 'empty after a restart' docker --root="$node" --session-config=/run/gyrfalcon/pod-init.json
+refused 2 'runsc-config: an absolute path' containerd --root="$node" --runsc="$RUNSC" --runsc-config=etc/runsc.toml
+refused 2 'config-file: an absolute path' containerd --root="$node" --runsc="$RUNSC" --config-file=./config.toml --undo
+refused 2 'config-file: an absolute path' docker --root="$node" --runsc="$RUNSC" --config-file=daemon.json
 refused 2 'PrivateTmp' docker --root="$node" --socket=/tmp/gvisor.sock
 printf '#!/bin/sh\nexec sleep 60\n' >"$node/hangs"
 printf '#!/bin/sh\necho not a runsc\n' >"$node/other"
