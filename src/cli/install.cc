@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 
 #include <sys/socket.h>
 
@@ -234,7 +235,8 @@ Result<void> Installer::PlanUndo(const std::vector<RecordedFile>& unrecorded) {
     record.session_file = session_file();
     record.files = unrecorded;
   }
-  for (RecordedFile& file : record.files) {
+  // What names another file is written behind it, and goes before it.
+  for (RecordedFile& file : record.files | std::views::reverse) {
     auto now = files_.Read(file.path);
     if (!now) return std::unexpected(now.error());
     if (!is_recorded && *now) file.before = file.after = **now;
@@ -347,7 +349,7 @@ Result<void> Installer::Write(UndoRecord for_record) {
 }
 
 void Installer::PutBack() {
-  for (PlannedFile& file : plan_) {
+  for (PlannedFile& file : plan_ | std::views::reverse) {
     if (!file.changes()) continue;
     std::swap(file.now, file.wanted);
     if (const auto back = files_.Write(file); !back) Report(back.error());

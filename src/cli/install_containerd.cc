@@ -41,6 +41,10 @@ class ContainerdInstall {
     for (const std::string& toml : tomls_) {
       if (const auto planned = PlanToml(toml); !planned) return planned;
     }
+    // Behind the TOMLs that they name: without those no sandbox starts.
+    for (PlannedFile& config : configs_) {
+      installer_.Plan(config.kind, config.path, std::move(config.now), std::move(config.wanted));
+    }
     if (const auto session = installer_.PlanSession(runscs_); !session) return session;
     return installer_.PlanQueue();
   }
@@ -92,8 +96,9 @@ class ContainerdInstall {
       record_.config_path = wish.config_path;
     }
     if (!is_imported || *wanted != now->value_or("")) {
-      installer_.Plan(SetupFile::kContainerd, path, *now,
-                      *now || !wanted->empty() ? std::optional(std::move(*wanted)) : std::nullopt);
+      configs_.push_back(
+          {SetupFile::kContainerd, path, *now,
+           *now || !wanted->empty() ? std::optional(std::move(*wanted)) : std::nullopt});
     }
     return config->runtimes.size();
   }
@@ -171,6 +176,7 @@ class ContainerdInstall {
 
   Installer installer_;
   UndoRecord record_;
+  std::vector<PlannedFile> configs_;  // containerd's own
   std::vector<std::string> tomls_;
   std::vector<NodeRunsc> runscs_;
   bool needs_restart_ = false;

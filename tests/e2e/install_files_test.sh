@@ -50,6 +50,10 @@ cp -a "$node" "$scratch/node.was"
 install containerd --root="$node" --dry-run || fail "install containerd --dry-run ended with $?"
 grep -q '^+ *ConfigPath = "/etc/containerd/runsc.toml"' "$scratch/install.log" || fail "the dry run shows no ConfigPath"
 [ ! -e "$node/etc/gyrfalcon" ] || fail "a dry run wrote something"
+# written: the files in the order in which they are written.
+written() { sed -n 's/^+++ \(.*\)/\1/p' "$scratch/install.log" | tr '\n' ' '; }
+first=/etc/containerd/runsc.toml main=/etc/containerd/config.toml
+case $(written) in *"$first "*"$main "*) ;; *) fail "config.toml names a TOML before it is there: $(written)" ;; esac
 install containerd --root="$node" || fail "install containerd ended with $?"
 for toml in runsc debug; do
   grep -q '^ *pod-init-config = "/etc/gyrfalcon/pod-init.json"$' "$node/etc/containerd/$toml.toml" ||
@@ -62,6 +66,7 @@ grep -q 'all is as it is to be already' "$scratch/install.log" || fail "a second
 # Somebody else edits one of them in between.
 sed -i 's/^  debug = "true"/  debug = "false"/' "$node/etc/containerd/debug.toml"
 install containerd --root="$node" --undo || fail "install containerd --undo ended with $?"
+case $(written) in *"$main "*"$first "*) ;; *) fail "the undo touches a TOML that config.toml still names: $(written)" ;; esac
 same "$scratch/node.was/etc/containerd/config.toml" "$node/etc/containerd/config.toml" "undone, config.toml is not what it was"
 printf 'log_level = "debug"\n[runsc_config] # flags\n  debug = "false"' >"$scratch/edited"
 same "$scratch/edited" "$node/etc/containerd/debug.toml" "somebody else's edit did not survive"
