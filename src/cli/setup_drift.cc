@@ -128,7 +128,9 @@ void SetupDriftCheck::Tell(const std::string& target, const std::string& file,
 }
 
 void SetupDriftCheck::LookAtRuntimes() {
-  std::set<std::string> wrong;
+  const Time now = std::chrono::steady_clock::now();
+  std::map<std::string, Wrong> wrong;
+  std::set<std::string> expected;
   for (const char* target : kTargets) {
     const auto text =
         ReadIfThere(options_.record_folder + "/" + target + ".json", kUndoRecordBytesMax);
@@ -138,16 +140,33 @@ void SetupDriftCheck::LookAtRuntimes() {
     for (const RecordedFile& file : record->files) {
       if (file.kind == SetupFile::kOwn) continue;
       files_.push_back(file.path);
+      expected.insert(file.path);
       const std::string problem = ProblemOf(*record, file);
       if (problem.empty()) continue;
-      wrong.insert(file.path);
-      if (!told_.contains(file.path)) Tell(target, file.path, problem);
+      const auto known = wrong_.find(file.path);
+      Wrong& state = wrong[file.path] = known == wrong_.end() ? Wrong{.since = now} : known->second;
+      if (state.is_told || now - state.since < options_.settle) continue;
+      state.is_told = true;
+      Tell(target, file.path, problem);
     }
   }
-  for (const std::string& file : told_) {
-    if (!wrong.contains(file)) options_.on_note(file + " is as `gyrfalcon install` left it again");
+  for (const auto& [file, state] : wrong_) {
+    if (!state.is_told || wrong.contains(file) || !expected.contains(file)) continue;
+    options_.on_note(file + " is as `gyrfalcon install` left it again");
   }
-  told_ = std::move(wrong);
+  wrong_ = std::move(wrong);
+}
+
+std::optional<std::chrono::milliseconds> SetupDriftCheck::next() const {
+  std::optional<std::chrono::milliseconds> next;
+  const Time now = std::chrono::steady_clock::now();
+  for (const auto& [file, state] : wrong_) {
+    if (state.is_told) continue;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(state.since + options_.settle - now);
+    next = std::max(std::min(left, next.value_or(left)), std::chrono::milliseconds(0));
+  }
+  return next;
 }
 
 void SetupDriftCheck::LookAtSession() {
@@ -243,7 +262,8 @@ void SetupDrift::Run() {
       check_.Look();
     }
     std::array<pollfd, 2> waiting = {{{stop_.get(), POLLIN, 0}, {watch.fd(), POLLIN, 0}}};
-    const int ready = poll(waiting.data(), waiting.size(), static_cast<int>(interval_.count()));
+    const auto pause = std::min(interval_, check_.next().value_or(interval_));
+    const int ready = poll(waiting.data(), waiting.size(), static_cast<int>(pause.count()));
     if (waiting[0].revents != 0) return;
     if (ready > 0) {
       watch.TakeChange();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -23,6 +24,9 @@ struct SetupDriftOptions {
   BuiltinSettings builtins;
   // Files are seen at once; what can't be watched (a folder that is not there yet), after this.
   std::chrono::milliseconds interval{30'000};
+  // What is wrong is told when it still is after this: an install or an undo changes several files,
+  // and waits up to 10 s for Docker between them.
+  std::chrono::milliseconds settle{15'000};
   // Called on the drift's thread, and not after its end.
   std::function<void(Alert)> on_alert;
   std::function<void(const std::string&)> on_warning;
@@ -42,8 +46,16 @@ class SetupDriftCheck {
   void Look();
   // The files to watch, as of the last look.
   const std::vector<std::string>& files() const { return files_; }
+  // When something that was wrong at the last look may be told; nullopt: nothing waits.
+  std::optional<std::chrono::milliseconds> next() const;
 
  private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Wrong {
+    Time since;
+    bool is_told = false;
+  };
+
   void LookAtRuntimes();
   void LookAtSession();
   void LookAtRunsc(SessionRecord& record);
@@ -52,7 +64,7 @@ class SetupDriftCheck {
 
   const SetupDriftOptions options_;
   std::vector<std::string> files_;
-  std::set<std::string> told_;               // files whose runtimes are not configured any more
+  std::map<std::string, Wrong> wrong_;       // files whose runtimes are not configured any more
   std::map<std::string, std::string> seen_;  // of each runsc: which file it was
   std::set<std::string> trouble_told_;       // files and programs of which a warning was given
 };

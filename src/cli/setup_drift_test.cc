@@ -30,6 +30,7 @@ class SetupDriftTest : public testing::Test {
     folder_ = mkdtemp(name.data());
     session_ = Path("pod-init.json");
     options_.record_folder = Path("install");
+    options_.settle = std::chrono::milliseconds(0);
     fs::create_directories(options_.record_folder);
     options_.on_alert = [this](const Alert& alert) { alerts_.push_back(alert.message); };
     options_.on_warning = [this](const std::string& text) { warnings_.push_back(text); };
@@ -95,6 +96,39 @@ TEST_F(SetupDriftTest, ARuntimeThatLostItIsToldOnceAndAgainWhenItLosesItAgain) {
   fs::remove(options_.record_folder + "/docker.json");
   check.Look();
   EXPECT_EQ(alerts_.size(), 2u);
+}
+
+TEST_F(SetupDriftTest, WhatAnInstallOrAnUndoHasHalfDoneIsNotTold) {
+  options_.settle = std::chrono::hours(1);
+  const std::string toml = Path("runsc.toml");
+  const std::string after = *AddToRunscConfig(toml, "", session_, false);
+  KeepRecord("containerd", SetupFile::kRunsc, toml, after);
+  SetupDriftCheck check(options_);
+  check.Look();  // the record is there, the file not yet
+  ASSERT_TRUE(check.next());
+  EXPECT_GT(*check.next(), std::chrono::minutes(59));
+  Write(toml, after);
+  check.Look();
+  EXPECT_FALSE(check.next());
+  fs::remove(toml);
+  check.Look();
+  check.Look();
+  fs::remove(options_.record_folder + "/containerd.json");
+  check.Look();
+  EXPECT_THAT(alerts_, IsEmpty());
+  EXPECT_THAT(warnings_, IsEmpty());
+  EXPECT_THAT(notes_, IsEmpty());
+}
+
+TEST_F(SetupDriftTest, WhatWasToldAndIsUndoneThenIsNotAsItWasAgain) {
+  const std::string toml = Path("runsc.toml");
+  KeepRecord("containerd", SetupFile::kRunsc, toml, *AddToRunscConfig(toml, "", session_, false));
+  SetupDriftCheck check(options_);
+  check.Look();
+  EXPECT_EQ(alerts_.size(), 1u);
+  fs::remove(options_.record_folder + "/containerd.json");
+  check.Look();
+  EXPECT_THAT(notes_, IsEmpty());
 }
 
 TEST_F(SetupDriftTest, RunscsTomlAndOneThatIsBroken) {
@@ -189,7 +223,7 @@ TEST_F(SetupDriftTest, ASessionConfigThatSomebodyChangedStaysAlsoForAnotherRunsc
   EXPECT_EQ(warnings_.size(), 2u);
 }
 
-TEST_F(SetupDriftTest, TheThreadSeesAChangeAtOnce) {
+TEST_F(SetupDriftTest, TheThreadSeesAChangeAndTellsItOnceItHasSettled) {
   const std::string json = Path("daemon.json");
   const std::string after =
       *AddToDockerConfig(json, "", {.session_file = session_, .new_path = "/usr/bin/runsc"});
@@ -204,6 +238,7 @@ TEST_F(SetupDriftTest, TheThreadSeesAChangeAtOnce) {
     told.notify_all();
   };
   options_.interval = std::chrono::minutes(10);
+  options_.settle = std::chrono::milliseconds(300);
   const SetupDrift drift(options_);
   Write(json, "{}");
   std::unique_lock lock(mutex);

@@ -66,7 +66,7 @@ same "$scratch/installed" "$config" "a second install changed daemon.json"
 "$runsc" $flags install --config_file="$config" -- --network=none $flags >"$scratch/runsc.log" 2>&1 </dev/null ||
   fail "runsc install ended with $?"
 wait_for_line 'gyrfalcon: runtime no longer configured: .*gyrfalcon_setup_file='"$config"' .*runtime runsc without --pod-init-config' \
-  "$alerts" 20 || fail "no alert for the runtime that lost the session config"
+  "$alerts" 40 || fail "no alert for the runtime that lost the session config"
 cp "$scratch/installed" "$config"
 wait_for_line 'is as .gyrfalcon install. left it again' "$log" 20 || fail "it was not seen that the runtime has it again"
 # The session config goes.
