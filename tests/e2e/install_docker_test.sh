@@ -104,7 +104,7 @@ install --undo || fail "the undo after somebody else's edit ended with $?"
 same "$scratch/edited" "$config" "somebody else's edit did not survive"
 
 # A daemon.json that dockerd does not take (a flag of its own stands in it): put back, nothing half done.
-sed 's/^{ "labels"/{ "log-level": "info", "labels"/' "$scratch/original" >"$config"
+sed 's/^{ "labels"/{ "iptables": false, "labels"/' "$scratch/original" >"$config"
 cp "$config" "$scratch/refused"
 status=0
 install --socket="$socket_folder/gvisor.sock" || status=$?
