@@ -94,6 +94,21 @@ TEST_F(RunscTomlTest, SomebodyElsesIsLeftAloneAndTold) {
   EXPECT_THAT(keeper.Look(), IsEmpty());
 }
 
+TEST_F(RunscTomlTest, WhatADaemonBeforeThisOneNamedIsOurs) {
+  RunscTomlKeeper({toml_}, session_).Look();
+  const std::string moved = folder_ / "moved.json";
+  Write(moved, "{}");
+  RunscTomlKeeper keeper({toml_}, moved);
+  const auto notes = keeper.Look();
+  ASSERT_THAT(notes, SizeIs(1));
+  EXPECT_EQ(notes[0].kind, Kind::kInfo);
+  EXPECT_THAT(Read(), HasSubstr("pod-init-config = \"" + moved + "\""));
+  EXPECT_THAT(keeper.Look(), IsEmpty());
+  // And back, as a rollback does.
+  RunscTomlKeeper({toml_}, session_).Look();
+  EXPECT_THAT(Read(), HasSubstr(Line()));
+}
+
 TEST_F(RunscTomlTest, EachFileIsItsOwn) {
   const std::string broken = folder_ / "broken.toml";
   Write(broken, "[runsc_config\n");
