@@ -6,6 +6,7 @@ socket=$scratch/gvisor.sock session=$scratch/pod-init.json toml=$scratch/runsc.t
 
 # start ARGUMENT…: the daemon, which keeps the session config; its log is $scratch/log.
 start() {
+  : >"$scratch/log" # the one before has said it, too
   "$GYRFALCON" run -o "gvisor.socket=$socket" -g "$session" -o gvisor.attach=false -o gvisor.runsc_toml_interval_ms=200 "$@" \
     >"$scratch/out" 2>"$scratch/log" &
   daemon=$!
