@@ -289,6 +289,12 @@ UndoRecord Installer::NextRecord(UndoRecord next) const {
   next.session_file = session_file();
   if (next.config_path.empty()) next.config_path = record_.config_path;
   if (next.new_runtime.empty()) next.new_runtime = record_.new_runtime;
+  next.runtimes = record_.runtimes;
+  for (const std::string& name : flags_.runtimes) {
+    if (std::ranges::find(next.runtimes, name) == next.runtimes.end()) {
+      next.runtimes.push_back(name);
+    }
+  }
   if (next.queue_bytes == 0) {
     next.queue_bytes = record_.queue_bytes;
     next.queue_bytes_before = record_.queue_bytes_before;

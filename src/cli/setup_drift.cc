@@ -27,27 +27,26 @@ constexpr size_t kFileBytesMax = size_t{4} << 20;
 constexpr const char* kTargets[] = {"docker", "containerd"};
 
 // The runtimes of daemon.json that have the session config.
-Result<std::vector<std::string>> DockersWith(const std::string& session, const std::string& path,
+Result<std::vector<std::string>> DockersWith(const UndoRecord& record, const std::string& path,
                                              const std::string& text) {
-  // All of them: which ones `--runtime` named is not known here.
-  const auto runtimes = ReadDockerRuntimes(path, text);
+  const auto runtimes = ReadDockerRuntimes(path, text, record.runtimes);
   if (!runtimes) return std::unexpected(runtimes.error());
   std::vector<std::string> names;
   for (const DockerRuntime& runtime : *runtimes) {
-    if (runtime.session_file == session) names.push_back(runtime.name);
+    if (runtime.session_file == record.session_file) names.push_back(runtime.name);
   }
   return names;
 }
 
 // The runtimes of containerd that have the TOML.
-Result<std::vector<std::string>> ContainerdsWith(const std::string& toml, const std::string& path,
+Result<std::vector<std::string>> ContainerdsWith(const UndoRecord& record, const std::string& path,
                                                  const std::string& text) {
   constexpr int kAnyVersion = 2;
-  const auto config = ReadContainerdConfig(path, text, {}, kAnyVersion);
+  const auto config = ReadContainerdConfig(path, text, record.runtimes, kAnyVersion);
   if (!config) return std::unexpected(config.error());
   std::vector<std::string> names;
   for (const ContainerdRuntime& runtime : config->runtimes) {
-    if (runtime.config_path == toml) names.push_back(runtime.name);
+    if (runtime.config_path == record.config_path) names.push_back(runtime.name);
   }
   return names;
 }
@@ -57,9 +56,9 @@ Result<std::vector<std::string>> Configured(const UndoRecord& record, const Reco
                                             const std::string& text) {
   switch (file.kind) {
     case SetupFile::kDocker:
-      return DockersWith(record.session_file, file.path, text);
+      return DockersWith(record, file.path, text);
     case SetupFile::kContainerd:
-      return ContainerdsWith(record.config_path, file.path, text);
+      return ContainerdsWith(record, file.path, text);
     case SetupFile::kRunsc: {
       const auto config = ReadRunscConfig(file.path, text);
       if (!config) return std::unexpected(config.error());

@@ -35,6 +35,16 @@ uint64_t NumberOf(const Json& object, const char* key) {
   return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
 }
 
+std::vector<std::string> TextsOf(const Json& object, const char* key) {
+  std::vector<std::string> texts;
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array()) return texts;
+  for (const Json& text : *found) {
+    if (text.is_string()) texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
 std::optional<RecordedFile> ReadFile(const Json& row) {
   if (!row.is_object()) return std::nullopt;
   const auto* kind = std::ranges::find(kKinds, TextOf(row, "kind"));
@@ -54,9 +64,10 @@ Result<std::string> WithoutOurs(const UndoRecord& record, const RecordedFile& fi
       return RemoveFromDockerConfig(file.path, now, record.session_file,
                                     ConfigChange{file.before, file.after});
     case SetupFile::kContainerd:
-      return RemoveFromContainerdConfig(
-          file.path, now, file.before.value_or(""),
-          {.config_path = record.config_path, .new_name = record.new_runtime});
+      return RemoveFromContainerdConfig(file.path, now, file.before.value_or(""),
+                                        {.config_path = record.config_path,
+                                         .also = record.runtimes,
+                                         .new_name = record.new_runtime});
     case SetupFile::kRunsc:
       return RemoveFromRunscConfig(file.path, now, record.session_file, file.before.value_or(""));
     case SetupFile::kOwn:
@@ -73,6 +84,7 @@ std::string WriteUndoRecord(const UndoRecord& record) {
   out["session_file"] = record.session_file;
   out["config_path"] = record.config_path;
   out["new_runtime"] = record.new_runtime;
+  out["runtimes"] = record.runtimes;
   out["queue_bytes_before"] = record.queue_bytes_before;
   out["queue_bytes"] = record.queue_bytes;
   out["files"] = Json::array();
@@ -101,6 +113,7 @@ Result<UndoRecord> ReadUndoRecord(const std::string& path, std::string_view text
                     .files = {},
                     .config_path = TextOf(in, "config_path"),
                     .new_runtime = TextOf(in, "new_runtime"),
+                    .runtimes = TextsOf(in, "runtimes"),
                     .queue_bytes_before = NumberOf(in, "queue_bytes_before"),
                     .queue_bytes = NumberOf(in, "queue_bytes")};
   if (!in.contains("files") || !in["files"].is_array()) return fail("it names no files");

@@ -32,6 +32,8 @@ struct UndoRecord {
   // containerd: the ConfigPath that was set where there was none, and the runtime that was added.
   std::string config_path;
   std::string new_runtime;
+  // That are gVisor's though nothing of them says so (--runtime).
+  std::vector<std::string> runtimes;
   uint64_t queue_bytes_before = 0;  // net.core.wmem_default; 0: not touched
   uint64_t queue_bytes = 0;
 };

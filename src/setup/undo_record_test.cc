@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "setup/containerd_config.h"
 #include "setup/docker_config.h"
 #include "setup/runsc_config.h"
 
@@ -29,6 +30,7 @@ TEST(UndoRecord, IsReadAsItWasWritten) {
   record.files.push_back({SetupFile::kOwn, "/g", std::nullopt, "x"});
   record.config_path = "/c";
   record.new_runtime = "runsc";
+  record.runtimes = {"gv", "other"};
   record.queue_bytes_before = 212'992;
   record.queue_bytes = 4'194'304;
   const auto read = ReadUndoRecord("r", WriteUndoRecord(record));
@@ -36,6 +38,7 @@ TEST(UndoRecord, IsReadAsItWasWritten) {
   EXPECT_EQ(read->session_file, kSession);
   EXPECT_EQ(read->config_path, "/c");
   EXPECT_EQ(read->new_runtime, "runsc");
+  EXPECT_EQ(read->runtimes, record.runtimes);
   EXPECT_EQ(read->queue_bytes_before, 212'992u);
   EXPECT_EQ(read->queue_bytes, 4'194'304u);
   ASSERT_EQ(read->files.size(), 2u);
@@ -43,6 +46,21 @@ TEST(UndoRecord, IsReadAsItWasWritten) {
   EXPECT_EQ(read->files[0].before, "b\n\"ü");
   EXPECT_EQ(read->files[1].before, std::nullopt);
   EXPECT_EQ(read->files[1].after, "x");
+}
+
+TEST(UndoRecord, ARuntimeThatHadToBeNamedIsFoundAgain) {
+  const std::string before =
+      "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.gv]\n"
+      "runtime_type = 'io.containerd.gv.v1'\n";
+  const auto after = AddToContainerdConfig("f", before, {.config_path = "/c", .also = {"gv"}});
+  ASSERT_TRUE(after) << after.error().message;
+  ASSERT_NE(*after, before);
+  UndoRecord record = RecordOf(SetupFile::kContainerd, before, *after);
+  record.config_path = "/c";
+  record.runtimes = {"gv"};
+  const auto undone = UndoneText(record, record.files[0], *after + "# somebody's\n");
+  ASSERT_TRUE(undone) << undone.error().message;
+  EXPECT_EQ(*undone, before + "# somebody's\n");
 }
 
 TEST(UndoRecord, WhatIsNoneIsRefused) {
