@@ -51,7 +51,8 @@ function(gyrfalcon_fuzz_target folder source)
   endif()
 endfunction()
 
-# The target `whole_programs`: every program but those of unit tests and fuzz targets, in and below this folder.
+# The target `whole_programs`: every program but those of unit tests and fuzz targets, in and below this folder, and what
+# the package takes along beside them.
 function(gyrfalcon_whole_programs)
   get_property(unit_tests GLOBAL PROPERTY GYRFALCON_UNIT_TESTS)
   set(folders ${CMAKE_CURRENT_SOURCE_DIR})
@@ -70,4 +71,5 @@ function(gyrfalcon_whole_programs)
   endwhile()
   list(REMOVE_ITEM programs ${unit_tests})
   add_custom_target(whole_programs DEPENDS ${programs})
+  add_dependencies(whole_programs package_texts)
 endfunction()

@@ -203,7 +203,9 @@ sleep 3
 waits_still looping
 loops=$(($(property NRestarts) - restarts))
 [ "$(property ActiveState gyrfalcon.socket)" = active ] || fail "the crash loop closed the socket"
-cp "$scratch/kept.yaml" "$machine/etc/gyrfalcon/rules.d/below_bin.yaml"
+# In one piece: a daemon that starts meanwhile would find no rule in it.
+cp "$scratch/kept.yaml" "$machine/etc/gyrfalcon/kept"
+mv "$machine/etc/gyrfalcon/kept" "$machine/etc/gyrfalcon/rules.d/below_bin.yaml"
 told_of looping
 [ "$(stat -c %i "$socket")" = "$inode" ] || fail "the socket is another one after a crash loop"
 said "a crash loop, $loops starts in 3 s, one sandbox waiting"
