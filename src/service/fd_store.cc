@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -12,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "base/signals.h"
 #include "wire/handshake_message.h"
 #include "wire/peer.h"
 
@@ -153,13 +153,8 @@ Result<std::unique_ptr<FdStore>> FdStore::Start(size_t capacity, std::vector<Rec
   if (map.is_new) store->StoreBeside(kMapName, store->map_.fd(), map.was_there);
   if (state.is_new) store->StoreBeside(kStateName, store->state_->fd(), state.was_there);
   store->TakeUp(std::move(stored));
-  // Signals are for the thread that asked for them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   store->thread_ = std::thread([raw = store.get()] { raw->Run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return store;
 }
 

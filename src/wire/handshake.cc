@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <utility>
 
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/signals.h"
 #include "wire/handshake_message.h"
 #include "wire/peer.h"
 
@@ -73,22 +73,6 @@ bool IsReadable(int fd) noexcept {
 UniqueFd OpenReserve() noexcept {
   return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
-
-// While it lives, threads are started that get no signals: those are for the thread that asked.
-class SignalsBlocked {
- public:
-  SignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 
