@@ -22,6 +22,10 @@ constexpr int kSaveIntervalMs = static_cast<int>(Pipeline::kSaveEveryNs / 1'000'
 
 }  // namespace
 
+Crew::Crew(size_t count, int64_t remember_ns) : placement(count, remember_ns) {}
+
+Crew::~Crew() = default;
+
 Worker::Worker(size_t number, Crew& crew, std::unique_ptr<SocketSource> source,
                std::shared_ptr<const RuleSet> rules, const PipelineOptions& options,
                Dispatcher& dispatcher, UserLookup& user_lookup, MetadataLookup& metadata_lookup,

@@ -29,7 +29,10 @@ class Worker;
 // one has ended.
 struct Crew {
   // `remember_ns`: see Placement.
-  explicit Crew(size_t count, int64_t remember_ns = 0) : placement(count, remember_ns) {}
+  explicit Crew(size_t count, int64_t remember_ns = 0);
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
 
   Placement placement;
   std::vector<std::unique_ptr<Worker>> workers;
