@@ -1,13 +1,18 @@
-# gyrfalcon_folder(NAME SOURCES a.cc … [PUBLIC lib …] [PRIVATE lib …] [TESTS a_test.cc …]
+# gyrfalcon_folder(NAME [COLD] SOURCES a.cc … [PUBLIC lib …] [PRIVATE lib …] [TESTS a_test.cc …]
 #                  [TEST_LIBS lib …] [FUZZ a_fuzz.cc …] [BENCH a_bench.cc …])
 # declares the one static library of the folder src/NAME, its unit tests as one program NAME_test,
 # and each fuzz target and benchmark as a program of its own. Include paths start at src/, so an
-# include names its folder.
+# include names its folder. COLD: nothing in it runs for a message; a release has it small instead of
+# fast, for what of it is in memory.
 function(gyrfalcon_folder name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;TESTS;TEST_LIBS;FUZZ;BENCH" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "SOURCES;PUBLIC;PRIVATE;TESTS;TEST_LIBS;FUZZ;BENCH" ${ARGN})
   add_library(gyrfalcon_${name} STATIC ${ARG_SOURCES})
   target_include_directories(gyrfalcon_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(gyrfalcon_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} project_options)
+  if(ARG_COLD)
+    target_compile_options(gyrfalcon_${name} PRIVATE
+      $<$<CONFIG:Release>:-Os -Wno-maybe-uninitialized>) # false ones about std::optional there: GCC bug 80635
+  endif()
   if(GYRFALCON_TESTS AND ARG_TESTS)
     add_executable(${name}_test ${ARG_TESTS})
     target_link_libraries(${name}_test
