@@ -7,9 +7,9 @@
 #include <map>
 #include <utility>
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "base/curl_library.h"
 #include "channels/http_transfer.h"
 #include "channels/stuck_head.h"
 
@@ -94,7 +94,7 @@ AlertKey KeyOf(const OutgoingAlert& alert) {
 }
 
 struct MultiDeleter {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const { Curl().multi_cleanup(multi); }
 };
 
 class HttpChannel final : public Channel {
@@ -105,8 +105,8 @@ class HttpChannel final : public Channel {
         format_(std::move(format)),
         place_(std::move(place)),
         tell_(std::move(tell)),
-        multi_(curl_multi_init()) {
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options_.parallel));
+        multi_(Curl().multi_init()) {
+    Curl().multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options_.parallel));
     for (uint64_t i = 0; i < options_.parallel; ++i) transfers_.emplace_back(options_);
   }
 
@@ -114,7 +114,7 @@ class HttpChannel final : public Channel {
   Delivery Deliver(std::span<const OutgoingAlert> batch) override;
   void GiveUp() override {
     given_up_ = true;
-    curl_multi_wakeup(multi_.get());
+    Curl().multi_wakeup(multi_.get());
   }
 
  private:
@@ -189,7 +189,7 @@ Delivery HttpChannel::Send(Round round) {
     StartAll(round);
     if (round.under_way == 0) break;
     int running = 0;
-    curl_multi_perform(multi_.get(), &running);
+    Curl().multi_perform(multi_.get(), &running);
     TakeAnswers(round);
     if (given_up_) {
       round.problem = Problem(kGivenUp).error();
@@ -197,7 +197,7 @@ Delivery HttpChannel::Send(Round round) {
       break;
     }
     constexpr int kLookAgainMs = 1000;
-    if (running != 0) curl_multi_poll(multi_.get(), nullptr, 0, kLookAgainMs, nullptr);
+    if (running != 0) Curl().multi_poll(multi_.get(), nullptr, 0, kLookAgainMs, nullptr);
   }
   return Conclude(round);
 }
@@ -275,7 +275,7 @@ bool HttpChannel::Start(Round& round, Post& post) {
 
 void HttpChannel::TakeAnswers(Round& round) {
   int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+  while (const CURLMsg* message = Curl().multi_info_read(multi_.get(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode result = message->data.result;
     HttpTransfer* const transfer = HttpTransfer::Of(message->easy_handle);
@@ -404,8 +404,7 @@ void Unquote(std::string& url) {
 
 Result<std::unique_ptr<Channel>> MakeHttpChannel(HttpOptions options, AlertFormatOptions format,
                                                  std::function<void(const std::string&)> tell) {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK) return Fail(Fault::kEnvironment, "http_output: libcurl does not start");
+  if (const auto loaded = LoadCurl(); !loaded) return std::unexpected(loaded.error());
   Unquote(options.url);
   auto place = CheckHttpOptions(options);
   if (!place) return std::unexpected(place.error());

@@ -8,25 +8,25 @@
 #include <string_view>
 #include <utility>
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "alerts/alert_format.h"
+#include "base/curl_library.h"
 
 namespace gyrfalcon {
 namespace {
 
 // What a URL may tell of itself.
 struct UrlDeleter {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(CURLU* url) const { Curl().url_cleanup(url); }
 };
 
 std::string UrlPart(CURLU* url, CURLUPart part) {
   char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return "";
+  if (Curl().url_get(url, part, &text, 0) != CURLUE_OK) return "";
   std::string out = text;
-  curl_free(text);
+  Curl().free(text);
   return out;
 }
 
@@ -37,8 +37,10 @@ struct Place {
 
 Result<Place> PlaceOf(const std::string& text) {
   if (text.empty()) return Fail(Fault::kInput, "http_output is enabled without an http_output.url");
-  const std::unique_ptr<CURLU, UrlDeleter> url(curl_url());
-  const CURLUcode parsed = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_GUESS_SCHEME);
+  if (const auto loaded = LoadCurl(); !loaded) return std::unexpected(loaded.error());
+  const std::unique_ptr<CURLU, UrlDeleter> url(Curl().url());
+  const CURLUcode parsed =
+      Curl().url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_GUESS_SCHEME);
   const std::string scheme = UrlPart(url.get(), CURLUPART_SCHEME);
   const std::string host = UrlPart(url.get(), CURLUPART_HOST);
   const bool is_tls = scheme == "https";

@@ -23,7 +23,7 @@ curl_socket_t OpenSocket(void*, curlsocktype, curl_sockaddr* address) {
 
 void Append(CurlList& list, const std::string& line) {
   curl_slist* const first = list.release();
-  curl_slist* const longer = curl_slist_append(first, line.c_str());
+  curl_slist* const longer = Curl().slist_append(first, line.c_str());
   list.reset(longer != nullptr ? longer : first);
 }
 
@@ -34,7 +34,7 @@ long Milliseconds(uint64_t value) {
 }  // namespace
 
 HttpTransfer::HttpTransfer(const HttpOptions& options)
-    : options_(options), easy_(curl_easy_init()) {
+    : options_(options), easy_(Curl().easy_init()) {
   if (easy_ == nullptr) return;  // no memory: Begin says so
   SetFixed();
   SetTrust();
@@ -42,46 +42,46 @@ HttpTransfer::HttpTransfer(const HttpOptions& options)
 
 HttpTransfer::~HttpTransfer() {
   Abort();
-  curl_easy_cleanup(easy_);
+  Curl().easy_cleanup(easy_);
 }
 
 void HttpTransfer::SetFixed() {
-  curl_easy_setopt(easy_, CURLOPT_URL, options_.url.c_str());
-  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy_, CURLOPT_POST, 1L);
-  curl_easy_setopt(easy_, CURLOPT_USERAGENT, options_.user_agent.c_str());
-  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);  // a name server that hangs holds up no end
-  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(options_.connect_timeout_ms));
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, Milliseconds(options_.timeout_ms));
-  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, options_.keep_alive ? 1L : 0L);
-  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
-  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_);
-  curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
-  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, TakeBody);
-  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, TakeHeader);
-  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  Curl().easy_setopt(easy_, CURLOPT_URL, options_.url.c_str());
+  Curl().easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  Curl().easy_setopt(easy_, CURLOPT_POST, 1L);
+  Curl().easy_setopt(easy_, CURLOPT_USERAGENT, options_.user_agent.c_str());
+  Curl().easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  Curl().easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);  // a name server that hangs holds up no end
+  Curl().easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(options_.connect_timeout_ms));
+  Curl().easy_setopt(easy_, CURLOPT_TIMEOUT_MS, Milliseconds(options_.timeout_ms));
+  Curl().easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, options_.keep_alive ? 1L : 0L);
+  Curl().easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
+  Curl().easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_);
+  Curl().easy_setopt(easy_, CURLOPT_PRIVATE, this);
+  Curl().easy_setopt(easy_, CURLOPT_WRITEFUNCTION, TakeBody);
+  Curl().easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  Curl().easy_setopt(easy_, CURLOPT_HEADERFUNCTION, TakeHeader);
+  Curl().easy_setopt(easy_, CURLOPT_HEADERDATA, this);
 }
 
 void HttpTransfer::SetTrust() {
-  curl_easy_setopt(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Curl().easy_setopt(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (options_.mtls) {
-    curl_easy_setopt(easy_, CURLOPT_SSLCERT, options_.client_cert.c_str());
-    curl_easy_setopt(easy_, CURLOPT_SSLKEY, options_.client_key.c_str());
+    Curl().easy_setopt(easy_, CURLOPT_SSLCERT, options_.client_cert.c_str());
+    Curl().easy_setopt(easy_, CURLOPT_SSLKEY, options_.client_key.c_str());
   }
   if (options_.insecure) {
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
+    Curl().easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
+    Curl().easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
     return;
   }
   const std::string& file = options_.ca_cert.empty() ? options_.ca_bundle : options_.ca_cert;
   if (!file.empty()) {
-    curl_easy_setopt(easy_, CURLOPT_CAINFO, file.c_str());
-    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);  // no one else is believed
+    Curl().easy_setopt(easy_, CURLOPT_CAINFO, file.c_str());
+    Curl().easy_setopt(easy_, CURLOPT_CAPATH, nullptr);  // no one else is believed
   } else if (options_.ca_path != HttpOptions().ca_path) {
-    curl_easy_setopt(easy_, CURLOPT_CAINFO, nullptr);
-    curl_easy_setopt(easy_, CURLOPT_CAPATH, options_.ca_path.c_str());
+    Curl().easy_setopt(easy_, CURLOPT_CAINFO, nullptr);
+    Curl().easy_setopt(easy_, CURLOPT_CAPATH, options_.ca_path.c_str());
   }
 }
 
@@ -106,7 +106,7 @@ void HttpTransfer::SetHeaders() {
   }
   Append(list, "Expect:");  // a large body is not asked for first
   headers_ = std::move(list);
-  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_.get());
+  Curl().easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_.get());
 }
 
 bool HttpTransfer::Begin(CURLM* multi, HttpBody body) {
@@ -117,18 +117,19 @@ bool HttpTransfer::Begin(CURLM* multi, HttpBody body) {
   is_head_whole_ = false;
   error_[0] = '\0';
   SetHeaders();
-  curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body_.bytes.data());
-  curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.bytes.size()));
-  if (curl_multi_add_handle(multi, easy_) != CURLM_OK) return false;
+  Curl().easy_setopt(easy_, CURLOPT_POSTFIELDS, body_.bytes.data());
+  Curl().easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(body_.bytes.size()));
+  if (Curl().multi_add_handle(multi, easy_) != CURLM_OK) return false;
   multi_ = multi;
   return true;
 }
 
 HttpAnswer HttpTransfer::End(CURLcode result) {
   HttpAnswer answer;
-  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &answer.status);
+  Curl().easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &answer.status);
   curl_off_t retry_after = 0;
-  curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &retry_after);
+  Curl().easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &retry_after);
   answer.retry_after_s = retry_after;
   // A whole head is an answer, whatever became of what follows it. A status by itself is none: who
   // dies behind it may not have kept the alert.
@@ -139,7 +140,7 @@ HttpAnswer HttpTransfer::End(CURLcode result) {
     if (result == CURLE_OK) {
       answer.problem = "its answer was cut off";
     } else {
-      answer.problem = Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(result));
+      answer.problem = Printable(error_[0] != '\0' ? error_ : Curl().easy_strerror(result));
     }
   }
   answer.body = std::move(answer_);
@@ -152,13 +153,13 @@ void HttpTransfer::Abort() {
 }
 
 void HttpTransfer::Leave() {
-  curl_multi_remove_handle(multi_, easy_);
+  Curl().multi_remove_handle(multi_, easy_);
   multi_ = nullptr;
 }
 
 HttpTransfer* HttpTransfer::Of(CURL* easy) {
   void* self = nullptr;
-  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
+  Curl().easy_getinfo(easy, CURLINFO_PRIVATE, &self);
   return static_cast<HttpTransfer*>(self);
 }
 

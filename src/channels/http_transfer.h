@@ -8,8 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include <curl/curl.h>
-
+#include "base/curl_library.h"
 #include "channels/http_options.h"
 
 namespace gyrfalcon {
@@ -30,13 +29,13 @@ struct HttpBody {
 };
 
 struct CurlListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
 };
 using CurlList = std::unique_ptr<curl_slist, CurlListDeleter>;
 
 class HttpTransfer {
  public:
-  // What never changes is set here. `options` outlives the transfer.
+  // What never changes is set here; libcurl is loaded. `options` outlives the transfer.
   explicit HttpTransfer(const HttpOptions& options);
   ~HttpTransfer();
   HttpTransfer(const HttpTransfer&) = delete;

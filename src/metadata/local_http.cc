@@ -4,8 +4,9 @@
 #include <memory>
 #include <string_view>
 
-#include <curl/curl.h>
 #include <sys/socket.h>
+
+#include "base/curl_library.h"
 
 namespace gyrfalcon {
 namespace {
@@ -50,57 +51,58 @@ size_t TakeHeader(char* data, size_t size, size_t count, void* into) {
 }
 
 struct Cleanup {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(CURL* easy) const { Curl().easy_cleanup(easy); }
+  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
 };
 
 }  // namespace
 
 Result<LocalAnswer> CallLocal(const LocalRequest& request) {
-  const std::unique_ptr<CURL, Cleanup> owner(curl_easy_init());
+  if (const auto loaded = LoadCurl(); !loaded) return std::unexpected(loaded.error());
+  const std::unique_ptr<CURL, Cleanup> owner(Curl().easy_init());
   CURL* easy = owner.get();
   if (easy == nullptr) return Fail(Fault::kEnvironment, "no memory for a request");
   Reading reading;
   reading.bytes_max = request.answer_bytes_max;
   const std::string url = "http://localhost" + request.path;
   std::unique_ptr<curl_slist, Cleanup> headers;
-  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.socket.c_str());
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, TakeBody);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reading);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, TakeHeader);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &reading);
+  Curl().easy_setopt(easy, CURLOPT_URL, url.c_str());
+  Curl().easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.socket.c_str());
+  Curl().easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+  Curl().easy_setopt(easy, CURLOPT_PROXY, "");
+  Curl().easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  Curl().easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+  Curl().easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
+  Curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, TakeBody);
+  Curl().easy_setopt(easy, CURLOPT_WRITEDATA, &reading);
+  Curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, TakeHeader);
+  Curl().easy_setopt(easy, CURLOPT_HEADERDATA, &reading);
   if (request.grpc) {
-    curl_slist* list = curl_slist_append(nullptr, "content-type: application/grpc");
-    list = curl_slist_append(list, "te: trailers");
+    curl_slist* list = Curl().slist_append(nullptr, "content-type: application/grpc");
+    list = Curl().slist_append(list, "te: trailers");
     headers.reset(list);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                     static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     static_cast<curl_off_t>(request.body.size()));
+    Curl().easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+    Curl().easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                       static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    Curl().easy_setopt(easy, CURLOPT_POST, 1L);
+    Curl().easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+    Curl().easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                       static_cast<curl_off_t>(request.body.size()));
   }
-  const CURLcode code = curl_easy_perform(easy);
+  const CURLcode code = Curl().easy_perform(easy);
   if (reading.too_large) {
     return Fail(Fault::kInput, request.socket + ": the answer is larger than " +
                                    std::to_string(request.answer_bytes_max) + " bytes");
   }
   if (code != CURLE_OK) {
     long error_number = 0;
-    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error_number);
+    Curl().easy_getinfo(easy, CURLINFO_OS_ERRNO, &error_number);
     const std::string why = code == CURLE_COULDNT_CONNECT && error_number != 0
                                 ? ErrnoText(static_cast<int>(error_number))
-                                : curl_easy_strerror(code);
+                                : Curl().easy_strerror(code);
     return Fail(Fault::kEnvironment, request.socket + ": " + why);
   }
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reading.answer.status);
+  Curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reading.answer.status);
   return std::move(reading.answer);
 }
 

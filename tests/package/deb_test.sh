@@ -31,6 +31,13 @@ while IFS= read -r name; do
   grep -qF "__gyrfalcon_is $name'" "$scratch/root/usr/share/fish/vendor_completions.d/gyrfalcon.fish" || fail "fish knows no $name"
 done <"$scratch/commands"
 
+# libcurl is loaded when it is wanted (base/curl_library.h): nobody sees that it is needed.
+case ", $(dpkg-deb -f "$deb" Depends)," in
+  *', libcurl4,'* | *', libcurl4 '*) ;;
+  *) fail "the package does not depend on libcurl4: $(dpkg-deb -f "$deb" Depends)" ;;
+esac
+! ldd "$scratch/root/usr/bin/gyrfalcon" | grep -q libcurl || fail "the program is linked with libcurl: 27 libraries and 4 MB at each start"
+
 # completes WORD… CURRENT=EXPECTED: by bash itself, as readline calls it.
 completes() {
   # shellcheck disable=SC2016 # expanded by bash

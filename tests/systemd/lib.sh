@@ -52,8 +52,9 @@ make_machine() {
   mount -t overlay overlay -o "lowerdir=$systemd_root,upperdir=$scratch/upper,workdir=$scratch/work" "$machine" ||
     cp -a "$systemd_root/." "$machine/"
   cp "$GYRFALCON" "$machine/usr/bin/gyrfalcon"
-  # What the program is linked with and the smallest Debian does not have.
-  for library in $(ldd "$GYRFALCON" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
+  # What the program is linked with, or loads, and the smallest Debian does not have.
+  libcurl=$(ldconfig -p | awk '/libcurl\.so\.4 / { print $NF; exit }')
+  for library in $(ldd "$GYRFALCON" "$libcurl" | grep -o '/[^ :]*\.so[^ :]*' | sort -u); do
     [ -e "$machine$library" ] || cp -L "$library" "$machine$library"
   done
   cp deploy/systemd/gyrfalcon.service deploy/systemd/gyrfalcon.socket "$machine/etc/systemd/system/"
