@@ -11,11 +11,19 @@
 namespace gyrfalcon {
 namespace {
 
-bool Answers(const sockaddr_un& address, int type) {
-  const UniqueFd probe(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) return false;
-  // EAGAIN: it listens, and has more clients than it can take at once.
-  return ::connect(probe.get(), Generic(address), sizeof address) == 0 || errno == EAGAIN;
+// Where there is none, errno says why.
+UniqueFd ConnectTo(const std::string& path, int type) {
+  const auto address = UnixAddress(path);
+  if (!address) {
+    errno = ENAMETOOLONG;
+    return {};
+  }
+  UniqueFd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd || ::connect(fd.get(), Generic(*address), sizeof *address) == 0) return fd;
+  const int failed = errno;
+  fd.reset();
+  errno = failed;
+  return fd;
 }
 
 }  // namespace
@@ -30,15 +38,33 @@ Result<sockaddr_un> UnixAddress(const std::string& path) {
   return address;
 }
 
+int TryToConnect(const std::string& path, int type) {
+  if (ConnectTo(path, type)) return 0;
+  // EAGAIN: it listens, and has more clients than it can take at once.
+  return errno == EAGAIN ? 0 : errno;
+}
+
 bool IsListenedAt(const std::string& path, int type) {
-  const auto address = UnixAddress(path);
-  return address && Answers(*address, type);
+  return TryToConnect(path, type) == 0;
+}
+
+std::optional<ucred> PeerOf(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer;
+}
+
+pid_t ListenerPid(const std::string& path, int type) {
+  const UniqueFd fd = ConnectTo(path, type);
+  const auto peer = fd ? PeerOf(fd.get()) : std::nullopt;
+  return peer ? peer->pid : 0;
 }
 
 Result<uint64_t> ListenAlone(int socket, int type, const std::string& path, int backlog) {
   const auto address = UnixAddress(path);
   if (!address) return std::unexpected(address.error());
-  if (Answers(*address, type)) {
+  if (IsListenedAt(path, type)) {
     return Fail(
         Fault::kEnvironment,
         "cannot listen on " + path +

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/unix_socket.h"
 #include "service/metrics.h"
 #include "service/web_pages.h"
@@ -105,8 +106,7 @@ class ControlServer::Http : public httplib::Server {
 };
 
 std::string ControlSocketPath(const std::string& socket_path) {
-  const size_t slash = socket_path.rfind('/');
-  return (slash == std::string::npos ? "" : socket_path.substr(0, slash + 1)) + "control.sock";
+  return Beside(socket_path, "control.sock");
 }
 
 ControlServer::ControlServer(std::string path, std::function<DaemonStatus()> status)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/unique_fd.h"
 
 namespace gyrfalcon {
@@ -25,9 +26,8 @@ struct Instance {
 // 20 digits, a space and a newline beside the name.
 constexpr size_t kFileBytesMax = kInstancesMax * (kInstanceNameBytesMax + 22);
 
-std::string FolderOf(const std::string& socket_path) {
-  const size_t slash = socket_path.rfind('/');
-  return slash == std::string::npos ? "" : socket_path.substr(0, slash + 1);
+std::string PathOf(const std::string& socket_path) {
+  return Beside(socket_path, "instances");
 }
 
 std::unexpected<Error> Cannot(std::string what, const std::string& path) {
@@ -91,9 +91,8 @@ bool IsInstanceName(std::string_view name) {
 }
 
 Result<uint64_t> NumberInstance(const std::string& socket_path, const std::string& name) {
-  const std::string folder = FolderOf(socket_path);
-  const std::string path = folder + "instances";
-  if (!folder.empty()) ::mkdir(folder.c_str(), 0700);  // what is wrong with it, open tells
+  const std::string path = PathOf(socket_path);
+  ::mkdir(FolderOf(path).c_str(), 0700);  // what is wrong with it, open tells
   const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd || ::flock(fd.get(), LOCK_EX) != 0) return Cannot("cannot open", path);
   const auto text = ReadAll(fd.get(), path);
@@ -113,7 +112,7 @@ Result<uint64_t> NumberInstance(const std::string& socket_path, const std::strin
 }
 
 Result<uint64_t> FindInstance(const std::string& socket_path, const std::string& name) {
-  const std::string path = FolderOf(socket_path) + "instances";
+  const std::string path = PathOf(socket_path);
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd && errno == ENOENT) return 0;
   if (!fd || ::flock(fd.get(), LOCK_SH) != 0) return Cannot("cannot open", path);

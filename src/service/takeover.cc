@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/unix_socket.h"
 #include "service/takeover_channel.h"
 #include "wire/peer.h"
@@ -51,8 +52,7 @@ Result<UniqueFd> ConnectTo(const std::string& path) {
 }  // namespace
 
 std::string TakeoverSocketPath(const std::string& socket_path) {
-  const size_t slash = socket_path.rfind('/');
-  return (slash == std::string::npos ? "" : socket_path.substr(0, slash + 1)) + "takeover.sock";
+  return Beside(socket_path, "takeover.sock");
 }
 
 TakeoverServer::TakeoverServer(std::string path, int patience_ms)

@@ -14,6 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/folder.h"
+#include "base/unix_socket.h"
+
 namespace gyrfalcon {
 
 namespace {
@@ -34,12 +37,6 @@ std::unexpected<Error> RefuseErrno(std::string_view what, const std::string& pat
     message += "; choose a socket on a file system that can be written, such as /run";
   }
   return Refuse(std::move(message));
-}
-
-std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 sockaddr_un AddressOf(const std::string& path) noexcept {
@@ -103,13 +100,9 @@ Result<UniqueFd> TakeLock(const std::string& path) {
 }
 
 std::string ListenerProcess(int connected) {
-  ucred credentials{};
-  socklen_t length = sizeof credentials;
-  if (::getsockopt(connected, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0 ||
-      credentials.pid == 0) {
-    return "another process";
-  }
-  return "process " + std::to_string(credentials.pid);
+  const auto peer = PeerOf(connected);
+  if (!peer || peer->pid == 0) return "another process";
+  return "process " + std::to_string(peer->pid);
 }
 
 // Succeeds when nothing is at `path`, or a socket that nobody listens on. A live listener need not

@@ -4,23 +4,19 @@
 #include <climits>
 
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 
 namespace gyrfalcon {
 
 std::optional<Peer> PeerCredentials(int fd) {
-  ucred credentials{};
-  socklen_t length = sizeof credentials;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return std::nullopt;
-  return Peer{.pid = credentials.pid,
-              .uid = credentials.uid,
-              .gid = credentials.gid,
-              .command_line = {},
-              .runsc = {}};
+  const auto peer = PeerOf(fd);
+  if (!peer) return std::nullopt;
+  return Peer{
+      .pid = peer->pid, .uid = peer->uid, .gid = peer->gid, .command_line = {}, .runsc = {}};
 }
 
 std::string ReadCommandLine(pid_t pid) {
