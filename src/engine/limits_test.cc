@@ -411,8 +411,8 @@ const std::map<std::string_view, Case>& Cases() {
       {"changes_since_question_max", HoldsChanges},
       {"message_bytes_max", HoldsMessageBytes},
       {"messages_per_turn", HoldsTurns},
-      {"handshake_ms", IsHeldElsewhere},            // wire/handshake_test.cc
-      {"handshakes_waiting_max", IsHeldElsewhere},  // wire/handshake_test.cc
+      {"handshake_ms", IsHeldElsewhere},              // wire/handshake_test.cc
+      {"handshakes_waiting_max", IsHeldElsewhere},    // wire/handshake_test.cc
       {"held_bytes_max", IsHeldElsewhere},            // engine/metadata_lookup_test.cc
       {"held_total_bytes_max", IsHeldElsewhere},      // engine/metadata_lookup_test.cc
       {"metadata_lookups_at_once", IsHeldElsewhere},  // engine/metadata_lookup_test.cc
