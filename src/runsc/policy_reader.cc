@@ -1,12 +1,12 @@
 // toml++ stays in this file, and throws nothing.
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "base/toml_dots.h"
 #include "runsc/policy.h"
 
 // toml++ 3.3 asserts what its next lines check anyway (that a key follows on `[`), and with NDEBUG
@@ -217,20 +217,6 @@ class Reader {
   bool has_list_ = false;
 };
 
-// toml++ descends once for each part of a dotted key, and does not bound that.
-std::optional<std::string> TooDeepKey(const std::string& path, std::string_view text) {
-  constexpr size_t kDotsMax = 64;  // a key that means something here has none
-  size_t line = 1;
-  for (const std::string_view row : Split(text, '\n')) {
-    if (static_cast<size_t>(std::ranges::count(row, '.')) > kDotsMax) {
-      return fmt::format("{}:{}:1: more than {} dots in a line; the keys here have none", path,
-                         line, kDotsMax);
-    }
-    ++line;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Result<VisibilityPolicy> ReadPolicy(const std::string& path, const std::string& text) {
@@ -242,7 +228,11 @@ Result<VisibilityPolicy> ReadPolicy(const std::string& path, const std::string& 
   }
   const Ascii ascii = WithoutOtherCharacters(text);
   if (!ascii.error.empty()) return Fail(Fault::kInput, path + ":" + ascii.error);
-  if (auto deep = TooDeepKey(path, ascii.text)) return Fail(Fault::kInput, std::move(*deep));
+  if (const auto line = FirstLineOfManyDots(ascii.text)) {
+    return Fail(Fault::kInput,
+                fmt::format("{}:{}:1: more than {} dots in a line; the keys here have none", path,
+                            *line, kTomlDotsMax));
+  }
   const toml::parse_result parsed = toml::parse(std::string_view(ascii.text), std::string_view());
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

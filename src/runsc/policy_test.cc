@@ -273,5 +273,11 @@ TEST(Policy, AKeyOfManyPartsIsRefusedBeforeItIsFollowed) {
       << policy.error().message;
 }
 
+TEST(Policy, DotsOfACommentAreNoKeys) {
+  const std::string dots(100, '.');
+  EXPECT_THAT(Policy("# " + dots + "\nsyscall_allowlist = [\"read\"] # " + dots + "\n").allowlist,
+              testing::SizeIs(1));
+}
+
 }  // namespace
 }  // namespace gyrfalcon

@@ -5,33 +5,13 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "base/toml_dots.h"
 #include "setup/json_text.h"
 #include "setup/text_edit.h"
 #include "setup/toml_tree.h"
 #include "setup/utf8.h"
 
 namespace gyrfalcon {
-
-namespace {
-
-// Where the line's comment begins, or its end. For a text without strings of several lines.
-size_t CommentBegin(std::string_view line) {
-  char quote = 0;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const char byte = line[i];
-    if (quote == 0 && byte == '#') return i;
-    if (quote == 0 && (byte == '"' || byte == '\'')) {
-      quote = byte;
-    } else if (quote == '"' && byte == '\\') {
-      ++i;
-    } else if (byte == quote) {
-      quote = 0;
-    }
-  }
-  return line.size();
-}
-
-}  // namespace
 
 Result<toml::table> ReadToml(const std::string& path, std::string_view text) {
   if (text.size() > kSetupFileBytesMax) {
@@ -41,17 +21,9 @@ Result<toml::table> ReadToml(const std::string& path, std::string_view text) {
   if (const auto bad = FirstNonUtf8(text)) {
     return Fail(Fault::kInput, PlaceOf(path, text, *bad) + "not TOML: a byte that is no UTF-8");
   }
-  // toml++ descends once for each part of a dotted key, and does not bound that.
-  constexpr std::ptrdiff_t kDotsMax = 64;
-  const bool has_long_strings = text.contains("\"\"\"") || text.contains("'''");
-  size_t line = 1;
-  for (const std::string_view row : Split(text, '\n')) {
-    const size_t end = has_long_strings ? row.size() : CommentBegin(row);
-    if (std::ranges::count(row.substr(0, end), '.') > kDotsMax) {
-      return Fail(Fault::kInput,
-                  fmt::format("{}:{}:1: more than {} dots in a line", path, line, kDotsMax));
-    }
-    ++line;
+  if (const auto line = FirstLineOfManyDots(text)) {
+    return Fail(Fault::kInput,
+                fmt::format("{}:{}:1: more than {} dots in a line", path, *line, kTomlDotsMax));
   }
   // toml++ 3.3 runs into __builtin_unreachable when it asks whether another character is a blank.
   std::string ascii(text);
