@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "cli/file.h"
+#include "runsc/known_runsc.h"
 
 namespace gyrfalcon {
 namespace {
@@ -27,6 +30,10 @@ Result<NamedPoints> PointsOfSessionFile(const std::string& path) {
 
 Result<NamedPoints> PointsOfRunsc(const std::string& program) {
   return Named(AskRunsc(program), program);
+}
+
+NamedPoints PointsOfNewestRunsc() {
+  return {NewestPoints(), fmt::format("the newest runsc known ({})", KnownRunscs().back().version)};
 }
 
 Result<NamedPoints> PointsOfMetadataFile(const std::string& path) {

@@ -18,6 +18,8 @@ struct NamedPoints {
 Result<NamedPoints> PointsOfSessionFile(const std::string& path);
 // As the program itself says; it is run.
 Result<NamedPoints> PointsOfRunsc(const std::string& program);
+// Of the newest that is built in.
+NamedPoints PointsOfNewestRunsc();
 // Of the saved output of `runsc trace metadata`.
 Result<NamedPoints> PointsOfMetadataFile(const std::string& path);
 

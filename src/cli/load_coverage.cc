@@ -10,7 +10,6 @@
 #include "cli/coverage_sources.h"
 #include "cli/load_rules.h"
 #include "runsc/coverage.h"
-#include "runsc/known_runsc.h"
 
 namespace gyrfalcon {
 namespace {
@@ -19,17 +18,6 @@ Result<NamedPoints> AskedOf(const CoverageQuestion& question, const RuleSet& rul
   if (!question.session_file.empty()) return PointsOfSessionFile(question.session_file);
   return NamedPoints{Sent(PointsFor(rules, SessionProfile::kStandard)),
                      "the session that would be generated"};
-}
-
-NamedPoints NewestRunsc() {
-  return {NewestPoints(), fmt::format("the newest runsc known ({})", KnownRunscs().back().version)};
-}
-
-std::string FirstReason(const RuleCoverage& rule) {
-  if (rule.missing.empty()) return {};
-  const Gap& gap = rule.missing.front();
-  const std::string& what = gap.field.empty() ? gap.point : gap.field;
-  return what.empty() ? gap.why : what + ": " + gap.why;
 }
 
 }  // namespace
@@ -90,8 +78,8 @@ void LoadCoverage::Answer(const CoverageQuestion& question) {
     return;
   }
   const bool has_runsc = !question.runsc.empty();
-  const auto told = has_runsc ? PointsOfRunsc(question.runsc) : NewestRunsc();
-  const NamedPoints runsc = told ? *told : NewestRunsc();
+  const auto told = has_runsc ? PointsOfRunsc(question.runsc) : PointsOfNewestRunsc();
+  const NamedPoints runsc = told ? *told : PointsOfNewestRunsc();
   const Coverage coverage = CoverageOf(*loaded->rules, Intersect(asked->points, runsc.points),
                                        runsc.points, nullptr, &stale_);
   if (stale_) return;

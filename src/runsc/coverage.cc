@@ -417,6 +417,13 @@ std::string_view Name(CoverageStatus status) {
   return kStatusNames[static_cast<size_t>(status)];
 }
 
+std::string FirstReason(const RuleCoverage& rule) {
+  if (rule.missing.empty()) return "";
+  const Gap& gap = rule.missing.front();
+  const std::string& what = gap.field.empty() ? gap.point : gap.field;
+  return what.empty() ? gap.why : what + ": " + gap.why;
+}
+
 Coverage CoverageOf(const RuleSet& rules, const SentPoints& sent, const SentPoints& known,
                     const SentPoints* wanted, const std::atomic<bool>* stop) {
   Coverage out;

@@ -57,10 +57,13 @@ inline constexpr size_t kGapPartsMax = 3;
 struct RuleCoverage {
   std::string rule;
   CoverageStatus status = CoverageStatus::kFull;
-  std::vector<Gap> missing;  // what the status comes from
-  std::vector<Gap> notes;    // what changes no status: what the host knows of containers
+  std::vector<Gap> missing;            // what the status comes from
+  std::vector<Gap> notes;              // what changes no status: what the host knows of containers
   std::map<std::string, bool> points;  // that its events and fields come from: whether sent
 };
+
+// What its first gap is, and why; "": it has none.
+std::string FirstReason(const RuleCoverage& rule);
 
 struct Coverage {
   std::vector<RuleCoverage> rules;  // enabled ones, in order of loading

@@ -105,6 +105,18 @@ TEST(Coverage, WithoutAnyEventOfItARuleIsBlindAndThePointsAreNamed) {
   EXPECT_GT(gap.mend[0].messages_per_1000, 0);
 }
 
+TEST(Coverage, ItsFirstReasonNamesTheFieldOrThePointWhereThereIsOne) {
+  RuleCoverage rule;
+  EXPECT_EQ(FirstReason(rule), "");
+  rule.missing = {{.why = "nothing does"},
+                  {.point = "syscall/read/exit", .why = "no read is told"}};
+  EXPECT_EQ(FirstReason(rule), "nothing does");
+  rule.missing.front().point = "syscall/open/exit";
+  EXPECT_EQ(FirstReason(rule), "syscall/open/exit: nothing does");
+  rule.missing.front() = {.field = "fd.name", .why = "nobody tells it"};
+  EXPECT_EQ(FirstReason(rule), "fd.name: nobody tells it");
+}
+
 TEST(Coverage, OneTypeOfSeveralThatNeverComesDegrades) {
   const auto rules = Rule("evt.type in (openat, creat) and fd.name = x");
   const RuleCoverage coverage = Cover(*rules, Without(Generated(*rules), "syscall/creat/exit"));
