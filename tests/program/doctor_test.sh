@@ -31,13 +31,7 @@ printf '{"runtimes": {"runsc": {"path": "/usr/bin/runsc"},\n  "runsc-too": {"pat
   >"$node/etc/docker/daemon.json"
 echo 212992 >"$node/proc/sys/net/core/wmem_default"
 echo 4096 >"$node/proc/sys/net/core/somaxconn"
-cat >"$scratch/rules.yaml" <<'EOF'
-- rule: Start
-  desc: a program starts
-  condition: evt.type = execve
-  output: started %proc.cmdline
-  priority: NOTICE
-EOF
+start_rule >"$scratch/rules.yaml"
 cat >"$scratch/config.yaml" <<EOF
 gvisor:
   socket: $run/g.sock

@@ -3,13 +3,7 @@
 # shellcheck source=tests/program/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-cat >"$scratch/good.yaml" <<'EOF'
-- rule: Start
-  desc: a program starts
-  condition: evt.type = execve
-  output: started %proc.cmdline
-  priority: NOTICE
-EOF
+start_rule >"$scratch/good.yaml"
 cat >"$scratch/bad1.yaml" <<'EOF'
 - rule: Typo
   desc: a field that is not there

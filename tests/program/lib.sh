@@ -35,6 +35,17 @@ expect() {
 says() { grep -Eq -- "$2" "$scratch/$1" || fail "no line of $1 matches: $2"; }
 silent() { [ ! -s "$scratch/$1" ] || fail "$1 is not empty"; }
 
+# start_rule: a rules file with the rule "Start", for each program that starts.
+start_rule() {
+  cat <<'EOF'
+- rule: Start
+  desc: a program starts
+  condition: evt.type = execve
+  output: started %proc.cmdline
+  priority: NOTICE
+EOF
+}
+
 wait_for() {
   tries=0
   until grep -Eq -- "$1" "$2" 2>/dev/null; do
