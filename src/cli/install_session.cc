@@ -1,7 +1,6 @@
 #include "cli/install_session.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 
 #include "base/checksum.h"
 #include "cli/file.h"
+#include "cli/scratch_folder.h"
 #include "cli/setup_files.h"
 #include "runsc/child.h"
 #include "runsc/sent_points.h"
@@ -57,23 +57,6 @@ std::vector<AskedPoint> KeepKnown(std::vector<AskedPoint> points, const SentPoin
   return points;
 }
 
-class ScratchFile {
- public:
-  ScratchFile() : folder_((std::filesystem::temp_directory_path() / "gyrfalcon.XXXXXX").string()) {
-    if (mkdtemp(folder_.data()) == nullptr) folder_.clear();
-  }
-  ~ScratchFile() {
-    std::error_code error;
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, error);
-  }
-  ScratchFile(const ScratchFile&) = delete;
-  ScratchFile& operator=(const ScratchFile&) = delete;
-  const std::string& folder() const { return folder_; }
-
- private:
-  std::string folder_;
-};
-
 std::vector<std::string> TextsOf(const Json& object, const char* key) {
   std::vector<std::string> texts;
   if (!object.contains(key) || !object[key].is_array()) return texts;
@@ -92,13 +75,11 @@ std::string RecordPath(const std::string& folder) {
 // `trace create` reads the config, strictly as at a sandbox's start, before it looks for the
 // sandbox.
 Result<void> CheckSessionTaken(const std::string& runsc, const std::string& session) {
-  const ScratchFile scratch;
-  if (scratch.folder().empty()) {
-    return Fail(Fault::kEnvironment, "cannot make a folder for a moment: " + ErrnoText(errno));
-  }
-  const std::string file = scratch.folder() + "/session.json";
+  const auto scratch = ScratchFolder::MakeInTmp();
+  if (!scratch) return std::unexpected(scratch.error());
+  const std::string file = scratch->path() + "/session.json";
   if (auto written = ReplaceFile(file, session); !written) return written;
-  const auto asked = RunChild({runsc, "--root=" + scratch.folder() + "/root", "trace", "create",
+  const auto asked = RunChild({runsc, "--root=" + scratch->path() + "/root", "trace", "create",
                                "--config=" + file, "gyrfalcon-no-such-sandbox"});
   if (asked || asked.error().message.contains("loading sandbox")) return {};
   return Fail(Fault::kEnvironment,

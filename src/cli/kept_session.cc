@@ -35,11 +35,6 @@ KeptSession Kept(const SessionOptions& options, std::vector<AskedPoint> asked,
 }
 
 Result<NodeSession> AskToFit(const KeptSession& session, const std::string& runsc) {
-  std::error_code error;
-  // Where it is shown to runsc.
-  if (std::filesystem::temp_directory_path(error).empty() || error) {
-    return Fail(Fault::kEnvironment, "TMPDIR is no folder: " + error.message());
-  }
   if (CheckSessionTaken(runsc, session.text)) {
     return NodeSession{.text = session.text, .points = session.points};
   }

@@ -1,8 +1,6 @@
 #include "cli/prove_session.h"
 
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <mutex>
 #include <thread>
 
@@ -11,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "cli/file.h"
+#include "cli/scratch_folder.h"
 #include "runsc/child.h"
 #include "wire/handshake.h"
 #include "wire/listener.h"
@@ -19,24 +18,6 @@ namespace gyrfalcon {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Below /run, for another place may be mounted otherwise where runsc runs.
-class ScratchFolder {
- public:
-  ScratchFolder() : path_("/run/gyrfalcon-prove.XXXXXX") {
-    if (mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ~ScratchFolder() {
-    std::error_code error;
-    if (!path_.empty()) std::filesystem::remove_all(path_, error);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Answers the sandbox and counts what it sends, on threads of its own.
 class Counter {
@@ -107,13 +88,13 @@ std::string SentTo(const std::string& session, const std::string& socket) {
 
 Result<uint64_t> ProveSession(const std::string& runsc, const std::vector<std::string>& args,
                               const std::string& session) {
-  const ScratchFolder scratch;
-  if (scratch.path().empty()) {
-    return Fail(Fault::kEnvironment, "cannot make a folder below /run: " + ErrnoText(errno) +
-                                         "; --prove needs root on a host");
+  // Below /run: another place may be mounted otherwise where runsc runs.
+  const auto scratch = ScratchFolder::Make("/run");
+  if (!scratch) {
+    return Fail(Fault::kEnvironment, scratch.error().message + "; --prove needs root on a host");
   }
-  const std::string socket = scratch.path() + "/s.sock";
-  const std::string file = scratch.path() + "/session.json";
+  const std::string socket = scratch->path() + "/s.sock";
+  const std::string file = scratch->path() + "/session.json";
   if (const auto written = ReplaceFile(file, SentTo(session, socket)); !written) {
     return std::unexpected(written.error());
   }
@@ -123,7 +104,7 @@ Result<uint64_t> ProveSession(const std::string& runsc, const std::vector<std::s
   words.insert(words.end(), args.begin(), args.end());
   // The last one of a flag counts.
   for (const std::string& word :
-       {"--root=" + scratch.path() + "/root", std::string("--network=none"),
+       {"--root=" + scratch->path() + "/root", std::string("--network=none"),
         "--pod-init-config=" + file, std::string("do"), std::string("true")}) {
     words.push_back(word);
   }
