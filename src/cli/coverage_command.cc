@@ -1,10 +1,10 @@
 // `rules coverage`: what rules see of what a sandbox sends.
 #include <cstdio>
-#include <cstdlib>
 
 #include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/colour.h"
 #include "cli/coverage_report.h"
 #include "cli/coverage_sources.h"
 #include "cli/file.h"
@@ -108,7 +108,7 @@ int CoverRules(std::vector<std::string> args) {
       return Report(written.error());
     }
   }
-  const bool colour = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  const bool colour = HasColour(STDOUT_FILENO);
   fmt::print("{}", flags.json ? CoverageJson(report) : CoverageText(report, colour));
   return Fails(coverage, flags.fail_on) ? kExitNotWell : kExitOk;
 }

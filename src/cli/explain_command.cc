@@ -1,10 +1,10 @@
-#include <cstdlib>
 
 #include <unistd.h>
 
 #include "alerts/builtin.h"
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/colour.h"
 #include "cli/coverage_sources.h"
 #include "cli/explain_print.h"
 #include "cli/load_rules.h"
@@ -104,7 +104,7 @@ int ExplainRuleCommand(std::vector<std::string> args) {
   if (json) {
     fmt::print("{}", ExplainJson(request, *report));
   } else {
-    const bool colour = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+    const bool colour = HasColour(STDOUT_FILENO);
     fmt::print("{}", ExplainText(request, *report,
                                  {.colour = colour, .rules_arguments = RulesArguments(flags)}));
   }

@@ -1,7 +1,6 @@
 #include "cli/log.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <ctime>
 #include <memory>
 
@@ -11,6 +10,8 @@
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
+
+#include "cli/colour.h"
 
 namespace gyrfalcon {
 
@@ -53,7 +54,7 @@ class JsonFormatter final : public spdlog::formatter {
 // which they may see at any time.
 spdlog::logger& Logger() {
   static const std::shared_ptr<spdlog::logger> logger = [] {
-    const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+    const bool colour = HasColour(STDERR_FILENO);
     spdlog::sink_ptr sink;
     if (colour) {
       sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>();
