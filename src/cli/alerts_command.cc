@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
+#include "cli/daemon_config.h"
 #include "cli/log.h"
 #include "cli/run_flags.h"
 #include "store/position.h"
@@ -206,8 +207,9 @@ int ShowAlerts(std::vector<std::string> args) {
   const auto app = MakeApp("alerts");
   AlertsFlags flags;
   app->add_option("-c", flags.config_file,
-                  "The daemon's config: its store, and how it writes times "
-                  "(default: /etc/gyrfalcon/gyrfalcon.yaml where that is there)");
+                  fmt::format("The daemon's config: its store, and how it writes times (default: "
+                              "{} where that is there)",
+                              kDefaultConfigFile));
   app->add_option("--store", flags.store, "The store's file, in place of the config's");
   app->add_option("--since", flags.since, "Only those of the last 90s, 10m, 2h, 7d");
   app->add_option("--rule", flags.rule, "Only those of the rule of this name");
@@ -223,7 +225,7 @@ int ShowAlerts(std::vector<std::string> args) {
   auto filter = FilterOf(flags);
   if (!filter) return Report(filter.error());
   if (flags.config_file.empty()) {
-    flags.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+    flags.config_file = DefaultIfThere(kDefaultConfigFile);
   }
   const auto loaded = LoadConfig({flags.config_file, {}});
   if (!loaded) return Report(loaded.error());

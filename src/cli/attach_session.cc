@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
 #include "cli/file.h"
 #include "cli/kept_session.h"
@@ -29,12 +28,11 @@ std::string WhyNot(const std::string& session_file, const std::string& socket_pa
                      socket_path);
 }
 
-bool IsProgram(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
-}
-
 }  // namespace
+
+std::string AttachSessionFile(const std::string& socket_path) {
+  return Beside(socket_path, "attach.json");
+}
 
 AttachSession MakeAttachSession(const Config& config, const std::string& socket_path,
                                 const RuleSet& rules) {
@@ -49,7 +47,7 @@ AttachSession MakeAttachSession(const Config& config, const std::string& socket_
   }
   SessionOptions options;
   options.socket_path = socket;
-  session.file = std::filesystem::path(socket).parent_path() / "attach.json";
+  session.file = AttachSessionFile(socket);
   session.text = GenerateSession(options, rules);
   return session;
 }

@@ -16,6 +16,9 @@ struct AttachSession {
   std::string trouble;              // why it is not what one would expect; for the log
 };
 
+// Where one lies that is made for the daemon that listens at the socket.
+std::string AttachSessionFile(const std::string& socket_path);
+
 // That of engine.gvisor.config where its endpoint is the socket that we listen at. Else one that is
 // made for the rules, in the socket's folder, which nobody else may write.
 AttachSession MakeAttachSession(const Config& config, const std::string& socket_path,

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "base/unix_socket.h"
 #include "cli/file.h"
 #include "metadata/local_http.h"
@@ -43,19 +42,9 @@ bool IsDockerd(pid_t pid) {
   return name && TrimBlanks(*name) == "dockerd";
 }
 
-// Of the process that listens there; 0: nobody does.
-pid_t ListenerPid(const std::string& path) {
-  const auto address = UnixAddress(path);
-  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!address || !fd || connect(fd.get(), Generic(*address), sizeof *address) != 0) return 0;
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
-}
-
 // Who listens; under systemd's socket unit that is systemd, and the pid file says it.
 pid_t PidOf(const std::string& socket) {
-  const pid_t listener = ListenerPid(socket);
+  const pid_t listener = ListenerPid(socket, SOCK_STREAM);
   if (listener != 0 && IsDockerd(listener)) return listener;
   const auto text = ReadWholeFile("/var/run/docker.pid", 64);
   const auto pid = text ? ParseInt(TrimBlanks(*text)) : std::nullopt;
@@ -66,7 +55,7 @@ std::string ConfigFileOf(pid_t pid) {
   constexpr std::string_view kFlag = "--config-file";
   constexpr size_t kBytesMax = 64 * 1024;
   const auto words = ReadWholeFile(fmt::format("/proc/{}/cmdline", pid), kBytesMax);
-  std::string file = "/etc/docker/daemon.json";
+  std::string file = kDockerConfigFile;
   bool is_next = false;
   for (const std::string_view word :
        words ? Split(*words, '\0') : std::vector<std::string_view>{}) {

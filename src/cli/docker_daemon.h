@@ -13,6 +13,8 @@
 
 namespace gyrfalcon {
 
+inline constexpr const char* kDockerConfigFile = "/etc/docker/daemon.json";
+
 // One that runs.
 struct DockerDaemon {
   std::string socket;

@@ -1,13 +1,13 @@
 // `doctor`: runs the checks, prints what they find.
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "alerts/alert_format.h"
 #include "cli/arguments.h"
+#include "cli/colour.h"
 #include "cli/doctor.h"
 #include "cli/file.h"
 #include "cli/progress.h"
@@ -40,8 +40,9 @@ void AddDoctorFlags(CLI::App& app, DoctorFlags& flags) {
   app.add_option("CHECK", flags.checks, "Only these checks (default: all)")
       ->check(CLI::IsMember(ids));
   AddRulesFlags(app, flags.daemon.rules);
-  app.add_option("-g,--gvisor-config", flags.daemon.session_file,
-                 "The session config (default: the config's, or /etc/gyrfalcon/pod-init.json)");
+  app.add_option(
+      "-g,--gvisor-config", flags.daemon.session_file,
+      fmt::format("The session config (default: the config's, or {})", kDefaultSessionFile));
   app.add_option("--root", flags.roots,
                  "runsc's root folder; may be given again (default: as for `session list`)")
       ->allow_extra_args(false);
@@ -122,7 +123,7 @@ std::string_view ColourOf(Health health) {
 }
 
 void PrintText(const std::vector<Diagnosis>& diagnoses) {
-  const bool colour = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  const bool colour = HasColour(STDOUT_FILENO);
   for (const Diagnosis& diagnosis : diagnoses) {
     for (const Finding& finding : diagnosis.findings) {
       fmt::print("{}{:<7}{}  {:<11}  {}\n", colour ? ColourOf(finding.health) : "",

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
 #include "cli/coverage_sources.h"
 #include "cli/doctor.h"
@@ -14,7 +15,6 @@
 #include "engine/sandbox_sessions.h"
 #include "runsc/attach.h"
 #include "runsc/coverage.h"
-#include "runsc/known_runsc.h"
 #include "store/spool_files.h"
 #include "store/spool_reader.h"
 
@@ -22,7 +22,6 @@ namespace gyrfalcon {
 namespace {
 
 // linux/magic.h has not all of them.
-constexpr uint64_t kTmpfs = 0x01021994, kRamfs = 0x858458f6;
 constexpr struct {
   uint64_t type;
   std::string_view name;
@@ -109,7 +108,7 @@ std::vector<Finding> CheckRulesLoad(DoctorWorld& world) {
   std::vector<Finding> findings = Listed(
       Mistake::kRulesMissing, missing, [&edit_config](const std::string&) { return edit_config; });
   for (Finding& finding : findings) finding.text += ": the config names it, and it is not there";
-  const auto loaded = LoadRules(world.config.rules_files, world.config.rules);
+  const auto& loaded = RulesOf(world);
   const std::string check = "gyrfalcon rules check " + Join(world.config.rules_files, " ");
   const std::string first =
       world.config.rules_files.empty() ? ConfigFile(world) : world.config.rules_files.front();
@@ -140,16 +139,6 @@ std::vector<Finding> CheckRulesLoad(DoctorWorld& world) {
 
 namespace {
 
-// The nearest folder that is there.
-std::string FolderThere(std::string path) {
-  struct stat status{};
-  do {
-    const size_t slash = path.rfind('/');
-    path = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  } while (::stat(path.c_str(), &status) != 0 && path.size() > 1);
-  return path;
-}
-
 std::vector<Finding> CheckStoreDisk(DoctorWorld& world, const std::string& path) {
   constexpr uint64_t kMiB = uint64_t{1} << 20;
   // The log beside the database may grow to a few of these before it is moved into it.
@@ -157,14 +146,14 @@ std::vector<Finding> CheckStoreDisk(DoctorWorld& world, const std::string& path)
   const auto disk = world.disk_of(path);
   if (!disk) return {Skipped("what disk " + path + " lies on can't be seen")};
   std::vector<Finding> findings;
-  const std::string edit = EditConfig(world, "") + "  # store.path";
+  const std::string edit = EditKey(world, "store.path");
   for (const auto& network : kNetworkDisks) {
     if (network.type != disk->type) continue;
     findings.push_back(
         Found(Mistake::kStoreOnNetwork,
               fmt::format("{} lies on a disk of the network, {}", path, network.name), edit));
   }
-  if (disk->type == kTmpfs || disk->type == kRamfs) {
+  if (IsInMemory(*disk)) {
     findings.push_back(
         Found(Mistake::kStoreVolatile, path + " lies in memory, not on a disk", edit));
   }
@@ -191,7 +180,7 @@ std::vector<Finding> CheckStore(DoctorWorld& world) {
     const bool is_foreign = place.error().fault == StoreFault::kForeign;
     if (!is_foreign && !world.is_root) return {Skipped(place.error().message)};
     return {Found(is_foreign ? Mistake::kStoreForeign : Mistake::kStoreUnwritable,
-                  place.error().message, EditConfig(world, "") + "  # store.path")};
+                  place.error().message, EditKey(world, "store.path"))};
   }
   const std::string folder = FolderThere(store.path);
   struct stat status{};
@@ -246,7 +235,7 @@ NamedPoints FirstRunsc(DoctorWorld& world) {
     const auto& known = KnownTo(world, program);
     if (known) return {*known, program};
   }
-  return {NewestPoints(), fmt::format("the newest runsc known ({})", KnownRunscs().back().version)};
+  return PointsOfNewestRunsc();
 }
 
 // Whether a session that asks for more would show it something.
@@ -255,20 +244,11 @@ bool IsBlindBySession(const RuleCoverage& rule, const Coverage& best) {
   return other != best.rules.end() && other->status != CoverageStatus::kBlind;
 }
 
-std::string WhyBlind(const RuleCoverage& rule) {
-  if (rule.missing.empty()) return "";
-  const Gap& gap = rule.missing.front();
-  const std::string& what = gap.field.empty() ? gap.point : gap.field;
-  return what.empty() ? gap.why : what + ": " + gap.why;
-}
-
 }  // namespace
 
 std::vector<Finding> CheckCoverage(DoctorWorld& world) {
   if (!world.loaded) return {Skipped("the config, which names the rules, is not valid")};
-  LoadOptions options = world.config.rules;
-  options.keep_whole = true;
-  const auto loaded = LoadRules(world.config.rules_files, options);
+  const auto& loaded = RulesOf(world, true);
   if (!loaded) return {Skipped("the rules do not load")};
   const SentPoints wanted = Sent(PointsFor(*loaded->rules, SessionProfile::kStandard));
   std::string file;
@@ -296,7 +276,7 @@ std::vector<Finding> CheckCoverage(DoctorWorld& world) {
       const bool by_session = !file.empty() && IsBlindBySession(rule, best);
       findings.push_back(Found(by_session ? Mistake::kRuleBlindBySession : Mistake::kRuleBlind,
                                fmt::format("rule \"{}\" is blind{}: {}", rule.rule,
-                                           by_session ? " by " + file : "", WhyBlind(rule)),
+                                           by_session ? " by " + file : "", FirstReason(rule)),
                                by_session ? SessionMend(world, file) : more));
     }
   }

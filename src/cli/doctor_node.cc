@@ -118,10 +118,6 @@ std::vector<Finding> CheckContainerd(DoctorWorld& world) {
 
 namespace {
 
-constexpr std::string_view kUnitFolders[] = {"/etc/systemd/system/", "/run/systemd/system/",
-                                             "/usr/local/lib/systemd/system/",
-                                             "/usr/lib/systemd/system/", "/lib/systemd/system/"};
-
 // A unit's settings, with its drop-ins; an empty one takes back what was before it.
 struct Unit {
   std::string path;  // "": there is none
@@ -222,10 +218,6 @@ void CheckUnitSocket(const DoctorWorld& world, const Unit& socket, std::vector<F
                 " && systemctl restart gyrfalcon.socket gyrfalcon.service"));
 }
 
-bool IsInTmp(const std::string& path) {
-  return path.starts_with("/tmp/") || path.starts_with("/var/tmp/");
-}
-
 }  // namespace
 
 std::vector<Finding> CheckUnits(DoctorWorld& world) {
@@ -260,12 +252,12 @@ std::vector<Finding> CheckUnits(DoctorWorld& world) {
     const auto tmp = service.Words("PrivateTmp");
     const bool has_own_tmp = !tmp.empty() && (tmp.back() == "yes" || tmp.back() == "true");
     // A socket of systemd's own lies in the /tmp of everybody.
-    if (has_own_tmp && socket.path.empty() && IsInTmp(world.socket_path)) {
+    if (has_own_tmp && socket.path.empty() && !TmpFolderOf(world.socket_path).empty()) {
       findings.push_back(
           Found(Mistake::kUnitPrivateTmp,
                 fmt::format("{} has PrivateTmp=, and the socket {} lies in its own /tmp then",
                             service.path, world.socket_path),
-                "${EDITOR:-vi} " + ShellWord(ConfigFile(world)) + "  # gvisor.socket"));
+                EditKey(world, "gvisor.socket")));
     }
   }
   if (findings.empty()) findings.push_back(Well(socket.path + " and " + service.path));

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "cli/containerd_files.h"
 #include "cli/doctor.h"
 #include "cli/install_session.h"
-#include "cli/load_rules.h"
 #include "cli/node_program.h"
 #include "cli/prove_session.h"
 #include "runsc/attach.h"
@@ -35,7 +35,7 @@ std::string VersionOf(DoctorWorld& world, const std::string& program) {
 // The place of a runtime that does; "": none.
 std::string WhoNames(DoctorWorld& world, const std::string& name) {
   for (const NodeRuntime& runtime : NodeRuntimes(world)) {
-    if ((runtime.program.empty() ? "runsc" : runtime.program) == name) return runtime.place;
+    if (ProgramOf(runtime.program) == name) return runtime.place;
   }
   return "";
 }
@@ -72,9 +72,8 @@ std::vector<Finding> CheckRunsc(DoctorWorld& world) {
       findings.push_back(Found(Mistake::kRunscMissing,
                                fmt::format("{}, which {} names", text, place), kInstallRunsc));
     } else if (has_some && world.runsc.empty()) {
-      findings.push_back(
-          Found(Mistake::kRunscUnnamed, text + ", which the config names",
-                "${EDITOR:-vi} " + ShellWord(ConfigFile(world)) + "  # gvisor.runsc"));
+      findings.push_back(Found(Mistake::kRunscUnnamed, text + ", which the config names",
+                               EditKey(world, "gvisor.runsc")));
     } else {
       findings.push_back(Found(Mistake::kRunscMissing, text, kInstallRunsc));
     }
@@ -131,8 +130,7 @@ std::vector<Finding> CheckPlatform(DoctorWorld& world) {
                          .args = {}}};
   }
   for (const NodeRuntime& runtime : tried) {
-    const std::string name = runtime.program.empty() ? "runsc" : runtime.program;
-    const auto program = FindNodeProgram(world.node, name);
+    const auto program = FindNodeProgram(world.node, ProgramOf(runtime.program));
     if (program) findings.push_back(Prove(world, *program, runtime));
   }
   if (findings.empty()) findings.push_back(Skipped("no runsc is there to run a sandbox"));
@@ -140,8 +138,6 @@ std::vector<Finding> CheckPlatform(DoctorWorld& world) {
 }
 
 namespace {
-
-constexpr uint64_t kTmpfs = 0x01021994, kRamfs = 0x858458f6;
 
 // A session config that somebody names, and what is wrong with it.
 class SessionCheck {
@@ -151,8 +147,7 @@ class SessionCheck {
   std::vector<Finding> Run() {
     const auto text = world_.node.Read(file_);
     if (!text) {
-      const bool is_denied = !world_.is_root;
-      if (is_denied) return {Skipped(text.error().message)};
+      if (!world_.is_root) return {Skipped(text.error().message)};
       Add(Mistake::kSessionInvalid, text.error().message);
       return std::move(findings_);
     }
@@ -197,9 +192,9 @@ class SessionCheck {
       is_volatile |= file_.starts_with(folder);
     }
     const auto disk = world_.is_live ? world_.disk_of(world_.node.Place(file_)) : std::nullopt;
-    is_volatile |= disk && (disk->type == kTmpfs || disk->type == kRamfs);
+    is_volatile |= disk && IsInMemory(*disk);
     // GKE's nodes have nothing else that lasts as long as their containerd's config.
-    const bool is_gke = users.front().place == "/run/containerd/runsc/config.toml";
+    const bool is_gke = users.front().place == kGkeRunscToml;
     if (!is_volatile || is_gke) return;
     findings_.push_back(
         Found(Mistake::kSessionVolatile,
@@ -304,7 +299,7 @@ class SessionCheck {
   void CheckWidth(const SentPoints& points) {
     constexpr size_t kSpareMax = 10;
     if (!world_.loaded || !world_.config.visibility_policy.empty()) return;
-    const auto rules = LoadRules(world_.config.rules_files, world_.config.rules);
+    const auto& rules = RulesOf(world_);
     if (!rules) return;
     const SentPoints needed = Sent(PointsFor(*rules->rules, SessionProfile::kStrict));
     const auto spare = static_cast<size_t>(std::ranges::count_if(

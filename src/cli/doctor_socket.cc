@@ -10,9 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "base/unix_socket.h"
+#include "cli/attach_session.h"
 #include "cli/doctor.h"
 #include "cli/file.h"
 #include "runsc/attach.h"
@@ -26,15 +27,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string EditSocket(const DoctorWorld& world) {
-  return "${EDITOR:-vi} " + ShellWord(ConfigFile(world)) + "  # gvisor.socket";
-}
-
 // What becomes of sandboxes that start while nobody listens.
 std::string WhatFollows(const DoctorWorld& world) {
   const auto text = world.session_file.empty() ? std::nullopt : ReadNode(world, world.session_file);
@@ -43,16 +35,6 @@ std::string WhatFollows(const DoctorWorld& world) {
   const bool fails = session && session->on_failure == OnFailure::kClosed;
   return fails ? "sandboxes that start now fail (on-failure is closed)"
                : "sandboxes that start now are not watched";
-}
-
-// errno of a connect(); 0: somebody listens. EAGAIN: the queue is full, so somebody does, too.
-int TryToConnect(const std::string& path) {
-  const auto address = UnixAddress(path);
-  if (!address) return ENAMETOOLONG;
-  const UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return errno;
-  const bool is_well = connect(fd.get(), Generic(*address), sizeof *address) == 0;
-  return is_well || errno == EAGAIN ? 0 : errno;
 }
 
 void CheckModes(const std::string& path, const struct stat& socket,
@@ -87,14 +69,14 @@ void CheckModes(const std::string& path, const struct stat& socket,
 std::vector<Finding> CheckSocket(DoctorWorld& world) {
   const std::string& path = world.socket_path;
   if (const auto valid = CheckSocketPath(path); !valid) {
-    return {Found(Mistake::kSocketInvalid, valid.error().message, EditSocket(world))};
+    return {Found(Mistake::kSocketInvalid, valid.error().message, EditKey(world, "gvisor.socket"))};
   }
   std::vector<Finding> findings;
-  if (path.starts_with("/tmp/") || path.starts_with("/var/tmp/")) {
+  if (!TmpFolderOf(path).empty()) {
     findings.push_back(Found(Mistake::kSocketInTmp,
                              path + ": a service with PrivateTmp= has another /tmp, and it is "
                                     "cleaned now and then",
-                             EditSocket(world)));
+                             EditKey(world, "gvisor.socket")));
   }
   struct stat status{};
   const int found = ::lstat(path.c_str(), &status) == 0 ? 0 : errno;
@@ -125,7 +107,7 @@ std::vector<Finding> CheckSocket(DoctorWorld& world) {
 
 std::vector<Finding> CheckHandshake(DoctorWorld& world) {
   const std::string& path = world.socket_path;
-  const int failed = TryToConnect(path);
+  const int failed = TryToConnect(path, SOCK_SEQPACKET);
   switch (failed) {
     case 0:
       break;
@@ -170,7 +152,7 @@ std::string AskByHand(const std::string& control, const std::string& page) {
   return fmt::format("curl --unix-socket {} http://localhost{}", ShellWord(control), page);
 }
 
-void CheckProgram(const DoctorWorld& world, std::vector<Finding>& findings) {
+void CheckProgram(DoctorWorld& world, std::vector<Finding>& findings) {
   const auto pid = DaemonPid(world);
   if (!pid) return;
   const std::string exe = fmt::format("/proc/{}/exe", *pid);
@@ -192,8 +174,9 @@ void CheckProgram(const DoctorWorld& world, std::vector<Finding>& findings) {
 
 std::vector<Finding> CheckDaemon(DoctorWorld& world) {
   const std::string control = ControlSocketPath(world.socket_path);
-  const int listens = TryToConnect(world.socket_path);
-  if (listens != 0) return {Skipped("nobody who could be asked listens")};
+  if (!IsListenedAt(world.socket_path, SOCK_SEQPACKET)) {
+    return {Skipped("nobody who could be asked listens")};
+  }
   const auto status = AskDaemon(control, "/status");
   if (!status) {
     if (!world.is_root && status.error().message.contains("Permission denied")) {
@@ -223,16 +206,13 @@ namespace {
 
 // `words` for the sandboxes of one root, as `session attach` takes them.
 std::string AttachMend(const DoctorWorld& world, const TracedSandbox& sandbox) {
-  std::string words = "gyrfalcon session attach";
-  if (!world.flags.rules.config_file.empty()) {
-    words += " -c " + ShellWord(AbsolutePath(world.flags.rules.config_file));
-  }
+  std::string words = "gyrfalcon session attach" + ConfigFileWords(world);
   words += " --root=" + ShellWord(sandbox.call.root);
   if (!world.runsc.empty()) words += " --runsc " + ShellWord(world.runsc);
   std::string session = world.node.Place(world.session_file);
   std::string before;
   if (world.session_file.empty()) {
-    session = FolderOf(world.socket_path) + "/attach.json";
+    session = AttachSessionFile(world.socket_path);
     struct stat status{};
     if (::stat(session.c_str(), &status) != 0) {
       before = fmt::format("gyrfalcon session generate{} --socket {} > {} && ", ConfigWords(world),

@@ -4,17 +4,19 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "base/unix_socket.h"
 #include "cli/containerd_files.h"
 #include "cli/file.h"
 #include "cli/install_session.h"
+#include "cli/load_rules.h"
 #include "cli/node_program.h"
 #include "runsc/attach.h"
 #include "runsc/session.h"
@@ -27,15 +29,9 @@
 namespace gyrfalcon {
 namespace {
 
-constexpr const char* kGkeToml = "/run/containerd/runsc/config.toml";
-constexpr const char* kSessionFile = "/etc/gyrfalcon/pod-init.json";
-
 std::optional<DiskFacts> DiskOf(const std::string& path) {
   std::error_code error;
-  std::filesystem::path there = AbsolutePath(path);
-  while (!std::filesystem::exists(there, error) && there.has_relative_path()) {
-    there = there.parent_path();
-  }
+  const std::string there = std::filesystem::exists(path, error) ? path : FolderThere(path);
   struct statfs type{};
   struct statvfs disk{};
   if (::statfs(there.c_str(), &type) != 0 || ::statvfs(there.c_str(), &disk) != 0) {
@@ -150,8 +146,8 @@ void AddContainerdsRuntimes(DoctorWorld& world) {
     AddContainerdFile(world, path, imported);
   }
   std::vector<std::string> tomls = world.config.runsc_toml;
-  const auto gke = world.node.Read(kGkeToml);
-  if (gke && *gke) tomls.emplace_back(kGkeToml);
+  const auto gke = world.node.Read(kGkeRunscToml);
+  if (gke && *gke) tomls.emplace_back(kGkeRunscToml);
   for (const std::string& toml : tomls) {
     if (std::ranges::find(*world.runtimes, toml, &NodeRuntime::place) != world.runtimes->end()) {
       continue;
@@ -181,6 +177,10 @@ std::string SocketOf(const DoctorWorld& world) {
 
 }  // namespace
 
+bool IsInMemory(const DiskFacts& disk) {
+  return disk.type == TMPFS_MAGIC || disk.type == RAMFS_MAGIC;
+}
+
 DoctorWorld MakeWorld(const DaemonFlags& flags, const std::string& node_root) {
   DoctorWorld world;
   world.flags = flags;
@@ -193,8 +193,8 @@ DoctorWorld MakeWorld(const DaemonFlags& flags, const std::string& node_root) {
   if (world.loaded) world.config = world.loaded->config;
   world.session_file = world.config.session_file;
   if (world.session_file.empty() && world.config.socket_path.empty()) {
-    const auto text = world.node.Read(kSessionFile);
-    if (text && *text && !IsEmptySession(**text)) world.session_file = kSessionFile;
+    const auto text = world.node.Read(kDefaultSessionFile);
+    if (text && *text && !IsEmptySession(**text)) world.session_file = kDefaultSessionFile;
   }
   world.socket_path = AbsolutePath(SocketOf(world));
   const ChildLimits limits{.patience = world.patience};
@@ -213,7 +213,7 @@ const std::optional<DockerDaemon>& RunningDocker(DoctorWorld& world) {
 
 std::string DockerConfigFile(DoctorWorld& world) {
   const auto& daemon = RunningDocker(world);
-  return daemon ? daemon->config_file : "/etc/docker/daemon.json";
+  return daemon ? daemon->config_file : kDockerConfigFile;
 }
 
 const std::vector<NodeRuntime>& NodeRuntimes(DoctorWorld& world) {
@@ -232,7 +232,7 @@ std::vector<std::string> RunscNames(DoctorWorld& world) {
   };
   if (!world.runsc.empty()) return {world.runsc};
   for (const NodeRuntime& runtime : NodeRuntimes(world)) {
-    add(runtime.program.empty() ? "runsc" : runtime.program);
+    add(ProgramOf(runtime.program));
   }
   if (!world.config.runsc_path.empty()) add(world.config.runsc_path);
   return names;
@@ -256,18 +256,20 @@ const Result<SentPoints>& KnownTo(DoctorWorld& world, const std::string& program
   return world.known_points.emplace(program, world.ask_runsc(program)).first->second;
 }
 
-std::optional<pid_t> DaemonPid(const DoctorWorld& world) {
-  const auto address = UnixAddress(ControlSocketPath(world.socket_path));
-  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!address || !fd || connect(fd.get(), Generic(*address), sizeof *address) != 0) {
-    return std::nullopt;
+const Result<LoadedRules>& RulesOf(DoctorWorld& world, bool keep_whole) {
+  const auto known = world.rules.find(keep_whole);
+  if (known != world.rules.end()) return known->second;
+  LoadOptions options = world.config.rules;
+  options.keep_whole = keep_whole;
+  return world.rules.emplace(keep_whole, LoadRules(world.config.rules_files, options))
+      .first->second;
+}
+
+std::optional<pid_t> DaemonPid(DoctorWorld& world) {
+  if (!world.daemon) {
+    world.daemon = ListenerPid(ControlSocketPath(world.socket_path), SOCK_STREAM);
   }
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid == 0) {
-    return std::nullopt;
-  }
-  return peer.pid;
+  return *world.daemon == 0 ? std::nullopt : world.daemon;
 }
 
 std::optional<std::string> ReadNode(const DoctorWorld& world, const std::string& path) {
@@ -281,10 +283,14 @@ std::string ConfigFile(const DoctorWorld& world) {
   return world.flags.rules.config_file.empty() ? kDefaultConfigFile : world.flags.rules.config_file;
 }
 
+std::string ConfigFileWords(const DoctorWorld& world) {
+  const std::string& file = world.flags.rules.config_file;
+  return file.empty() ? "" : " -c " + ShellWord(AbsolutePath(file));
+}
+
 std::string ConfigWords(const DoctorWorld& world) {
-  std::string words;
+  std::string words = ConfigFileWords(world);
   const RunFlags& flags = world.flags.rules;
-  if (!flags.config_file.empty()) words += " -c " + ShellWord(AbsolutePath(flags.config_file));
   for (const std::string& rules : flags.rules_files) {
     words += " -r " + ShellWord(AbsolutePath(rules));
   }
@@ -315,7 +321,7 @@ std::string SessionMend(DoctorWorld& world, const std::string& session_file) {
   if (named != runtimes.end() && is_ours) {
     return InstallMend(
         world, named->engine,
-        session_file == kSessionFile ? "" : " --session-config=" + ShellWord(session_file));
+        session_file == kDefaultSessionFile ? "" : " --session-config=" + ShellWord(session_file));
   }
   std::string words = "gyrfalcon session generate" + ConfigWords(world);
   const bool has_rules = !world.flags.rules.rules_files.empty();
@@ -335,15 +341,15 @@ bool RunsSystemd(const DoctorWorld& world) {
 }
 
 std::string StartMend(const DoctorWorld& world) {
-  std::error_code error;
-  for (const char* folder : {"/etc/systemd/system/", "/usr/lib/systemd/system/",
-                             "/lib/systemd/system/", "/usr/local/lib/systemd/system/"}) {
-    const std::string unit = world.node.Place(folder) + "gyrfalcon.service";
-    if (RunsSystemd(world) && std::filesystem::exists(unit, error)) {
-      return "systemctl start gyrfalcon.socket gyrfalcon.service";
-    }
+  if (RunsSystemd(world)) {
+    const bool is_installed = std::ranges::any_of(kUnitFolders, [&](std::string_view folder) {
+      std::error_code error;
+      return std::filesystem::exists(world.node.Place(std::string(folder) + "gyrfalcon.service"),
+                                     error);
+    });
+    return is_installed ? "systemctl start gyrfalcon.socket gyrfalcon.service"
+                        : "gyrfalcon install systemd";
   }
-  if (RunsSystemd(world)) return "gyrfalcon install systemd";
   std::string words = "gyrfalcon run" + ConfigWords(world);
   if (!world.session_file.empty()) {
     words += " -g " + ShellWord(world.node.Place(world.session_file));
@@ -351,6 +357,10 @@ std::string StartMend(const DoctorWorld& world) {
     words += " -o gvisor.socket=" + ShellWord(world.socket_path);
   }
   return words + " &";
+}
+
+std::string EditKey(const DoctorWorld& world, std::string_view key) {
+  return fmt::format("{}  # {}", EditMend("", ConfigFile(world)), key);
 }
 
 std::string EditMend(const std::string& text, const std::string& file) {

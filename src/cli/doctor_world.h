@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -15,6 +16,7 @@
 #include "cli/config.h"
 #include "cli/daemon_config.h"
 #include "cli/docker_daemon.h"
+#include "cli/load_rules.h"
 #include "cli/setup_files.h"
 #include "engine/sandbox_sessions.h"
 #include "runsc/child.h"
@@ -28,7 +30,7 @@ struct NodeRuntime {
   std::string name;          // of the runtime; "" where its TOML alone is known
   bool has_toml = true;      // false: one of a shim's that names none
   std::string place;         // file, or FILE:LINE:COLUMN, that names its session config, or should
-  std::string program;       // as written; "" is `runsc`
+  std::string program;       // as written, for ProgramOf()
   std::string platform;      // "": runsc's own choice
   std::string session_file;  // "": it has none
   std::vector<std::string> args;  // of runsc, without the session config
@@ -40,6 +42,7 @@ struct DiskFacts {
   uint64_t free_bytes = 0;
   bool read_only = false;
 };
+bool IsInMemory(const DiskFacts& disk);
 
 struct DoctorWorld {
   // As `run` would have it with the same flags.
@@ -76,6 +79,8 @@ struct DoctorWorld {
   std::optional<std::vector<NodeRuntime>> runtimes{};   // NodeRuntimes()
   std::vector<Error> docker_troubles{}, containerd_troubles{};
   std::map<std::string, Result<SentPoints>> known_points{};  // KnownTo()
+  std::map<bool, Result<LoadedRules>> rules{};               // RulesOf()
+  std::optional<pid_t> daemon{};                             // DaemonPid(); 0: none is seen
 };
 
 // The machine, or a copy of a node's files below `node_root`.
@@ -96,11 +101,19 @@ std::vector<std::string> RunscPrograms(DoctorWorld& world);
 // `PROGRAM trace metadata`.
 const Result<SentPoints>& KnownTo(DoctorWorld& world, const std::string& program);
 
+// The config's; `keep_whole` as in LoadOptions.
+const Result<LoadedRules>& RulesOf(DoctorWorld& world, bool keep_whole = false);
+
 // The process that answers on the control socket; nullopt: none does, or it can't be seen.
-std::optional<pid_t> DaemonPid(const DoctorWorld& world);
+std::optional<pid_t> DaemonPid(DoctorWorld& world);
 
 // The text of a small file of the node; nullopt where it can't be read.
 std::optional<std::string> ReadNode(const DoctorWorld& world, const std::string& path);
+
+// Where systemd looks for units; the first one goes before the others.
+inline constexpr std::string_view kUnitFolders[] = {
+    "/etc/systemd/system/", "/run/systemd/system/", "/usr/local/lib/systemd/system/",
+    "/usr/lib/systemd/system/", "/lib/systemd/system/"};
 
 // Commands for a finding's mend.
 std::string InstallMend(const DoctorWorld& world, const std::string& engine,
@@ -112,7 +125,11 @@ std::string StartMend(const DoctorWorld& world);
 bool RunsSystemd(const DoctorWorld& world);
 // `${EDITOR:-vi} +LINE FILE`, where `text` begins with "FILE:LINE:", else of `file`.
 std::string EditMend(const std::string& text, const std::string& file);
-// " -c FILE", " -r RULES" and " -o KEY=VALUE" as they were given to the doctor.
+// `${EDITOR:-vi} FILE  # KEY`, of a key of the config.
+std::string EditKey(const DoctorWorld& world, std::string_view key);
+// " -c FILE" as it was given to the doctor.
+std::string ConfigFileWords(const DoctorWorld& world);
+// That, and " -r RULES" and " -o KEY=VALUE".
 std::string ConfigWords(const DoctorWorld& world);
 // The config that `run` reads; where it reads none, where it would.
 std::string ConfigFile(const DoctorWorld& world);

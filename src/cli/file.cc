@@ -92,10 +92,22 @@ Result<void> ReplaceFile(const std::string& path, const std::string& text,
               (is_mount ? "; it is a mount of its own: mount its folder instead" : ""));
 }
 
+bool IsProgram(const std::string& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
 std::string AbsolutePath(const std::string& path) {
   std::error_code error;
   const auto absolute = fs::absolute(path, error);
   return path.empty() || error ? path : absolute.string();
+}
+
+std::string_view TmpFolderOf(std::string_view path) {
+  for (const std::string_view folder : {"/tmp", "/var/tmp"}) {
+    if (path.starts_with(folder) && path.substr(folder.size()).starts_with('/')) return folder;
+  }
+  return "";
 }
 
 Result<std::vector<std::string>> ExpandRulesPaths(const std::vector<std::string>& paths) {

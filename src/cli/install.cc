@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/unix_socket.h"
+#include "cli/daemon_config.h"
 #include "cli/file.h"
 #include "cli/node_program.h"
 #include "cli/prove_session.h"
@@ -69,8 +70,9 @@ void AddRuntimeFlags(CLI::App& app, InstallFlags& flags) {
   app.add_flag("--replace", flags.replace,
                "Also where a runtime has another session config; --undo puts that back");
   app.add_option("--session-config", flags.session_file,
-                 "Where the session config lies (default: /etc/gyrfalcon/pod-init.json). One that "
-                 "somebody else wrote is kept as it is");
+                 fmt::format("Where the session config lies (default: {}). One that somebody else "
+                             "wrote is kept as it is",
+                             kDefaultSessionFile));
   app.add_option("--socket", flags.socket, "Where gyrfalcon listens (default: as it does)");
   app.add_option("--on-failure", flags.on_failure,
                  "What a sandbox does when nobody answers: `open` starts unwatched, `closed` does "
@@ -105,8 +107,7 @@ Result<void> CheckInstallFlags(const InstallFlags& flags) {
                             "/etc, please",
                             folder));
   }
-  for (const std::string_view folder : {"/tmp", "/var/tmp"}) {
-    if (!IsBelow(flags.socket, folder)) continue;
+  if (const auto folder = TmpFolderOf(flags.socket); !folder.empty()) {
     return Fail(Fault::kUsage,
                 fmt::format("--socket: a service with PrivateTmp=yes has a {} of its own, and "
                             "sandboxes that it starts would not find the socket there: a place "
@@ -141,11 +142,11 @@ Result<Config> Installer::NodeConfig() const {
   SessionFlags flags = flags_.session;
   if (files_.is_copy()) return ApplySessionFlags(flags);
   if (flags.rules.config_file.empty()) {
-    flags.rules.config_file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+    flags.rules.config_file = DefaultIfThere(kDefaultConfigFile);
   }
   auto config = ApplySessionFlags(flags);
   if (!config || !config->rules_files.empty()) return config;
-  const std::string folder = DefaultIfThere("/etc/gyrfalcon/rules.d");
+  const std::string folder = DefaultIfThere(kDefaultRulesFolder);
   const auto rules = ExpandRulesPaths(folder.empty() ? std::vector<std::string>{}
                                                      : std::vector<std::string>{folder});
   if (rules && !rules->empty()) config->rules_files = {folder};
@@ -405,9 +406,7 @@ Result<void> Installer::FinishUndo() {
 
 Result<NodeRunsc> Installer::FindRunsc(const std::string& program,
                                        std::vector<std::string> args) const {
-  const std::string name = !flags_.runsc.empty() ? flags_.runsc
-                           : program.empty()     ? "runsc"
-                                                 : program;
+  const std::string name = flags_.runsc.empty() ? ProgramOf(program) : flags_.runsc;
   auto found = FindNodeProgram(files_, name);
   if (found) return NodeRunsc{std::move(*found), std::move(args)};
   return Fail(Fault::kEnvironment,

@@ -16,7 +16,7 @@ namespace gyrfalcon {
 
 struct InstallFlags {
   SessionFlags session;
-  std::string session_file = "/etc/gyrfalcon/pod-init.json";
+  std::string session_file = kDefaultSessionFile;
   std::string socket;
   std::string on_failure = "open";
   std::string config_file;

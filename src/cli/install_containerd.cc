@@ -191,10 +191,11 @@ int InstallInContainerd(std::vector<std::string> args) {
   AddRuntimeFlags(*app, flags);
   CLI::Option* config =
       app->add_option("--config-file", flags.config_file,
-                      "containerd's config (default: /etc/containerd/config.toml)");
+                      fmt::format("containerd's config (default: {})", kContainerdConfigFile));
   app->add_option("--runsc-config", flags.runsc_config,
-                  "Only the TOML of runsc's shim, as containerd's ConfigPath names it; GKE's is "
-                  "/run/containerd/runsc/config.toml")
+                  fmt::format("Only the TOML of runsc's shim, as containerd's ConfigPath names it; "
+                              "GKE's is {}",
+                              kGkeRunscToml))
       ->excludes(config);
   if (const auto code = Parse(*app, std::move(args))) return *code;
   if (const auto valid = CheckInstallFlags(flags); !valid) return Report(valid.error());

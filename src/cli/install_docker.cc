@@ -12,7 +12,6 @@
 namespace gyrfalcon {
 namespace {
 
-constexpr const char* kDaemonJson = "/etc/docker/daemon.json";
 constexpr const char* kFlag = "pod-init-config";
 
 // Without --pod-init-config, in all its forms.
@@ -39,7 +38,7 @@ class DockerInstall {
     if (const auto read = installer_.ReadRecord(); !read) return Report(read.error());
     if (!installer_.files().is_copy()) daemon_ = FindDockerDaemon(socket_);
     path_ = flags().config_file;
-    if (path_.empty()) path_ = daemon_ ? daemon_->config_file : kDaemonJson;
+    if (path_.empty()) path_ = daemon_ ? daemon_->config_file : kDockerConfigFile;
     const auto planned = flags().undo ? PlanUndo() : PlanInstall();
     return installer_.Finish(planned, [this] { return flags().undo ? Undo() : Install(); });
   }
@@ -228,8 +227,8 @@ int InstallInDocker(std::vector<std::string> args) {
   AddInstallFlags(*app, flags);
   AddRuntimeFlags(*app, flags);
   app->add_option("--config-file", flags.config_file,
-                  "Docker's config (default: that of the daemon that runs, or "
-                  "/etc/docker/daemon.json)");
+                  fmt::format("Docker's config (default: that of the daemon that runs, or {})",
+                              kDockerConfigFile));
   app->add_option("--runtime-arg", flags.runtime_args,
                   "Where a runtime has to be added: another argument of it; may be given again")
       ->allow_extra_args(false);

@@ -1,12 +1,10 @@
 #include "cli/node_program.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <string_view>
 
-#include <unistd.h>
-
 #include "base/text.h"
+#include "cli/file.h"
 
 namespace gyrfalcon {
 namespace {
@@ -15,12 +13,11 @@ namespace {
 constexpr std::string_view kProgramFolders[] = {"/usr/local/bin", "/usr/bin", "/usr/local/sbin",
                                                 "/usr/sbin", "/home/containerd/usr/local/sbin"};
 
-bool IsProgram(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
-}
-
 }  // namespace
+
+std::string ProgramOf(const std::string& named) {
+  return named.empty() ? "runsc" : named;
+}
 
 std::optional<std::string> FindNodeProgram(const NodeFiles& files, const std::string& name) {
   if (name.contains('/')) {

@@ -136,7 +136,7 @@ Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded) {
 }
 
 std::string DefaultSessionFile() {
-  std::string path = DefaultIfThere("/etc/gyrfalcon/pod-init.json");
+  std::string path = DefaultIfThere(kDefaultSessionFile);
   if (path.empty()) return path;
   const auto text = ReadWholeFile(path, kSentPointsBytesMax);
   return text && IsEmptySession(*text) ? "" : path;

@@ -39,8 +39,9 @@ Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded);
 // unasked.
 std::string DefaultIfThere(std::string path);
 
-// The session config of `install`, /etc/gyrfalcon/pod-init.json, unless it is not there or the
-// empty one that `install --undo` leaves: then "".
+// The session config of `install`.
+inline constexpr const char* kDefaultSessionFile = "/etc/gyrfalcon/pod-init.json";
+// That, unless it is not there or the empty one that `install --undo` leaves: then "".
 std::string DefaultSessionFile();
 
 // Where the daemon listens: gvisor.socket, else the endpoint of the session config, else the

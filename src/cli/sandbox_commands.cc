@@ -36,17 +36,19 @@ void AddSandboxFlags(CLI::App& app, SandboxFlags& flags) {
   app.add_option("--runsc", flags.runsc,
                  "The runsc to call (default: the config's; with its default, for each sandbox the "
                  "one that runs it, where root alone can change it)");
-  app.add_option("-g,--gvisor-config", flags.session_file,
-                 "The session config (default: the config's, or /etc/gyrfalcon/pod-init.json)");
-  app.add_option("-c,--config", flags.config_file,
-                 "The daemon's config (default: /etc/gyrfalcon/gyrfalcon.yaml where it is there)");
+  app.add_option(
+      "-g,--gvisor-config", flags.session_file,
+      fmt::format("The session config (default: the config's, or {})", kDefaultSessionFile));
+  app.add_option(
+      "-c,--config", flags.config_file,
+      fmt::format("The daemon's config (default: {} where it is there)", kDefaultConfigFile));
   app.add_flag("--json", flags.json, "Print JSON");
 }
 
 // What the daemon goes by: its config and its files below /etc/gyrfalcon.
 Result<Config> ReadSandboxConfig(const SandboxFlags& flags) {
   std::string file = flags.config_file;
-  if (file.empty()) file = DefaultIfThere("/etc/gyrfalcon/gyrfalcon.yaml");
+  if (file.empty()) file = DefaultIfThere(kDefaultConfigFile);
   auto loaded = LoadConfig({file, {}});
   if (!loaded) return std::unexpected(loaded.error());
   Config& config = loaded->config;

@@ -108,6 +108,8 @@ class DoctorTest : public ::testing::Test {
     world_.docker_troubles.clear();
     world_.containerd_troubles.clear();
     world_.known_points.clear();
+    world_.rules.clear();
+    world_.daemon.reset();
     return check(world_);
   }
   // Whether it finds that mistake, with these words in text and mend.
