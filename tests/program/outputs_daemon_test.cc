@@ -146,8 +146,12 @@ TEST_F(DaemonOutputs, EachHasEachAlert) {
            CountIn("program", "start of") == 1;
   }));
   std::string packet(10'000, '\0');
-  const ssize_t got = recv(log.get(), packet.data(), packet.size(), MSG_DONTWAIT);
-  packet.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  ssize_t got = -1;
+  ASSERT_TRUE(WaitUntil([&] {
+    got = recv(log.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    return got > 0;
+  }));
+  packet.resize(static_cast<size_t>(got));
   EXPECT_THAT(packet, ::testing::StartsWith("<13>"));  // user, notice
   EXPECT_THAT(packet, HasSubstr("Notice start of echo"));
 
