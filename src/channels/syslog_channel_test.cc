@@ -110,7 +110,7 @@ TEST_F(SyslogChannel, ADaemonThatDoesNotReadIsWaitedForAndGivenUp) {
   const auto begin = Clock::now();
   const Delivery delivery = channel->Deliver(TestAlerts::Many(100'000).batch());
   stopper.join();
-  EXPECT_LT(Clock::now() - begin, milliseconds(2'000));
+  EXPECT_LT(Clock::now() - begin, milliseconds(10'000));
   ASSERT_TRUE(delivery.problem);
   size_t received = 0;
   while (!Receive(log).empty()) ++received;

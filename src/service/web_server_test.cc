@@ -124,7 +124,7 @@ TEST_F(Web, ClientsThatSaySlowlyOrNothingHoldUpNobodyAndAreGivenUp) {
 }
 
 TEST_F(Web, AnAnswerThatIsLargeOrNotReadHoldsUpNobody) {
-  Start({.port = 0, .patience_ms = 300},
+  Start({.port = 0, .patience_ms = 1'000},
         {{"/large", [] { return WebAnswer{.body = std::string(20'000'000, 'x')}; }},
          {"/quick", [] { return WebAnswer{.body = "yes\n"}; }}});
   ASSERT_TRUE(WaitUntil([this] { return port_ != 0; }));
