@@ -140,6 +140,7 @@ Result<void> Daemon::StartEngine(const std::shared_ptr<const RuleSet>& rules,
   // made then.
   if (store_) options.pipeline.snapshots = &store_->state();
   options.handshake.deadline_ms = static_cast<int64_t>(config_.limits.handshake_ms);
+  options.handshake.prober = ::getpid();
   options.handshake.pending_max = config_.limits.handshakes_waiting_max;
   options.total_bytes_max = config_.limits.total_bytes_max;
   options.workers =

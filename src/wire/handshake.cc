@@ -41,7 +41,7 @@ constexpr std::array<RejectionRow, static_cast<size_t>(HandshakeRejection::kCoun
     {"sent something that is no handshake", WireCounter::kHandshakesRejected},
     {"asked for protocol version 0", WireCounter::kHandshakesRejected},
     {"sent no handshake within the deadline", WireCounter::kHandshakeTimeouts},
-    {"hung up without a handshake", WireCounter::kHandshakesRejected},
+    {"hung up without a handshake", WireCounter::kProbes},
     {"was closed to make room: too many silent clients", WireCounter::kHandshakesEvicted},
     {"could not be answered", WireCounter::kHandshakesRejected},
 }};
@@ -291,6 +291,10 @@ void HandshakeService::ReadHandshake(PendingMap::iterator client) {
 }
 
 void HandshakeService::Admit(PendingMap::iterator client) {
+  if (options_.prober != 0 && client->second.peer.pid == options_.prober) {
+    AnswerProbe(client);
+    return;
+  }
   Peer& peer = client->second.peer;
   // Before the answer: runsc waits for that, and exits soon after it. And not for silent clients,
   // who would make us keep 64 KiB each.
@@ -314,6 +318,15 @@ void HandshakeService::Admit(PendingMap::iterator client) {
   pending_.erase(client);
   counters_.Add(WireCounter::kConnectionsAccepted);
   on_accepted_(std::move(connection));
+}
+
+void HandshakeService::AnswerProbe(PendingMap::iterator client) {
+  const auto answer = EncodeHandshake();
+  // Where it fails, who probes sees that.
+  [[maybe_unused]] const ssize_t sent =
+      ::send(client->second.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  pending_.erase(client);
+  counters_.Add(WireCounter::kProbes);
 }
 
 // Closing the descriptor also takes it out of epoll: nobody else has a copy of it.

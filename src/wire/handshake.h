@@ -31,8 +31,9 @@ namespace gyrfalcon {
 struct HandshakeOptions {
   int64_t deadline_ms = 5'000;
   size_t pending_max = 16'384;
-  std::vector<uid_t> allowed_uids{};   // empty: root and this process's own effective user
-  ConnectionId first_connection{1};    // ids count up from here: keep those of two services apart
+  std::vector<uid_t> allowed_uids{};  // empty: root and this process's own effective user
+  ConnectionId first_connection{1};   // ids count up from here: keep those of two services apart
+  pid_t prober = 0;  // a process that only wants the answer (/healthz: our own); 0: nobody
   ConnectionKeeper* keeper = nullptr;  // outlives the service; nullptr: nobody
 };
 
@@ -96,6 +97,7 @@ class HandshakeService {
   void AddClient(UniqueFd fd);
   void ReadHandshake(PendingMap::iterator client);
   void Admit(PendingMap::iterator client);
+  void AnswerProbe(PendingMap::iterator client);
   void Reject(PendingMap::iterator client, HandshakeRejection reason);
   void Report(Peer peer, HandshakeRejection reason);
   void CloseExpired();

@@ -14,7 +14,7 @@ enum class HandshakeRejection : uint8_t {
   kMalformed,
   kVersionZero,
   kTimeout,
-  kClosedEarly,  // hung up without a handshake, as a probe of the socket does
+  kClosedEarly,  // hung up without a word, as a probe of the socket does
   kEvicted,      // the oldest silent one, closed to make room
   kAnswerFailed,
   kCount,

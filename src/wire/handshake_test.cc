@@ -147,6 +147,19 @@ TEST_F(Handshake, AClientThatHangsUpIsReported) {
   ASSERT_TRUE(WaitForRejected(1));
   EXPECT_EQ(rejected_[0].reason, HandshakeRejection::kClosedEarly);
   EXPECT_TRUE(GoodClient());
+  EXPECT_EQ(service_->counters()[WireCounter::kProbes], 1u);
+  EXPECT_EQ(service_->counters()[WireCounter::kHandshakesRejected], 0u) << "nothing was lost";
+}
+
+TEST_F(Handshake, WhoOnlyProbesIsAnsweredAndIsNoConnection) {
+  HandshakeOptions options;
+  options.prober = ::getpid();
+  StartService(options);
+  EXPECT_TRUE(GoodClient());
+  service_->Stop();
+  EXPECT_EQ(service_->counters()[WireCounter::kProbes], 1u);
+  EXPECT_EQ(service_->counters()[WireCounter::kConnectionsAccepted], 0u);
+  EXPECT_TRUE(accepted_.empty());
 }
 
 TEST_F(Handshake, AUserWhoMayNotConnectIsClosedUnread) {

@@ -123,6 +123,8 @@ TEST_F(DaemonServes, HealthVersionsAndMetrics) {
   ASSERT_TRUE(health);
   EXPECT_EQ(health->body, "{\"status\": \"ok\"}");
   EXPECT_EQ(health->get_header_value("Content-Type"), "application/json");
+  EXPECT_TRUE(HasMetric("gyrfalcon_probes_total 1")) << "its handshake is no sandbox's";
+  EXPECT_TRUE(HasMetric("gyrfalcon_connections_accepted_total 0"));
   EXPECT_EQ(StatusOf("/readyz"), 200);
   const Json versions = Json::parse(BodyOf("/versions"));
   for (const char* name : {"falco_version", "engine_version", "engine_version_semver",
