@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include <fmt/format.h>
 #include <httplib.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
@@ -180,8 +181,16 @@ Result<std::string> AskDaemon(const std::string& control_path, const std::string
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   if (fd.get() < 0 || connect(fd.get(), Generic(*address), sizeof *address) != 0) {
-    return Fail(Fault::kEnvironment, "no daemon answers on " + control_path + ": " +
-                                         ErrnoText(errno) + "; start one with `gyrfalcon run`");
+    const int failed = errno;
+    if (failed == EACCES || failed == EPERM) {
+      return Fail(
+          Fault::kEnvironment,
+          fmt::format("{}: {}; a daemon may run there, and only its user or root may ask it",
+                      control_path, ErrnoText(failed)));
+    }
+    return Fail(Fault::kEnvironment, fmt::format("no daemon answers on {}: {}; start one with "
+                                                 "`gyrfalcon run`",
+                                                 control_path, ErrnoText(failed)));
   }
   const std::string request = "GET " + target + " HTTP/1.0\r\n\r\n";
   std::string answer;

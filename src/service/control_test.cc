@@ -57,6 +57,23 @@ TEST(ControlServer, WhatIsNotWellIsAnErrorInTheDaemonsWords) {
       << answer.error().message;
 }
 
+TEST(ControlServer, WhoMayNotEnterTheFolderIsNotToldToStartAnother) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
+  const std::string folder = TestPath() + ".folder";
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  const auto server = ControlServer::Start(folder + "/c.sock", SomeStatus);
+  ASSERT_TRUE(server);
+  constexpr uid_t kNobody = 65'534;
+  ASSERT_EQ(seteuid(kNobody), 0);
+  const auto answer = AskDaemon(folder + "/c.sock", "/status");
+  ASSERT_EQ(seteuid(0), 0);
+  ASSERT_FALSE(answer);
+  const std::string& text = answer.error().message;
+  EXPECT_NE(text.find("Permission denied; a daemon may run there"), std::string::npos) << text;
+  EXPECT_EQ(text.find("start one"), std::string::npos) << text;
+  std::filesystem::remove_all(folder);
+}
+
 TEST(ControlServer, AClientThatSaysNothingIsGivenUp) {
   const std::string path = TestPath();
   const auto server = ControlServer::Start(path, SomeStatus);
