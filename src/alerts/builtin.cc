@@ -95,7 +95,8 @@ constexpr std::array<BuiltinDef, kBuiltinCount> kBuiltins = {{
      "A runtime of this node no longer names the session config that `gyrfalcon install` gave it",
      "Sandboxes that start are not traced by themselves any more: they are attached where the "
      "daemon can, and not seen until then. `runsc install` and tools that write such files anew "
-     "take the session config out. `gyrfalcon.setup.file` and `gyrfalcon.setup.problem` say where "
+     "take the session config out. Or the session config itself was changed, and leads to another "
+     "socket than the daemon's. `gyrfalcon.setup.file` and `gyrfalcon.setup.problem` say where "
      "and what, `gyrfalcon.setup.mend` is the command that puts it back; `--undo` with it ends "
      "the watch."},
 }};

@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/daemon.h"
+#include "cli/file.h"
 #include "cli/load_rules.h"
 #include "cli/setup_files.h"
 
@@ -10,6 +11,8 @@ void Daemon::StartDrift() {
   SetupDriftOptions options;
   options.record_folder = NodeFiles().RecordFolder();
   options.builtins = config_.builtins;
+  options.socket_path = AbsolutePath(socket_path_);
+  if (!config_.session_file.empty()) options.session_file = AbsolutePath(config_.session_file);
   options.on_alert = [this](Alert alert) { dispatcher_->Put(std::move(alert)); };
   options.on_warning = [](const std::string& text) { spdlog::warn("{}", text); };
   options.on_note = [](const std::string& text) { spdlog::info("{}", text); };

@@ -15,6 +15,9 @@
 #include "cli/file.h"
 #include "cli/file_watch.h"
 #include "cli/setup_files.h"
+#include "engine/sandbox_sessions.h"
+#include "runsc/attach.h"
+#include "runsc/session.h"
 #include "setup/containerd_config.h"
 #include "setup/docker_config.h"
 #include "setup/runsc_config.h"
@@ -92,6 +95,22 @@ std::string ProblemOf(const UndoRecord& record, const RecordedFile& file) {
                                                      : "ConfigPath " + record.config_path);
 }
 
+// What makes it anew, for our socket. Moved away, it is kept, and `install` may write another.
+std::string SessionMendOf(const std::string& record_folder, const std::string& file,
+                          const std::string& socket_path) {
+  for (const char* target : kTargets) {
+    const auto text = ReadIfThere(record_folder + "/" + target + ".json", kUndoRecordBytesMax);
+    const auto record =
+        text && *text ? ReadUndoRecord(target, **text) : Fail(Fault::kInput, "none");
+    if (!record || record->session_file != file) continue;
+    return fmt::format(
+        "mv {0} {0}.other && gyrfalcon install {1} --session-config={0} --socket={2}",
+        ShellWord(file), target, ShellWord(socket_path));
+  }
+  return fmt::format("gyrfalcon session generate --socket {} > {}", ShellWord(socket_path),
+                     ShellWord(file));
+}
+
 // Changes when another program lies there.
 std::string FileMark(const std::string& path) {
   struct stat status{};
@@ -108,28 +127,26 @@ void SetupDriftCheck::Look() {
     files_.push_back(options_.record_folder + "/" + target + ".json");
   }
   files_.push_back(options_.record_folder + "/session.json");
-  LookAtRuntimes();
+  std::vector<Problem> problems;
+  LookAtRuntimes(problems);
+  LookAtEndpoints(problems);
+  TellNew(problems);
   LookAtSession();
 }
 
-void SetupDriftCheck::Tell(const std::string& target, const std::string& file,
-                           const std::string& problem) {
-  const std::string mend = "gyrfalcon install " + target;
+void SetupDriftCheck::Tell(const Problem& problem) {
   options_.on_warning(fmt::format(
-      "{}: {}; sandboxes that start are not traced, or only when they are attached: `{}`", file,
-      problem, mend));
+      "{}: {}; sandboxes that start are not traced, or only when they are attached: `{}`",
+      problem.file, problem.text, problem.mend));
   constexpr Builtin kBuiltin = Builtin::kRuntimeUnconfigured;
   if (!options_.builtins.enabled(kBuiltin)) return;
   options_.on_alert(MakeBuiltinAlert(kBuiltin, options_.builtins.priority(kBuiltin), RealTimeNs(),
-                                     {{"gyrfalcon.setup.file", file},
-                                      {"gyrfalcon.setup.problem", problem},
-                                      {"gyrfalcon.setup.mend", mend}}));
+                                     {{"gyrfalcon.setup.file", problem.file},
+                                      {"gyrfalcon.setup.problem", problem.text},
+                                      {"gyrfalcon.setup.mend", problem.mend}}));
 }
 
-void SetupDriftCheck::LookAtRuntimes() {
-  const Time now = std::chrono::steady_clock::now();
-  std::map<std::string, Wrong> wrong;
-  std::set<std::string> expected;
+void SetupDriftCheck::LookAtRuntimes(std::vector<Problem>& problems) {
   for (const char* target : kTargets) {
     const auto text =
         ReadIfThere(options_.record_folder + "/" + target + ".json", kUndoRecordBytesMax);
@@ -139,19 +156,62 @@ void SetupDriftCheck::LookAtRuntimes() {
     for (const RecordedFile& file : record->files) {
       if (file.kind == SetupFile::kOwn) continue;
       files_.push_back(file.path);
-      expected.insert(file.path);
-      const std::string problem = ProblemOf(*record, file);
-      if (problem.empty()) continue;
-      const auto known = wrong_.find(file.path);
-      Wrong& state = wrong[file.path] = known == wrong_.end() ? Wrong{.since = now} : known->second;
-      if (state.is_told || now - state.since < options_.settle) continue;
-      state.is_told = true;
-      Tell(target, file.path, problem);
+      problems.push_back({.file = file.path,
+                          .text = ProblemOf(*record, file),
+                          .mend = fmt::format("gyrfalcon install {}", target),
+                          .mended = file.path + " is as `gyrfalcon install` left it again"});
     }
   }
-  for (const auto& [file, state] : wrong_) {
-    if (!state.is_told || wrong.contains(file) || !expected.contains(file)) continue;
-    options_.on_note(file + " is as `gyrfalcon install` left it again");
+}
+
+// Somebody else's socket in a session config that led to ours blinds us, and nothing else shows it.
+void SetupDriftCheck::LookAtEndpoints(std::vector<Problem>& problems) {
+  if (options_.socket_path.empty()) return;
+  const auto leads_here = [this](const Result<SessionConfig>& session) {
+    return session && CanonicalPath(session->endpoint) == CanonicalPath(options_.socket_path);
+  };
+  std::set<std::string> sessions;
+  if (!options_.session_file.empty()) sessions.insert(options_.session_file);
+  const auto record = ReadSessionRecord(options_.record_folder);
+  if (record && !record->path.empty()) {
+    sessions.insert(record->path);
+    if (leads_here(ParseSessionConfig(record->path, record->text))) led_here_.insert(record->path);
+  }
+  for (const std::string& file : sessions) {
+    files_.push_back(file);
+    const auto text = ReadIfThere(file, kFileBytesMax);
+    if (!text || !*text || IsEmptySession(**text)) continue;
+    const auto session = ParseSessionConfig(file, **text);
+    const bool is_well = leads_here(session);
+    if (is_well) led_here_.insert(file);
+    if (!led_here_.contains(file)) continue;
+    std::string problem;
+    if (!session) problem = session.error().message;
+    if (session && !is_well) {
+      problem = fmt::format("it sends to {}, and gyrfalcon listens at {}", session->endpoint,
+                            options_.socket_path);
+    }
+    problems.push_back({.file = file,
+                        .text = std::move(problem),
+                        .mend = SessionMendOf(options_.record_folder, file, options_.socket_path),
+                        .mended = file + " leads to gyrfalcon again"});
+  }
+}
+
+void SetupDriftCheck::TellNew(const std::vector<Problem>& problems) {
+  const Time now = std::chrono::steady_clock::now();
+  std::map<std::string, Wrong> wrong;
+  for (const Problem& problem : problems) {
+    const auto known = wrong_.find(problem.file);
+    const bool is_known = known != wrong_.end();
+    if (problem.text.empty()) {
+      if (is_known && known->second.is_told) options_.on_note(problem.mended);
+      continue;
+    }
+    Wrong& state = wrong[problem.file] = is_known ? known->second : Wrong{.since = now};
+    if (state.is_told || now - state.since < options_.settle) continue;
+    state.is_told = true;
+    Tell(problem);
   }
   wrong_ = std::move(wrong);
 }

@@ -34,6 +34,9 @@ struct SetupDriftOptions {
   // The session config for the rules now, as `install` would make it. Empty: it is kept otherwise
   // (a visibility policy), and neither made anew nor written again.
   std::function<Result<NodeSession>(const SessionRecord&)> remake;
+  // Ours, and the session config that names it beside that of the record; "": not looked at.
+  std::string socket_path{};
+  std::string session_file{};
   std::function<void()> on_new_session;  // sandboxes that run are to have it
 };
 
@@ -55,16 +58,25 @@ class SetupDriftCheck {
     Time since;
     bool is_told = false;
   };
+  struct Problem {
+    std::string file;
+    std::string text;  // "": it is as it should be
+    std::string mend;
+    std::string mended;
+  };
 
-  void LookAtRuntimes();
+  void LookAtRuntimes(std::vector<Problem>& problems);
+  void LookAtEndpoints(std::vector<Problem>& problems);
+  void TellNew(const std::vector<Problem>& problems);
   void LookAtSession();
   void LookAtRunsc(SessionRecord& record);
   void Remake(SessionRecord& record);
-  void Tell(const std::string& target, const std::string& file, const std::string& problem);
+  void Tell(const Problem& problem);
 
   const SetupDriftOptions options_;
   std::vector<std::string> files_;
-  std::map<std::string, Wrong> wrong_;       // files whose runtimes are not configured any more
+  std::map<std::string, Wrong> wrong_;       // files that are not as they should be
+  std::set<std::string> led_here_;           // session configs that have led to our socket
   std::map<std::string, std::string> seen_;  // of each runsc: which file it was
   std::set<std::string> trouble_told_;       // files and programs of which a warning was given
 };

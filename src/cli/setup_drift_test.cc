@@ -165,6 +165,56 @@ TEST_F(SetupDriftTest, ASessionConfigThatIsGoneIsWrittenAgain) {
   EXPECT_EQ(*ReadWholeFile(session_, 100), "theirs");
 }
 
+TEST_F(SetupDriftTest, ASessionConfigThatLeadsElsewhereIsTold) {
+  const auto made_for = [](const std::string& socket) {
+    SessionOptions options;
+    options.socket_path = socket;
+    return GenerateFullSession(options);
+  };
+  const std::string ours = made_for("/run/gyrfalcon/gvisor.sock");
+  options_.socket_path = "/run/gyrfalcon/gvisor.sock";
+  Write(session_, ours);
+  ASSERT_TRUE(KeepSessionRecord(options_.record_folder, {session_, ours, "standard", {}, {}}));
+  KeepRecord("docker", SetupFile::kOwn, Path("unit"), "");
+  SetupDriftCheck check(options_);
+  check.Look();
+  EXPECT_THAT(check.files(), Contains(session_));
+  EXPECT_THAT(warnings_, IsEmpty());
+  Write(session_, made_for("/run/falco/gvisor.sock"));
+  check.Look();
+  check.Look();
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("it sends to /run/falco/gvisor.sock")));
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_THAT(alerts_[0], HasSubstr("gyrfalcon: runtime no longer configured"));
+  EXPECT_THAT(alerts_[0], HasSubstr("gyrfalcon install docker --session-config=" + session_));
+  Write(session_, ours);
+  check.Look();
+  EXPECT_THAT(notes_, ElementsAre(HasSubstr("leads to gyrfalcon again")));
+  Write(session_, EmptySession());  // an undo's
+  check.Look();
+  EXPECT_EQ(alerts_.size(), 1u);
+  Write(session_, "{ oops");
+  check.Look();
+  EXPECT_EQ(alerts_.size(), 2u);
+}
+
+TEST_F(SetupDriftTest, TheSessionConfigThatTheDaemonWasGivenIsLookedAtToo) {
+  SessionOptions ours, other;
+  ours.socket_path = options_.socket_path = "/run/gyrfalcon/gvisor.sock";
+  other.socket_path = "/run/falco/gvisor.sock";
+  options_.session_file = session_;
+  Write(session_, GenerateFullSession(other));
+  SetupDriftCheck check(options_);
+  check.Look();
+  EXPECT_THAT(alerts_, IsEmpty()) << "it never led here";
+  Write(session_, GenerateFullSession(ours));
+  check.Look();
+  Write(session_, GenerateFullSession(other));
+  check.Look();
+  ASSERT_EQ(alerts_.size(), 1u);
+  EXPECT_THAT(alerts_[0], HasSubstr("session generate --socket /run/gyrfalcon/gvisor.sock"));
+}
+
 TEST_F(SetupDriftTest, WhereAPolicyKeepsTheSessionItIsLeftAlone) {
   options_.remake = {};
   ASSERT_TRUE(KeepSessionRecord(options_.record_folder, {session_, "text", "standard", {}, {}}));
