@@ -68,10 +68,13 @@ std::vector<RunscTomlKeeper::Note> RunscTomlKeeper::LookAt(File& file) const {
   const bool is_of_before =
       !current->session_file.empty() && current->session_file == NamedBefore(file);
   if (!current->session_file.empty() && !is_of_before) {
-    return Tell(file, fmt::format("{}: pod-init-config is {}, which is somebody else's and left "
-                                  "alone: sandboxes that start there go to that one's listener; "
-                                  "take the line out to have them watched",
-                                  file.path, current->session_file));
+    return Tell(file,
+                fmt::format("{}: pod-init-config is {}, which is somebody else's and left "
+                            "alone: sandboxes that start there go to that one's listener; "
+                            "take the line out to have them watched; one of `gyrfalcon install "
+                            "containerd` by: gyrfalcon install containerd --replace "
+                            "--session-config={}",
+                            file.path, current->session_file, session_file_));
   }
   const auto wanted = AddToRunscConfig(file.path, *text, session_file_, is_of_before);
   if (!wanted) return Tell(file, wanted.error().message);

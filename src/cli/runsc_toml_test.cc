@@ -90,6 +90,8 @@ TEST_F(RunscTomlTest, SomebodyElsesIsLeftAloneAndTold) {
   const auto notes = keeper.Look();
   ASSERT_THAT(notes, SizeIs(1));
   EXPECT_THAT(notes[0].text, HasSubstr("/run/falco/session.json"));
+  EXPECT_THAT(notes[0].text,
+              HasSubstr("install containerd --replace --session-config=" + session_));
   EXPECT_EQ(Read(), others);
   EXPECT_THAT(keeper.Look(), IsEmpty());
 }
