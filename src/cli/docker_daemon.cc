@@ -1,7 +1,6 @@
 #include "cli/docker_daemon.h"
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "cli/file.h"
 #include "metadata/local_http.h"
 #include "setup/docker_config.h"
+#include "setup/json_text.h"
 
 namespace gyrfalcon {
 namespace {
@@ -51,24 +51,35 @@ pid_t PidOf(const std::string& socket) {
   return pid && IsDockerd(static_cast<pid_t>(*pid)) ? static_cast<pid_t>(*pid) : 0;
 }
 
-std::string ConfigFileOf(pid_t pid) {
-  constexpr std::string_view kFlag = "--config-file";
-  constexpr size_t kBytesMax = 64 * 1024;
-  const auto words = ReadWholeFile(fmt::format("/proc/{}/cmdline", pid), kBytesMax);
-  std::string file = kDockerConfigFile;
+// The last one of a command line as /proc has it, where it has any.
+std::optional<std::string> FlagOf(const std::string& words, std::string_view flag) {
+  std::optional<std::string> value;
   bool is_next = false;
-  for (const std::string_view word :
-       words ? Split(*words, '\0') : std::vector<std::string_view>{}) {
-    if (std::exchange(is_next, false)) file = word;
-    if (word == kFlag) is_next = true;
-    if (word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=')) {
-      file = word.substr(kFlag.size() + 1);
+  for (const std::string_view word : Split(words, '\0')) {
+    if (std::exchange(is_next, false)) value = word;
+    if (word == flag) is_next = true;
+    if (word.starts_with(flag) && word.substr(flag.size()).starts_with('=')) {
+      value = word.substr(flag.size() + 1);
     }
   }
-  return file;
+  return value;
 }
 
 }  // namespace
+
+DockerDaemon ReadDockerDaemon(const std::string& command_line) {
+  DockerDaemon daemon;
+  daemon.config_file = FlagOf(command_line, "--config-file").value_or(kDockerConfigFile);
+  auto exec_root = FlagOf(command_line, "--exec-root");
+  if (!exec_root) {
+    const auto text = ReadWholeFile(daemon.config_file, kSetupFileBytesMax);
+    const Json json = text ? Json::parse(*text, nullptr, false) : Json();
+    const Json root = json.is_object() ? json.value("exec-root", Json()) : Json();
+    if (root.is_string()) exec_root = root.get<std::string>();
+  }
+  if (exec_root) daemon.exec_root = std::move(*exec_root);
+  return daemon;
+}
 
 std::string DockerSocket() {
   constexpr std::string_view kUnix = "unix://";
@@ -80,7 +91,12 @@ std::string DockerSocket() {
 std::optional<DockerDaemon> FindDockerDaemon(const std::string& socket) {
   const pid_t pid = PidOf(socket);
   if (pid == 0) return std::nullopt;
-  return DockerDaemon{.socket = socket, .pid = pid, .config_file = ConfigFileOf(pid)};
+  constexpr size_t kBytesMax = 64 * 1024;
+  const auto words = ReadWholeFile(fmt::format("/proc/{}/cmdline", pid), kBytesMax);
+  DockerDaemon daemon = ReadDockerDaemon(words.value_or(""));
+  daemon.socket = socket;
+  daemon.pid = pid;
+  return daemon;
 }
 
 Result<std::optional<std::string>> DockersSessionFile(const DockerDaemon& daemon,
@@ -98,15 +114,15 @@ Result<std::optional<std::string>> DockersSessionFile(const DockerDaemon& daemon
 }
 
 Result<bool> ReloadDocker(const DockerDaemon& daemon,
-                          const std::function<Result<bool>()>& is_as_wanted) {
+                          const std::function<Result<bool>()>& is_as_wanted,
+                          std::chrono::seconds patience) {
   if (kill(daemon.pid, SIGHUP) != 0) {
     return Fail(Fault::kEnvironment, fmt::format("dockerd (pid {}) can't be told to reload: {}",
                                                  daemon.pid, ErrnoText(errno)));
   }
   using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::seconds kPatience{10};
   constexpr std::chrono::milliseconds kPause{100};
-  const auto end = Clock::now() + kPatience;
+  const auto end = Clock::now() + patience;
   for (;;) {
     const auto is_done = is_as_wanted();
     if (!is_done) return is_done;

@@ -2,6 +2,7 @@
 // restarted.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,11 +20,15 @@ inline constexpr const char* kDockerConfigFile = "/etc/docker/daemon.json";
 struct DockerDaemon {
   std::string socket;
   pid_t pid = 0;
-  std::string config_file;  // that it was started with, or its default
+  std::string config_file;                // that it was started with, or its default
+  std::string exec_root = "/run/docker";  // below which runsc keeps its state; as config_file
 };
 
 // Its socket's path: of DOCKER_HOST (unix://PATH), or the default.
 std::string DockerSocket();
+
+// What a command line of dockerd, each word ended by a NUL, and the config that it names say.
+DockerDaemon ReadDockerDaemon(const std::string& command_line);
 
 // nullopt where none answers there, or it can't be told which process it is.
 std::optional<DockerDaemon> FindDockerDaemon(const std::string& socket);
@@ -34,9 +39,11 @@ Result<std::optional<std::string>> DockersSessionFile(const DockerDaemon& daemon
                                                       const std::string& runtime);
 
 // SIGHUP, as `systemctl reload docker`, then waits for `is_as_wanted`, asked again and again, for
-// 10 s at most: true. Containers go on.
+// that long at most: true. Containers go on.
+inline constexpr std::chrono::seconds kDockerReloadPatience{10};
 Result<bool> ReloadDocker(const DockerDaemon& daemon,
-                          const std::function<Result<bool>()>& is_as_wanted);
+                          const std::function<Result<bool>()>& is_as_wanted,
+                          std::chrono::seconds patience = kDockerReloadPatience);
 
 // The names of the containers that a restart of the daemon would stop; none with live-restore.
 Result<std::vector<std::string>> StoppedByDockerRestart(const DockerDaemon& daemon);

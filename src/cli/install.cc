@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "base/unix_socket.h"
@@ -123,9 +124,16 @@ Result<void> CheckInstallFlags(const InstallFlags& flags) {
 Installer::Installer(std::string target, InstallFlags flags)
     : target_(std::move(target)), flags_(std::move(flags)), files_(flags_.root) {}
 
+Error Installer::Explained(Error error) const {
+  if (geteuid() != 0 && !files_.is_copy() && error.fault == Fault::kEnvironment) {
+    error.message += fmt::format("; `gyrfalcon install {}` needs root", target_);
+  }
+  return error;
+}
+
 Result<void> Installer::ReadRecord() {
   auto record = files_.ReadRecord(target_);
-  if (!record) return std::unexpected(record.error());
+  if (!record) return std::unexpected(Explained(record.error()));
   if (*record) {
     record_ = std::move(**record);
     if (flags_.undo) flags_.session_file = record_.session_file;
@@ -136,6 +144,11 @@ Result<void> Installer::ReadRecord() {
 void Installer::Plan(SetupFile kind, const std::string& path, std::optional<std::string> now,
                      std::optional<std::string> wanted) {
   plan_.push_back({kind, path, std::move(now), std::move(wanted)});
+}
+
+std::optional<std::string> Installer::Planned(const std::string& path) const {
+  const auto file = std::ranges::find(plan_, path, &PlannedFile::path);
+  return file == plan_.end() ? std::nullopt : file->wanted;
 }
 
 Result<Config> Installer::NodeConfig() const {
@@ -171,10 +184,11 @@ Result<void> Installer::PlanSession(const std::vector<NodeRunsc>& runscs) {
     for (const std::string& program : programs) {
       if (auto taken = CheckSessionTaken(program, **there); !taken) return taken;
     }
-    if (flags_.socket.empty()) socket_ = parsed->endpoint;
     session_text_ = **there;
     fmt::print("{} is not of install's making, and stays as it is; sandboxes report to {}\n",
                session_file(), parsed->endpoint);
+    if (made && made->path == session_file()) TellChanges(*made, **there);
+    if (flags_.socket.empty()) socket_ = parsed->endpoint;
     return {};
   }
   if (const auto valid = CheckSocketPath(socket_); !valid) return valid;
@@ -202,6 +216,13 @@ Result<void> Installer::PlanSession(const std::vector<NodeRunsc>& runscs) {
                                   .runscs = std::move(programs),
                                   .metadata = std::move(session->metadata)};
   return {};
+}
+
+void Installer::TellChanges(const SessionRecord& made, const std::string& there) const {
+  fmt::print("an install made it, and it was changed since:\n{}",
+             LineDiff(session_file(), made.text, there));
+  fmt::print("to have it made anew, for {1}: mv {0} {0}.other, and install again\n",
+             files_.Place(session_file()), socket_);
 }
 
 Result<void> Installer::PlanQueue() {
@@ -264,14 +285,14 @@ bool Installer::changes() const {
 }
 
 int Installer::Finish(const Result<void>& planned, const std::function<Result<void>()>& act) const {
-  if (!planned) return Report(planned.error());
+  if (!planned) return Report(Explained(planned.error()));
   ShowPlan();
   if (flags_.dry_run) {
     fmt::print("nothing was changed (--dry-run)\n");
     return kExitOk;
   }
   const auto done = act();
-  return done ? kExitOk : Report(done.error());
+  return done ? kExitOk : Report(Explained(done.error()));
 }
 
 Result<void> Installer::Prove(const std::vector<NodeRunsc>& runscs) const {

@@ -52,6 +52,8 @@ class Installer {
   // A config file of the node: `wanted` becomes of `now`.
   void Plan(SetupFile kind, const std::string& path, std::optional<std::string> now,
             std::optional<std::string> wanted);
+  // What becomes of it; nullopt: it goes, or nothing is planned for it.
+  std::optional<std::string> Planned(const std::string& path) const;
   Result<void> PlanSession(const std::vector<NodeRunsc>& runscs);
   Result<void> PlanQueue();
   // What takes all recorded files back; where nothing is recorded, `unrecorded` (kind and path) are
@@ -82,6 +84,8 @@ class Installer {
  private:
   // With the config and the rules that the daemon of this node has, where no flag names others.
   Result<Config> NodeConfig() const;
+  void TellChanges(const SessionRecord& made, const std::string& there) const;
+  Error Explained(Error error) const;  // that root was needed
   UndoRecord NextRecord(UndoRecord next) const;
   Result<void> KeepForUndo(const UndoRecord& next) const;
 

@@ -7,6 +7,7 @@
 #include "cli/docker_daemon.h"
 #include "cli/install.h"
 #include "setup/docker_config.h"
+#include "setup/json_text.h"
 #include "setup/runsc_config.h"
 
 namespace gyrfalcon {
@@ -154,6 +155,13 @@ class DockerInstall {
     return installer_.FinishUndo();
   }
 
+  // At a reload dockerd takes up another "runtimes"; one that is missing leaves them as they were.
+  bool IsKeptUntilRestart() const {
+    const std::string text = installer_.Planned(path_).value_or("");
+    const auto json = ReadJsonText(path_, TrimBlanks(text).empty() ? "{}" : text);
+    return json && json->FindValue("runtimes") == nullptr;
+  }
+
   // Whether each runtime of Docker has, or has not, our session config now.
   Result<bool> AreAll(bool (*is_wanted)(const std::string&, const std::string&)) const {
     for (const std::string& name : names_) {
@@ -177,7 +185,17 @@ class DockerInstall {
     }
     auto is_done = AreAll(is_wanted);
     if (is_done && *is_done && !installer_.changes()) return {};
-    is_done = ReloadDocker(*daemon_, [this, is_wanted] { return AreAll(is_wanted); });
+    const bool is_kept = flags().undo && IsKeptUntilRestart();
+    is_done = ReloadDocker(
+        *daemon_, [this, is_wanted] { return AreAll(is_wanted); },
+        is_kept ? std::chrono::seconds(1) : kDockerReloadPatience);
+    if (is_kept && !(is_done && *is_done)) {
+      fmt::print(
+          "Docker keeps {} {} as it is until its next restart; containers of that go on, and "
+          "go on starting\n",
+          names_.size() == 1 ? "the runtime" : "each of the runtimes", Join(names_, ", "));
+      return {};
+    }
     if (is_done && *is_done) {
       fmt::print("Docker has reloaded: {} {} {}; containers that run were left alone\n",
                  names_.size() == 1 ? "runtime" : "runtimes", Join(names_, ", "),

@@ -114,4 +114,20 @@ grep -q 'so it was put back.*a restart would stop a container: before' "$scratch
 same "$scratch/refused" "$config" "what Docker refuses was not put back"
 [ ! -e "$STATE_DIRECTORY/install/docker.json" ] || fail "a record is left of an install that was put back"
 $docker kill before >"$scratch/docker.log" 2>&1 || fail "docker kill ended with $?"
+
+# Where daemon.json had no runtime before, dockerd keeps at the reload the one that the undo takes out.
+printf '{"log-driver": "json-file"}\n' >"$config"
+cp "$config" "$scratch/bare"
+# shellcheck disable=SC2046,SC2086 # words on purpose
+install --socket="$socket_folder/gvisor.sock" --runsc="$RUNSC" --runtime-arg=--network=none \
+  $(printf -- '--runtime-arg=%s ' $flags) || fail "the install into a daemon.json without runtimes ended with $?"
+args | grep -q -- "--pod-init-config=$session" || fail "docker info does not show the added runtime: $(args)"
+install --undo || fail "the undo back to a daemon.json without runtimes ended with $?"
+grep -q 'Docker keeps the runtime runsc .*until its next restart' "$scratch/install.log" ||
+  fail "it does not say that Docker keeps the runtime"
+grep -q 'asks for nothing any more' "$scratch/install.log" || fail "it does not say that the session config asks for nothing"
+same "$scratch/bare" "$config" "undone, a daemon.json without runtimes is not what it was"
+[ ! -e "$STATE_DIRECTORY/install/docker.json" ] || fail "a record is left of an install that was undone"
+timeout 60 $docker run --rm --runtime=runsc --network=none busybox true >"$scratch/docker.log" 2>&1 ||
+  fail "with the runtime that Docker keeps, docker run ended with $?"
 echo "install, alert, undo: $(cat "$alerts")"
