@@ -143,7 +143,8 @@ std::vector<std::string> RootsOf(const Config& config) {
   return roots;
 }
 
-std::vector<std::string> RootsToAsk(const std::vector<std::string>& given, const Config& config) {
+std::vector<std::string> RootsToAsk(const std::vector<std::string>& given, const Config& config,
+                                    const std::optional<DockerDaemon>& docker) {
   std::vector<std::string> roots;
   const auto add = [&roots](const std::string& root) {
     const std::string path = AbsolutePath(root);
@@ -156,6 +157,8 @@ std::vector<std::string> RootsToAsk(const std::vector<std::string>& given, const
   if (!roots.empty()) return roots;
   for (const std::string& root : RootsOf(config)) add(root);
   for (const std::string& root : UsualRoots()) add(root);
+  if (!docker) return roots;
+  for (const std::string& root : DockerRoots(docker->exec_root)) add(root);
   return roots;
 }
 

@@ -1,11 +1,13 @@
 // What the daemon is told at its start: flags and config, and which of it a reload takes up.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cli/config.h"
+#include "cli/docker_daemon.h"
 #include "cli/run_flags.h"
 
 namespace gyrfalcon {
@@ -49,7 +51,8 @@ std::vector<std::string> RootsOf(const Config& config);
 // Those below which a command looks for sandboxes: `given`, else the config's and the usual ones
 // that are there. Absolute, each once; spelt as they are named, for the daemon knows a sandbox by
 // the text of its root.
-std::vector<std::string> RootsToAsk(const std::vector<std::string>& given, const Config& config);
+std::vector<std::string> RootsToAsk(const std::vector<std::string>& given, const Config& config,
+                                    const std::optional<DockerDaemon>& docker);
 
 // Whether to look below runsc's usual roots too.
 bool LooksAtUsualRoots(const Config& config);

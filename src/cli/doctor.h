@@ -72,6 +72,7 @@ enum class Mistake : uint8_t {
   kDaemonSilent,
   kDaemonNotReady,
   kDaemonReplaced,
+  kOutputFailing,
   kFalcoRuns,
   kSecondDaemon,
   kQueueSmall,

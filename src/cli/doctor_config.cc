@@ -190,7 +190,7 @@ std::vector<Finding> CheckStore(DoctorWorld& world) {
   const auto disk = world.disk_of(store.path);
   const bool is_read_only = disk && disk->read_only;
   if (!world.is_root && !may_write) {
-    return {Skipped(written + ": only its owner can say more")};
+    return {Skipped(store.path + ": only its owner or root can say more")};
   }
   std::vector<Finding> findings;
   if (is_read_only || !may_write) {

@@ -137,7 +137,7 @@ TEST_F(DoctorConfig, AUserWhoMayNotReadItHearsSo) {
   world_.is_root = false;
   ::chmod(folder_.path().c_str(), 0711);
   ASSERT_EQ(seteuid(65'534), 0);
-  ExpectSkipped(CheckStore, "only its owner");
+  ExpectSkipped(CheckStore, world_.config.store_path + ": only its owner");
   ASSERT_EQ(seteuid(0), 0);
 }
 

@@ -62,6 +62,12 @@ TEST_F(DoctorNode, ADockerWithoutAnyRuntimeOfGvisor) {
   ExpectFound(CheckDocker, "docker-unconfigured", "no gVisor runtime", "gyrfalcon install docker");
 }
 
+TEST_F(DoctorNode, AnotherDockerThanTheUsualOneIsMended) {
+  Put(kDaemonJson, DaemonJson(""));
+  ExpectFound(CheckDocker, "docker-unconfigured", "names no session config",
+              " --docker-socket=" + world_.docker_socket);
+}
+
 TEST_F(DoctorNode, ADockerThatWasNotReloaded) {
   RunDocker();
   dockers_session_ = "";

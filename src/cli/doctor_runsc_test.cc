@@ -1,3 +1,4 @@
+#include "cli/install_session.h"
 #include "cli/test_doctor.h"
 
 namespace gyrfalcon {
@@ -106,6 +107,31 @@ TEST_F(DoctorRunsc, ASessionThatLeadsElsewhere) {
   Put("/etc/falco/pod-init.json", Session("/run/falco/gvisor.sock"));
   Put(kDaemonJson, DaemonJson("/etc/falco/pod-init.json"));
   ExpectFound(CheckSessions, "session-elsewhere", "which is Falco's", "install docker");
+}
+
+TEST_F(DoctorRunsc, TheSocketIsNotWhatAnAlteredSessionSays) {
+  const std::string ours = world_.socket_path;
+  Put(kSession, Session("/run/falco/gvisor.sock"));
+  EXPECT_EQ(DaemonsSocket(world_), "/run/falco/gvisor.sock") << "nothing else is known";
+  ASSERT_TRUE(
+      KeepSessionRecord(world_.node.RecordFolder(), {kSession, Session(ours), "standard", {}, {}}));
+  EXPECT_EQ(DaemonsSocket(world_), ours);
+  ExpectFound(CheckSessions, "session-elsewhere",
+              "sends to /run/falco/gvisor.sock, which is Falco's", "--socket " + ours + " > ");
+  EXPECT_THAT(StartMend(world_), ::testing::HasSubstr("-o gvisor.socket=" + ours));
+  world_.flags.session_file = kSession;
+  EXPECT_EQ(DaemonsSocket(world_), "/run/falco/gvisor.sock") << "given by hand";
+  world_.config.socket_path = "/run/config.sock";
+  EXPECT_EQ(DaemonsSocket(world_), "/run/config.sock");
+}
+
+TEST_F(DoctorRunsc, WithoutARecordADaemonAtTheUsualPlaceCounts) {
+  Put(kSession, Session("/run/falco/gvisor.sock"));
+  world_.usual_socket = folder_ / "sock/usual.sock";
+  EXPECT_EQ(DaemonsSocket(world_), "/run/falco/gvisor.sock");
+  world_.socket_path = world_.usual_socket;
+  Serve();
+  EXPECT_EQ(DaemonsSocket(world_), world_.usual_socket);
 }
 
 TEST_F(DoctorRunsc, ASocketThatNobodyCanHave) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -136,6 +137,13 @@ std::vector<Finding> CheckHandshake(DoctorWorld& world) {
 
 namespace {
 
+// As a reload's, which has a line for each thing that is wrong.
+std::string FirstLine(std::string text) {
+  const size_t end = text.find('\n');
+  if (end != std::string::npos) text = text.substr(0, end) + " …";
+  return text;
+}
+
 std::string ProblemsOf(const std::string& answer) {
   const size_t brace = answer.find('{');
   const Json json =
@@ -143,7 +151,7 @@ std::string ProblemsOf(const std::string& answer) {
   if (!json.is_object() || !json.contains("problems")) return answer;
   std::vector<std::string> problems;
   for (const Json& problem : json["problems"]) {
-    if (problem.is_string()) problems.push_back(problem.get<std::string>());
+    if (problem.is_string()) problems.push_back(FirstLine(problem.get<std::string>()));
   }
   return Join(problems, "; ");
 }
@@ -170,6 +178,29 @@ void CheckProgram(DoctorWorld& world, std::vector<Finding>& findings) {
                          : "gyrfalcon run --takeover" + ConfigWords(world) + " &"));
 }
 
+bool AskAndTell(const std::string& control, const std::string& page, const std::string& mend,
+                std::vector<Finding>& findings) {
+  const auto answer = AskDaemon(control, page);
+  if (answer) return true;
+  findings.push_back(Found(Mistake::kDaemonNotReady, ProblemsOf(answer.error().message), mend));
+  return false;
+}
+
+void CheckOutputsOf(const std::string& control, const std::string& status,
+                    std::vector<Finding>& findings) {
+  const Json json = Json::parse(status, nullptr, false);
+  const Json outputs = json.is_object() ? json.value("outputs", Json()) : Json();
+  for (const Json& output : outputs) {
+    if (!output.is_object() || output.value("failing", Json()) != Json(true)) continue;
+    const auto figure = [&output](const char* name) { return output.value(name, Json(0)).dump(); };
+    findings.push_back(Found(
+        Mistake::kOutputFailing,
+        fmt::format("the output {} takes no alerts: {} wait, {} were tried again, {} given up",
+                    figure("name"), figure("waiting"), figure("retries"), figure("dead_letters")),
+        AskByHand(control, "/status")));
+  }
+}
+
 }  // namespace
 
 std::vector<Finding> CheckDaemon(DoctorWorld& world) {
@@ -188,12 +219,11 @@ std::vector<Finding> CheckDaemon(DoctorWorld& world) {
                   "ss -xlp | grep " + ShellWord(world.socket_path))};
   }
   std::vector<Finding> findings;
-  for (const char* page : {"/healthz", "/readyz"}) {
-    const auto answer = AskDaemon(control, page);
-    if (answer) continue;
-    findings.push_back(Found(Mistake::kDaemonNotReady, ProblemsOf(answer.error().message),
-                             AskByHand(control, page)));
-  }
+  const bool is_alive = AskAndTell(control, "/healthz", AskByHand(control, "/healthz"), findings);
+  // What it says is of reloads.
+  if (is_alive)
+    AskAndTell(control, "/readyz", "gyrfalcon run --dry-run" + ConfigWords(world), findings);
+  CheckOutputsOf(control, *status, findings);
   CheckProgram(world, findings);
   if (findings.empty()) {
     const auto pid = DaemonPid(world);
@@ -256,6 +286,19 @@ Finding LookAtSandbox(const DoctorWorld& world, const TracedSandbox& sandbox) {
                RunscWords(sandbox, "trace list " + ShellWord(sandbox.id)));
 }
 
+// What the daemon says; 0 also where none answers.
+uint64_t ConnectedSandboxes(const DoctorWorld& world) {
+  const auto answer = AskDaemon(ControlSocketPath(world.socket_path), "/status");
+  const Json status = answer ? Json::parse(*answer, nullptr, false) : Json();
+  const Json count = status.is_object() ? status.value("sandboxes", Json()) : Json();
+  return count.is_number_unsigned() ? count.get<uint64_t>() : 0;
+}
+
+std::string SeenElsewhere(uint64_t connected, const std::string& here) {
+  return fmt::format("{}, and the daemon has {} connected: name runsc's root, --root DIR", here,
+                     connected == 1 ? "a sandbox" : fmt::format("{} sandboxes", connected));
+}
+
 }  // namespace
 
 std::vector<Finding> CheckSandboxes(DoctorWorld& world) {
@@ -268,8 +311,18 @@ std::vector<Finding> CheckSandboxes(DoctorWorld& world) {
   const auto able = std::ranges::find_if(programs, answers);
   if (able == programs.end()) return {Skipped(programs.front() + " does not answer")};
   SandboxesAsked asked;
-  asked.roots = RootsToAsk(world.runsc_roots, world.config);
-  if (asked.roots.empty()) return {Well("no runsc has any state here: no sandbox runs")};
+  for (const std::string& root : world.runsc_roots) {
+    std::error_code error;
+    if (std::filesystem::is_directory(root, error)) continue;
+    return {Found(Mistake::kRootUnlistable, root + ": no such folder, which --root names",
+                  "ps -eo args | grep -e '[r]unsc.*--root='")};
+  }
+  asked.roots = RootsToAsk(world.runsc_roots, world.config, RunningDocker(world));
+  const uint64_t connected = ConnectedSandboxes(world);
+  if (asked.roots.empty()) {
+    return {connected == 0 ? Well("no runsc has any state here: no sandbox runs")
+                           : Skipped(SeenElsewhere(connected, "no root of runsc is known here"))};
+  }
   asked.runsc = *able;
   asked.prefer_own_runsc = world.runsc.empty() && world.config.runsc_path == Config().runsc_path;
   asked.socket_path = world.socket_path;
@@ -296,6 +349,9 @@ std::vector<Finding> CheckSandboxes(DoctorWorld& world) {
   }
   if (wrong > kFindingsMax) {
     findings.back().text += fmt::format(" (and {} sandboxes more)", wrong - kFindingsMax);
+  }
+  if (findings.empty() && well == 0 && connected != 0) {
+    return {Skipped(SeenElsewhere(connected, "none runs below " + Join(asked.roots, ", ")))};
   }
   if (well != 0 || findings.empty()) {
     findings.push_back(

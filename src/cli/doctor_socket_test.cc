@@ -119,10 +119,27 @@ TEST_F(DoctorSocket, AListenerThatDoesNotAnswer) {
 
 TEST_F(DoctorSocket, ADaemonThatIsNotReady) {
   status_.reload.refused = 1;
-  status_.reload.error = "rules.yaml:3: no such field";
+  status_.reload.error = "rules.yaml:3: no such field\nrules.yaml:5: no such list";
+  world_.flags.rules.config_file = "/etc/g.yaml";
   Serve();
-  ExpectFound(CheckDaemon, "daemon-not-ready", "rules.yaml:3: no such field",
-              "curl --unix-socket ");
+  const auto findings = Run(CheckDaemon);
+  ASSERT_EQ(findings.size(), 1u) << AllOf(findings);
+  EXPECT_EQ(findings.front().mistake, "daemon-not-ready");
+  EXPECT_THAT(findings.front().text, ::testing::EndsWith("rules.yaml:3: no such field …"));
+  EXPECT_EQ(findings.front().mend, "gyrfalcon run --dry-run -c /etc/g.yaml");
+}
+
+TEST_F(DoctorSocket, AnOutputThatFails) {
+  ChannelFigures good, bad;
+  good.name = "file";
+  bad.name = "http";
+  bad.failing = true;
+  bad.waiting = 7;
+  status_.delivery.channels = {good, bad};
+  Serve();
+  ExpectFound(CheckDaemon, "output-failing", "the output \"http\" takes no alerts: 7 wait",
+              "/status");
+  EXPECT_EQ(Run(CheckDaemon).size(), 1u);
 }
 
 TEST_F(DoctorSocket, AProgramThatWasReplacedSinceItsStart) {
@@ -183,6 +200,32 @@ TEST_F(DoctorSocket, ARootThatCantBeListed) {
   sandboxes_.problems.push_back({"/run/r: runsc list: no answer", Fault::kEnvironment});
   ExpectFound(CheckSandboxes, "root-unlistable", "no answer",
               "for root in " + folder_.path() + "; do " + runsc_ + " --root=");
+}
+
+TEST_F(DoctorSocket, ARootThatIsNoFolder) {
+  world_.runsc_roots.push_back("/no/such/folder");
+  ExpectFound(CheckSandboxes, "root-unlistable", "/no/such/folder: no such folder", "--root=");
+}
+
+TEST_F(DoctorSocket, SandboxesOfWhichOnlyTheDaemonKnows) {
+  status_.sandboxes = 1;
+  Serve();
+  ExpectSkipped(CheckSandboxes, "the daemon has a sandbox connected");
+  Sees(Tracing::kOurs);
+  ExpectWell(CheckSandboxes);
+}
+
+TEST_F(DoctorSocket, TheRootsOfADockerThatKeepsItsStateElsewhere) {
+  docker_ = DockerDaemon{.exec_root = folder_ / "exec"};
+  std::filesystem::create_directories(folder_ / "exec/runtime-runc/moby");
+  world_.runsc_roots.clear();
+  std::vector<std::string> asked;
+  world_.look_at_sandboxes = [&asked](const SandboxesAsked& whom) {
+    asked = whom.roots;
+    return TracedSandboxes{};
+  };
+  Run(CheckSandboxes);
+  EXPECT_THAT(asked, ::testing::Contains(folder_ / "exec/runtime-runc/moby"));
 }
 
 TEST_F(DoctorSocket, WhoIsNotRootHearsWhatCantBeSeen) {

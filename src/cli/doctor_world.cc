@@ -163,19 +163,34 @@ void AddContainerdsRuntimes(DoctorWorld& world) {
   }
 }
 
-// Where the daemon listens, with its session config in the node's files.
-std::string SocketOf(const DoctorWorld& world) {
-  if (!world.config.socket_path.empty()) return world.config.socket_path;
-  if (!world.session_file.empty()) {
-    const auto text = world.node.Read(world.session_file);
-    const auto session = text && *text ? ParseSessionConfig(world.session_file, **text)
-                                       : Fail(Fault::kInput, "none");
-    if (session) return session->endpoint;
-  }
-  return DefaultSocketPath();
+std::optional<std::string> EndpointOf(const DoctorWorld& world, const std::string& session_file) {
+  if (session_file.empty()) return std::nullopt;
+  const auto text = world.node.Read(session_file);
+  const auto session =
+      text && *text ? ParseSessionConfig(session_file, **text) : Fail(Fault::kInput, "none");
+  return session ? std::optional(session->endpoint) : std::nullopt;
+}
+
+bool IsAnsweredAt(const std::string& socket_path) {
+  return AskDaemon(ControlSocketPath(socket_path), "/status").has_value();
 }
 
 }  // namespace
+
+std::string DaemonsSocket(const DoctorWorld& world) {
+  if (!world.config.socket_path.empty()) return world.config.socket_path;
+  const auto endpoint = EndpointOf(world, world.session_file);
+  if (endpoint && !world.flags.session_file.empty()) return *endpoint;
+  const auto record = ReadSessionRecord(world.node.RecordFolder());
+  if (record && !record->path.empty() && record->path == world.session_file) {
+    const auto made = ParseSessionConfig(record->path, record->text);
+    if (made) return made->endpoint;
+  }
+  const std::string usual = world.usual_socket;
+  const bool is_usual =
+      !endpoint || (world.is_live && !IsAnsweredAt(*endpoint) && IsAnsweredAt(usual));
+  return is_usual ? usual : *endpoint;
+}
 
 bool IsInMemory(const DiskFacts& disk) {
   return disk.type == TMPFS_MAGIC || disk.type == RAMFS_MAGIC;
@@ -196,7 +211,7 @@ DoctorWorld MakeWorld(const DaemonFlags& flags, const std::string& node_root) {
     const auto text = world.node.Read(kDefaultSessionFile);
     if (text && *text && !IsEmptySession(**text)) world.session_file = kDefaultSessionFile;
   }
-  world.socket_path = AbsolutePath(SocketOf(world));
+  world.socket_path = AbsolutePath(DaemonsSocket(world));
   const ChildLimits limits{.patience = world.patience};
   world.run_program = [limits](const std::vector<std::string>& words) {
     return RunChild(words, limits);
@@ -307,6 +322,9 @@ std::string InstallMend(const DoctorWorld& world, const std::string& engine,
   if (world.socket_path != AbsolutePath(usual)) {
     words += " --socket=" + ShellWord(world.socket_path);
   }
+  if (engine == "docker" && world.docker_socket != DockerSocket()) {
+    words += " --docker-socket=" + ShellWord(world.docker_socket);
+  }
   if (!world.runsc.empty()) words += " --runsc=" + ShellWord(world.runsc);
   return words + more;
 }
@@ -353,6 +371,11 @@ std::string StartMend(const DoctorWorld& world) {
   std::string words = "gyrfalcon run" + ConfigWords(world);
   if (!world.session_file.empty()) {
     words += " -g " + ShellWord(world.node.Place(world.session_file));
+    const auto endpoint = EndpointOf(world, world.session_file);
+    if (endpoint && world.config.socket_path.empty() &&
+        CanonicalPath(*endpoint) != CanonicalPath(world.socket_path)) {
+      words += " -o gvisor.socket=" + ShellWord(world.socket_path);
+    }
   } else if (world.config.socket_path.empty() && world.socket_path != DefaultSocketPath()) {
     words += " -o gvisor.socket=" + ShellWord(world.socket_path);
   }

@@ -62,6 +62,7 @@ struct DoctorWorld {
   std::string runsc;                     // --runsc; "": the config's and the runtimes'
   std::string docker_socket;
   bool prove = false;
+  std::string usual_socket = DefaultSocketPath();
   std::chrono::milliseconds patience{5'000};  // with a program or a socket
 
   // How the machine is asked.
@@ -85,6 +86,11 @@ struct DoctorWorld {
 
 // The machine, or a copy of a node's files below `node_root`.
 DoctorWorld MakeWorld(const DaemonFlags& flags, const std::string& node_root);
+
+// Where the daemon listens: gvisor.socket, else what a session config says that was given by hand;
+// else as `install` made the daemon's, whatever that has become since; else as it says now, unless
+// nobody answers there, and a daemon does at the usual place.
+std::string DaemonsSocket(const DoctorWorld& world);
 
 // The Docker daemon whose config daemon.json is, and that file's path.
 const std::optional<DockerDaemon>& RunningDocker(DoctorWorld& world);

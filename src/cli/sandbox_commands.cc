@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
+#include "cli/attach_session.h"
 #include "cli/daemon_config.h"
+#include "cli/docker_daemon.h"
 #include "cli/file.h"
 #include "cli/progress.h"
 #include "cli/run_flags.h"
@@ -74,7 +76,7 @@ Result<SandboxesAsked> WhomToAsk(const SandboxFlags& flags, const Config& config
     return Fail(Fault::kEnvironment,
                 root + ": no such folder; runsc's --root, as in its command line");
   }
-  asked.roots = RootsToAsk(flags.roots, config);
+  asked.roots = RootsToAsk(flags.roots, config, FindDockerDaemon(DockerSocket()));
   if (asked.roots.empty()) {
     return Fail(Fault::kUsage, "no root of runsc is known: name one, --root DIR");
   }
@@ -343,6 +345,14 @@ int ChangeSessions(const SandboxFlags& flags, SandboxesAsked asked, const std::s
   return Tell(flags, reports, chosen.left, complete);
 }
 
+std::string NoSessionConfig(const std::string& socket_path) {
+  const std::string daemons = DefaultIfThere(AttachSessionFile(socket_path));
+  return "no session config: name one, -g FILE; " +
+         (daemons.empty() ? "`gyrfalcon session generate > FILE` makes one"
+                          : "the daemon's own is " + daemons +
+                                ", and `gyrfalcon session generate > FILE` makes another");
+}
+
 }  // namespace
 
 int ListSandboxSessions(std::vector<std::string> args) {
@@ -386,7 +396,8 @@ int AttachSandboxes(std::vector<std::string> args) {
   const auto config = ReadSandboxConfig(flags);
   if (!config) return Report(config.error());
   if (config->session_file.empty()) {
-    return Report({"no session config: name one, -g FILE", Fault::kUsage});
+    const auto socket = SocketPathOf(*config);
+    return Report({NoSessionConfig(socket ? *socket : DefaultSocketPath()), Fault::kUsage});
   }
   Config session;
   session.session_file = config->session_file;

@@ -65,6 +65,17 @@ std::vector<std::string> UsualRoots(const std::string& run_folder) {
   return roots;
 }
 
+std::vector<std::string> DockerRoots(const std::string& exec_root) {
+  std::vector<std::string> roots;
+  ForEachName(exec_root, [&](const std::string& name) {
+    const fs::path root = fs::path(exec_root) / name / "moby";
+    if (name.starts_with("runtime-") && IsReadableFolder(root)) roots.push_back(root.string());
+    return true;
+  });
+  std::ranges::sort(roots);
+  return roots;
+}
+
 bool KeepsState(const std::string& root) {
   bool found = false;
   std::error_code error;

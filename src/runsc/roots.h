@@ -11,6 +11,9 @@ namespace gyrfalcon {
 // `run_folder` is for tests.
 std::vector<std::string> UsualRoots(const std::string& run_folder = "/run");
 
+// The same of a Docker daemon whose --exec-root that is.
+std::vector<std::string> DockerRoots(const std::string& exec_root);
+
 // Whether any container's state lies there: Docker's folder has those of other runtimes too, and
 // runsc need not be called for them.
 bool KeepsState(const std::string& root);

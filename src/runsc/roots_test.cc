@@ -38,6 +38,14 @@ TEST_F(RootsTest, ThoseOfRunscDockerAndContainerdThatAreThere) {
   EXPECT_THAT(UsualRoots(run_.path()), ElementsAre(gke, other, k8s, moby, named, own));
 }
 
+TEST_F(RootsTest, ThoseOfADockerThatKeepsItsStateElsewhere) {
+  EXPECT_THAT(DockerRoots(run_ / "exec"), IsEmpty());
+  Make("exec/containerd");
+  Make("exec/runtime-other");
+  const std::string moby = Make("exec/runtime-runc/moby");
+  EXPECT_THAT(DockerRoots(run_ / "exec"), ElementsAre(moby));
+}
+
 TEST_F(RootsTest, OneWithoutAnyStateFileIsOfNoUse) {
   const std::string root = Make("docker/runtime-runc/moby");
   EXPECT_FALSE(KeepsState(root));

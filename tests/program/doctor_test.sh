@@ -97,6 +97,11 @@ says out '^  "warnings": [01]$'
 says out '"id": "handshake",$'
 [ "$(grep -c '"title": "' "$scratch/out")" -eq 19 ] || fail 'not every check is in the JSON'
 
+# The questions were no sandboxes that were turned away.
+expect 0 status --socket "$run/g.sock"
+says out '^handshakes_rejected +0$'
+says out '^probes +[1-9]'
+
 # A runtime loses it; the session config goes; somebody opens the socket.
 printf '{"runtimes": {"runsc": {"path": "/usr/bin/runsc"}}}\n' >"$node/etc/docker/daemon.json"
 doctor 1 docker
@@ -117,6 +122,10 @@ sed "s,$run/g.sock,/run/falco/gvisor.sock," "$node/etc/gyrfalcon/pod-init.json" 
 cp "$scratch/other.json" "$node/etc/gyrfalcon/pod-init.json"
 doctor 1 session
 says out 'sends to /run/falco/gvisor.sock, which is Falco.s, and gyrfalcon listens at '
+expect 0 install docker --dry-run --root "$node" --socket "$run/g.sock" -r "$scratch/rules.yaml"
+says out 'an install made it, and it was changed since:'
+says out '^\+.*/run/falco/gvisor.sock'
+says out "to have it made anew, for $run/g.sock: mv $node/etc/gyrfalcon/pod-init.json"
 cp "$node/etc/gyrfalcon/pod-init.json" "$node/etc/falco.json"
 rm "$node/etc/gyrfalcon/pod-init.json"
 sed 's,/etc/gyrfalcon/pod-init.json,/etc/falco.json,' "$node/etc/docker/daemon.json" >"$scratch/daemon.json"
@@ -149,7 +158,8 @@ wait_for 'evt.tpye' "$scratch/log"
 doctor 1 rules daemon
 says out "^broken +rules +$scratch/rules.yaml:3:"
 says out "mend: \\\$\\{EDITOR:-vi\\} \\+3 $scratch/rules.yaml && gyrfalcon rules check $scratch/rules.yaml"
-says out '^broken +daemon +reload refused'
+says out '^broken +daemon +reload refused.* …$'
+says out "mend: gyrfalcon run --dry-run -c $scratch/config.yaml"
 cp "$scratch/rules.was" "$scratch/rules.yaml"
 printf 'priorty: debug\n' >>"$scratch/config.yaml"
 doctor 1 config rules
@@ -190,5 +200,11 @@ if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --clear-groups "$GYRFALCON" --v
     fail "the doctor of another user ended with $?"
   says out '^skipped +sandboxes +only root'
   says out '^skipped +socket '
+  mkdir -p "$STATE_DIRECTORY/install"
+  echo '{}' >"$STATE_DIRECTORY/install/docker.json"
+  chmod 700 "$STATE_DIRECTORY"
+  setpriv --reuid=65534 --clear-groups "$GYRFALCON" install docker >"$scratch/out" 2>"$scratch/err" &&
+    fail 'install was taken from another user'
+  says err 'Permission denied.*`gyrfalcon install docker` needs root'
 fi
 echo 'the doctor finds what is broken, and its commands mend it'

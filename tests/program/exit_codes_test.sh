@@ -124,6 +124,15 @@ expect 0 --gvisor-generate-config=/run/y.sock -r "$scratch/good.yaml"
 says out '"endpoint": "/run/y.sock"'
 expect 3 status --socket "$scratch/nobody.sock"
 says err 'gyrfalcon run'
+# Which session config one may have.
+if [ ! -e /etc/gyrfalcon/pod-init.json ]; then
+  printf 'gvisor:\n  socket: %s/g.sock\n' "$scratch" >"$scratch/attach.yaml"
+  expect 2 session attach -c "$scratch/attach.yaml"
+  says err 'no session config: .*`gyrfalcon session generate > FILE` makes one'
+  echo '{}' >"$scratch/attach.json"
+  expect 2 session attach -c "$scratch/attach.yaml"
+  says err "the daemon's own is $scratch/attach.json"
+fi
 
 # The config: Falco's keys.
 printf 'json_output: true\ngrpc:\n  enabled: false\npriorty: debug\n' >"$scratch/falco.yaml"
