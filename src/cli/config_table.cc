@@ -435,7 +435,7 @@ constexpr ConfigKey kKeys[] = {
      .origin = kOurs},
     {"buffer_format_base64", kBool, "false", kNone, "gVisor tells no data that could be encoded"},
     {"append_output", kMappings, "[{\"suggested_output\": true}]", kYes,
-     "What is added to the outputs of rules, in order (`replay` and the like: nothing)",
+     "What is added to the outputs of rules, in order (`replay`: only to the built-in rules)",
      SetAppendOutput},
     {"append_output[].match.source", kText, "", kYes, "Only rules of this source"},
     {"append_output[].match.tags", kTexts, "", kYes, "Only rules that have all these tags"},

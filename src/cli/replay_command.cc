@@ -88,6 +88,9 @@ int Replay(std::vector<std::string> args) {
   Config base;
   base.buffered_outputs = true;
   base.store_enabled = false;
+  // The built-in rules leave the container to what a daemon adds by default.
+  const bool is_built_in = flags.rules_files.empty() && flags.config_file.empty();
+  if (is_built_in) base.rules.append_output = {{.suggested_output = true}};
   auto applied = ApplyFlags(flags, base);
   if (!applied) return Report(applied.error());
   if (!all_outputs) KeepLocalOutputs(applied->config);

@@ -18,9 +18,11 @@ using testing::ReplayForTest;
 
 const std::filesystem::path kCaptures = std::filesystem::path(GYRFALCON_TEST_DATA) / "captures";
 
+// With what a daemon adds by default: the rules leave the container to it.
 std::shared_ptr<const RuleSet> ShippedRules() {
   static const auto rules = testing::LoadRulesForTest(
-      {std::filesystem::path(GYRFALCON_TEST_DATA) / "../../rules/gyrfalcon_rules.yaml"});
+      {std::filesystem::path(GYRFALCON_TEST_DATA) / "../../rules/gyrfalcon_rules.yaml"},
+      {.append_output = {{.suggested_output = true}}});
   return rules;
 }
 
@@ -203,6 +205,8 @@ TEST_P(ShippedRule, SaysWhatItIsAbout) {
     EXPECT_TRUE(std::ranges::any_of(alert.fields, [](const AlertField& field) {
       return field.name == "container.id";
     })) << alert.rule;
+    EXPECT_EQ(alert.message.find("container_id="), alert.message.rfind("container_id="))
+        << "twice in " << alert.message;
     // Elsewhere the file may be unknown: what runs from the container's start on, or by an exec
     // session, was never seen to be started.
     const bool knows_program = alert.rule == kNewExecutable || alert.rule == kMemoryProgram;

@@ -33,7 +33,8 @@ constexpr StateRow kStatePoints[] = {
     {"sentry/execve", "which program a process is; the only proof that one was started"},
     {"sentry/task_exit", "how they go: ids are recycled, and floods are what lives at once"},
     {"syscall/execve/enter syscall/execveat/enter",
-     "the path as passed, of which a program has its name; 2022's runsc tell it nowhere else"},
+     "the path as passed, of which a program has its name; 2022's runsc tell it nowhere else. The "
+     "first sign of an exec session whose program opens nothing before it becomes another"},
     {"syscall/open/exit syscall/openat/exit syscall/creat/exit",
      "no message tells the start of an exec session; what every program soon does is its first "
      "sign. Which files were written before they were run"},
@@ -91,11 +92,19 @@ constexpr std::string_view kTripwireContext[] = {"time", "thread_id", "container
 
 // A message with one string that is not UTF-8 is not sent. So, but for lean, what the program can
 // fill with such bytes is asked for only where its loss does no harm, or shows: `cwd` and
-// `process_name` at container/start and at the enters of opens. An exit without its enter tells of
-// those; with the enters come the folder and the name of a process that nothing introduced.
-constexpr std::string_view kBlindingContext[] = {"cwd", "process_name"};
-constexpr std::string_view kMayCarryNames[] = {"container/start", "syscall/open/enter",
-                                               "syscall/openat/enter", "syscall/creat/enter"};
+// `process_name` at container/start and at the enters of opens, `process_name` at those of execs.
+// An exit without its enter, or a raw one, tells of those; with the enters come the folder and the
+// name of a process that nothing introduced.
+struct BlindingRow {
+  std::string_view field;
+  std::string_view points;  // that may carry it
+};
+constexpr BlindingRow kBlindingContext[] = {
+    {"cwd", "container/start syscall/open/enter syscall/openat/enter syscall/creat/enter"},
+    {"process_name",
+     "container/start syscall/open/enter syscall/openat/enter syscall/creat/enter "
+     "syscall/execve/enter syscall/execveat/enter"},
+};
 
 template <class List>
 bool Has(const List& list, std::string_view word) {
@@ -107,6 +116,11 @@ void ForEachWord(std::string_view words, const Visit& visit) {
   for (const std::string_view word : Split(words, ' ')) {
     if (!word.empty()) visit(word);
   }
+}
+
+bool MayCarry(std::string_view point, std::string_view field) {
+  const auto row = std::ranges::find(kBlindingContext, field, &BlindingRow::field);
+  return row == std::end(kBlindingContext) || Has(Split(row->points, ' '), point);
 }
 
 // ---- building
@@ -320,7 +334,6 @@ AskedPoint Builder::Put(const std::string& name, const Point& point,
                         std::span<const std::string_view> context,
                         const std::vector<std::string_view>& optional) const {
   AskedPoint out{.name = name, .reasons = point.reasons, .fields = {}};
-  const bool no_names = profile_ != kLean && !Has(kMayCarryNames, name);
   for (const std::string_view field : context) {
     if (point.tripwire) {
       if (Has(kTripwireContext, field)) {
@@ -328,7 +341,7 @@ AskedPoint Builder::Put(const std::string& name, const Point& point,
       }
       continue;
     }
-    if (no_names && Has(kBlindingContext, field)) continue;
+    if (profile_ != kLean && !MayCarry(name, field)) continue;
     Reasons reasons;
     for (const ContextRow& row : kStateContext) {
       ForEachWord(row.fields, [&](std::string_view word) {

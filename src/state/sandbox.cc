@@ -624,9 +624,28 @@ void Sandbox::TellFd(Moment& moment, int64_t fd, const File* file, FdOrigin orig
   moment.sink.OnHappening(happening);
 }
 
+namespace {
+
+// A name is told of what the process or one that forked it began as: the exec is the first one's.
+Ref<Process> FirstOfProgram(const Ref<Process>& process) {
+  Ref<Process> first = process;
+  while (first->parent && first->parent->owes_synthetic_exec &&
+         first->parent->image == process->image) {
+    first->owes_synthetic_exec = false;
+    first->started_as = first->name;
+    first->ForgetCommandLine();
+    first = first->parent;
+    if (first->name.empty()) first->name = process->name;
+  }
+  return first;
+}
+
+}  // namespace
+
 void Sandbox::TellSyntheticExec(Moment& moment) {
-  Process& process = *moment.process;
-  if (process.name.empty()) return;  // thin session: owed until its name is known
+  if (moment.process->name.empty()) return;  // thin session: owed until its name is known
+  const Ref<Process> first = FirstOfProgram(moment.process);
+  Process& process = *first;
   process.owes_synthetic_exec = false;
   process.started_as = process.name;
   process.ForgetCommandLine();
@@ -636,9 +655,10 @@ void Sandbox::TellSyntheticExec(Moment& moment) {
   process.image->synthetic = true;
   process.image->exec_time_ns = moment.time_ns;
   ++line_version_;  // forks may share the image
-  Happening happening = DescribeConcludedExec(process, acting_tid_, *FindEventType("execve"));
+  const int32_t tid = first == moment.process ? acting_tid_ : process.tgid;
+  Happening happening = DescribeConcludedExec(process, tid, *FindEventType("execve"));
   // One that a snapshot has told of already needs no other.
-  Awaited* awaited = process.image->exe.empty() ? Await(moment.process) : nullptr;
+  Awaited* awaited = process.image->exe.empty() ? Await(first) : nullptr;
   if (awaited != nullptr) {
     TellHeld(*awaited);
     if (awaited->image != process.image) awaited->raised = {};

@@ -306,6 +306,31 @@ TEST_F(SandboxTest, ARawExecIsNoSecondEvent) {
   EXPECT_EQ(Only().type, "execve");
 }
 
+// A static shell with one command: it opens nothing, and the command takes its place.
+TEST_F(SandboxTest, AProcessFirstSeenByTheCallOfItsExecGetsAnExecMadeUp) {
+  Send(MessageType::kRaw, Message().Nested(1, Thin(9)).Number(4, 59));
+  ExecveEnter(Context(9, 9, "sh"), "/bin/cat", "cat");
+  EXPECT_TRUE(Only().synthetic);
+  EXPECT_EQ(Only().name, "sh");
+  Exec(Thin(9), "/bin/cat", {"cat", "/etc/shadow"});
+  EXPECT_FALSE(Only().synthetic);
+  EXPECT_EQ(Only().name, "cat");
+}
+
+TEST_F(SandboxTest, AProcessWhoseForkNamesItGetsTheExecMadeUp) {
+  Clone(Thin(9), 10, 10);
+  ExecveEnter(Context(10, 10, "sh"), "/bin/sleep", "sleep");
+  EXPECT_TRUE(Only().synthetic);
+  EXPECT_EQ(Only().name, "sh");
+  EXPECT_EQ(Only().tgid, 9);
+  EXPECT_EQ(Only().parent, "");
+  Exec(Thin(10), "/bin/sleep", {"sleep", "1"});
+  EXPECT_FALSE(Only().synthetic);
+  EXPECT_EQ(Only().parent, "sh");
+  Open(Context(9, 9, "sh"), "/etc/passwd", O_RDONLY, 3);
+  EXPECT_EQ(Only().type, "openat") << "told once";
+}
+
 TEST_F(SandboxTest, AProcessFirstSeenGetsAnExecMadeUpOnce) {
   Message context = Context(9, 9, "cat");
   context.Number(11, 1);

@@ -13,10 +13,12 @@ rules=tests/e2e/rules/terminal_shell.yaml
 falco=$ROOT/../shared/falco-rules/falco_rules.yaml
 [ -f "$falco" ] || falco=''
 # shellcheck disable=SC2086 # a word or none
-start_gyrfalcon run -r $rules -r tests/e2e/rules/attached.yaml ${falco:+-r "$falco"} -g "$session" -o gvisor.attach=false \
+start_gyrfalcon run -r $rules -r tests/e2e/rules/attached.yaml -r rules/gyrfalcon_rules.yaml ${falco:+-r "$falco"} -g "$session" -o gvisor.attach=false \
   -o gvisor.runsc="$RUNSC" -o rule_matching=all
 
 make_rootfs "$scratch/rootfs"
+ln -s busybox "$scratch/rootfs/bin/ash"
+ln -s busybox "$scratch/rootfs/bin/env"
 start_sandbox '' 'while :; do /bin/sleep 1; done'
 attached=', nothing attached (trace create failed)'
 # Old runsc can't reach a sandbox in another network namespace, nor can some tests' chroots.
@@ -50,6 +52,12 @@ wait_for_line 'A shell began with a terminal \| .*command=sh -c sleep 3; true te
 # How long after the shell's first message the alert was written.
 told_ns=$(stat -c %.9Y "$alerts" | tr -d .)
 met_ns=$(sed -n 's/.* at=\([0-9]*\) .*/\1/p' "$alerts")
+# Sessions whose first message is an exec: a static shell with one command, and a program that becomes a shell.
+in_sandbox /bin/ash -c 'cat /etc/passwd' </dev/null >"$scratch/exec.log" 2>&1 || fail "runsc exec ended with $?"
+wait_for_line 'Interactive session in a container \| command=ash ' "$alerts" 5 || fail "no alert for a static shell"
+in_sandbox /bin/env sh -c 'sleep 0.6; true' </dev/null >"$scratch/exec.log" 2>&1 || fail "runsc exec ended with $?"
+wait_for_line 'Interactive session in a container \| command=sh -c sleep 0.6; true ' "$alerts" 5 ||
+  fail "no alert for a shell that env became"
 # What one question costs: user and system time of five calls.
 (
   for _ in 1 2 3 4 5; do "$RUNSC" --root="$scratch/state" trace procfs "$id" >/dev/null 2>&1 || :; done

@@ -148,6 +148,13 @@ says out 'Notice first echo$'
 says err 'warning: -p k adds nothing'
 expect 1 replay "$capture" -r "$scratch/rules.yaml" -p '%no.such'
 
+# The built-in rules leave the container to the config, and replay names it there as the daemon does.
+expect 0 replay $data/old/docker-exec.trace
+says out 'Interactive session in a container [|] .* container_id=[0-9a-f]{12} container_name='
+! grep -q 'container_id=.*container_id=' "$scratch/out" || fail 'the container is named twice'
+expect 0 replay $data/old/docker-exec.trace -o append_output.suggested_output=false
+! grep -q 'container_id=' "$scratch/out" || fail 'the container is named in spite of the config'
+
 # %container.info prints nothing.
 replay -o rule_matching=all
 says out 'Warning second echo $' # as in Falco, the blank before it stays
