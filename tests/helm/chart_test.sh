@@ -103,6 +103,12 @@ case ${1:?lint, golden, schemas, refused or config} in
       ! grep ' warning: ' "$scratch/log" | grep -v 'ignored: webserver$' || fail "$file: a warning"
       count=$((count + 1))
     done
+    # The keys that values.schema.json lets pass are those that the daemon knows.
+    if command -v jq >/dev/null 2>&1; then
+      "$GYRFALCON" run --config-schema | jq -r '.properties | keys[]' >"$scratch/known"
+      jq -r '.properties.config.propertyNames.enum[]' "$chart/values.schema.json" | diff - "$scratch/known" >"$scratch/log" ||
+        fail "config in values.schema.json: $(cat "$scratch/log")"
+    fi
     ;;
   *) fail "no such part: $1" ;;
 esac
