@@ -56,7 +56,7 @@ met_ns=$(sed -n 's/.* at=\([0-9]*\) .*/\1/p' "$alerts")
 in_sandbox /bin/ash -c 'cat /etc/passwd' </dev/null >"$scratch/exec.log" 2>&1 || fail "runsc exec ended with $?"
 wait_for_line 'Interactive session in a container \| command=ash ' "$alerts" 5 || fail "no alert for a static shell"
 in_sandbox /bin/env sh -c 'sleep 0.6; true' </dev/null >"$scratch/exec.log" 2>&1 || fail "runsc exec ended with $?"
-wait_for_line 'Interactive session in a container \| command=sh -c sleep 0.6; true ' "$alerts" 5 ||
+wait_for_line 'Interactive session in a container \| command=(sh|exe) -c sleep 0.6; true ' "$alerts" 5 ||
   fail "no alert for a shell that env became"
 # What one question costs: user and system time of five calls.
 (
