@@ -119,6 +119,20 @@ Decoded<std::optional<std::vector<std::string>>> DecodeTexts(const YamlNode& ite
   return std::optional(std::move(texts));
 }
 
+namespace {
+
+std::string PriorityNames() {
+  std::string out;
+  for (auto i = static_cast<int>(Priority::kEmergency); i <= static_cast<int>(Priority::kDebug);
+       ++i) {
+    if (!out.empty()) out += ", ";
+    out += PriorityName(static_cast<Priority>(i));
+  }
+  return out;
+}
+
+}  // namespace
+
 Decoded<std::optional<Priority>> DecodePriority(const YamlNode& item, const LoadContext& context,
                                                 bool required) {
   auto text = DecodeText(item, "priority", context, required);
@@ -128,9 +142,10 @@ Decoded<std::optional<Priority>> DecodePriority(const YamlNode& item, const Load
   if (priority) return priority;
   auto error = Malformed("Invalid priority",
                          Inside(context, "rule priority", "", item.Find("priority")->position));
-  if (const std::optional<std::string_view> nearest = NearestPriority(**text)) {
-    error.error().suggestion = "did you mean '" + std::string(*nearest) + "'?";
-  }
+  const std::optional<std::string_view> nearest = NearestPriority(**text);
+  error.error().suggestion =
+      (nearest ? "did you mean '" + std::string(*nearest) + "'? " : std::string()) +
+      "Priorities: " + PriorityNames();
   return error;
 }
 

@@ -378,7 +378,10 @@ void Check(const std::vector<Message>& table) {
     if (!expected.item_type.empty()) {
       EXPECT_EQ(problem->context.back().item_type, expected.item_type) << expected.file;
     }
-    const std::string place = PlaceTold(loader, problem->message);
+    // Of an unknown field Falco's message is cut off; a person is not shown the stump.
+    const std::string told =
+        problem->message.substr(0, problem->message.find(": unexpected token after '"));
+    const std::string place = PlaceTold(loader, told);
     EXPECT_NE(place, "none") << expected.file;
     if (!expected.place.empty()) {
       EXPECT_EQ(place, expected.place) << expected.file;
@@ -439,6 +442,18 @@ TEST(LoadMessages, ShowAConditionWithListsAsFalcoDoes) {
             "proc.name in (l) and proc.nmae = x\n" + std::string(33, ' ') + "^\n");
 }
 
+TEST(LoadMessages, TellWhatBothOutputAndConditionHave) {
+  RuleLoader loader(Fields());
+  loader.AddFile("t.yaml",
+                 "- rule: r\n  desc: d\n  condition: evt.type = open AND fd.num = 1\n"
+                 "  output: \"%proc.nmae\"\n  priority: INFO\n");
+  const auto& errors = loader.results().front().errors;
+  ASSERT_EQ(errors.size(), 2u);
+  EXPECT_EQ(errors[0].code, LoadCode::kErrCompileOutput);
+  EXPECT_EQ(errors[1].code, LoadCode::kErrCompileCondition);
+  EXPECT_TRUE(errors[1].beyond_first_error) << "Falco's verdict has the first alone";
+}
+
 TEST(LoadMessages, SuggestWhatWasProbablyMeant) {
   const std::pair<std::string, std::string> kCases[] = {
       {"- rul: r\n", "did you mean 'rule' for 'rul'?"},
@@ -453,7 +468,14 @@ TEST(LoadMessages, SuggestWhatWasProbablyMeant) {
        "did you mean 'Warning'?"},
       {"- rule: r\n  desc: d\n  condition: evt.type = open\n  output: \"%proc.nmae\"\n  priority: "
        "INFO\n",
-       "did you mean '%proc.name'?"},
+       "error: unknown filter in rule \"r\"; '%proc.nmae' is no field; did you mean '%proc.name'?"},
+      {"- rule: r\n  desc: d\n  condition: evt.type = open\n  output: x\n  priority: HIGH\n",
+       "Priorities: Emergency, Alert, Critical, Error, Warning, Notice, Informational, Debug"},
+      {RuleWith("evt.type = open && fd.num = 1"), "did you mean 'and' instead of '&&'?"},
+      {RuleWith("evt.type = open || fd.num = 1"), "did you mean 'or' instead of '||'?"},
+      {RuleWith("evt.type = open AND fd.num = 1"), "did you mean 'and' instead of 'AND'?"},
+      {RuleWith("evt.type = open and !(fd.num = 1)"), "did you mean 'not' instead of '!'?"},
+      {RuleWith("fd.name = /etc/my file"), "a value with a blank in it needs quotes"},
       {Typed("  exceptions: [{name: e, fields: proc.nmae, values: [a]}]\n"),
        "did you mean 'proc.name'?"},
       {Typed("  exceptions: [{name: e, fields: [proc.name], comps: [startwith], values: [[a]]}]\n"),

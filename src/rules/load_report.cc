@@ -119,7 +119,12 @@ void ForEachProblem(const std::vector<LoadResult>& results, const std::vector<Ru
 }
 
 std::string MessageOf(const LoadProblem& problem) {
-  return problem.message.empty() ? std::string(Describe(problem.code).brief) : problem.message;
+  if (problem.message.empty()) return std::string(Describe(problem.code).brief);
+  // Of an output's unknown field Falco's message ends before it says what it is about.
+  constexpr std::string_view kCutOff = ": unexpected token after '";
+  std::string_view message = problem.message;
+  if (message.ends_with(kCutOff)) message.remove_suffix(kCutOff.size());
+  return std::string(message);
 }
 
 Json DiagnosticJson(const LoadProblem& problem, const std::string& name, const Place& place) {

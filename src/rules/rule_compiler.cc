@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <ranges>
+#include <utility>
 
 #include "base/text.h"
 #include "rules/binder.h"
@@ -155,11 +156,27 @@ class Compiler {
     return std::nullopt;
   }
 
+  // Other languages' operators, in capitals or as signs, and a blank in a value.
+  static std::string SuggestWord(std::string_view rest, std::string_view message) {
+    static constexpr std::pair<std::string_view, std::string_view> kMeant[] = {
+        {"&&", "and"}, {"||", "or"}, {"!", "not"}, {"AND", "and"}, {"OR", "or"}, {"NOT", "not"}};
+    for (const auto& [written, meant] : kMeant) {
+      if (rest.starts_with(written)) {
+        return "did you mean '" + std::string(meant) + "' instead of '" + std::string(written) +
+               "'?";
+      }
+    }
+    const bool follows_value =
+        message.starts_with("unexpected token after") && !rest.empty() && rest[0] != ')';
+    return follows_value ? "a value with a blank in it needs quotes" : std::string();
+  }
+
   // For "proc.name startwith x": the operator that was probably meant.
   static std::string SuggestOperator(std::string_view text, size_t offset,
                                      std::string_view message) {
-    if (!message.starts_with("expected a valid check operator")) return {};
-    const std::string_view rest = text.substr(std::min(offset, text.size()));
+    std::string_view rest = text.substr(std::min(offset, text.size()));
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n"), rest.size()));
+    if (!message.starts_with("expected a valid check operator")) return SuggestWord(rest, message);
     const std::string_view word = rest.substr(0, rest.find_first_of(" \t\r\n()\"',="));
     std::vector<std::string_view> names;
     for (const OperatorDef& op : Operators()) {
@@ -210,8 +227,12 @@ class Compiler {
   std::optional<Rule> CompileRule(const RuleDefinition& definition) {
     Rule rule = CopyProperties(definition);
     if (!CheckExceptionValues(definition)) return std::nullopt;
-    if (!CompileOutput(definition, rule)) return std::nullopt;
     const SourceText text = WithExceptions(definition, definition.condition.OriginAt(0));
+    if (!CompileOutput(definition, rule)) {
+      // Falco stops here. A person is told what the condition has, too.
+      if (!definition.skip_if_unknown_filter) CheckCondition(definition, text);
+      return std::nullopt;
+    }
     std::optional<Condition> tree = ParseExpanded(text, definition.condition_context);
     if (!tree) return std::nullopt;
     NameExceptions(definition, *tree);
@@ -226,6 +247,25 @@ class Compiler {
           rule.name, DescribeCondition(definition.condition.text(), *tree, collector_));
     }
     return rule;
+  }
+
+  // Of the errors of a condition, what can be told without the rest of the rule.
+  void CheckCondition(const RuleDefinition& definition, const SourceText& text) {
+    std::optional<Condition> tree = ParseExpanded(text, definition.condition_context);
+    constexpr uint32_t kSeesAll = std::numeric_limits<uint32_t>::max();
+    if (!tree || !ResolveMacros(*tree, kSeesAll, definition.context, text)) return;
+    std::vector<BindProblem> warnings;
+    if (const auto bound = BindCondition(*tree, catalog_, warnings); !bound) {
+      report_(ConditionProblem(definition, text, bound.error(), LoadCode::kErrCompileCondition));
+    }
+  }
+
+  static LoadProblem ConditionProblem(const RuleDefinition& definition, const SourceText& text,
+                                      const BindProblem& bind, LoadCode code) {
+    LoadProblem problem = ExpressionProblem(code, bind.message, definition.condition_context, text,
+                                            bind.position, bind.origin);
+    problem.suggestion = bind.suggestion;
+    return problem;
   }
 
   // WithExceptions put them last, in order.
@@ -277,18 +317,13 @@ class Compiler {
                 Rule& rule) {
     std::vector<BindProblem> warnings;
     auto bound = BindCondition(tree, catalog_, warnings);
-    const auto problem_of = [&](const BindProblem& bind, LoadCode code) {
-      LoadProblem problem = ExpressionProblem(code, bind.message, definition.condition_context,
-                                              text, bind.position, bind.origin);
-      problem.suggestion = bind.suggestion;
-      return problem;
-    };
     if (!bound) {
-      Reject(definition, problem_of(bound.error(), LoadCode::kErrCompileCondition));
+      Reject(definition,
+             ConditionProblem(definition, text, bound.error(), LoadCode::kErrCompileCondition));
       return false;
     }
     for (const BindProblem& warning : warnings) {
-      report_(problem_of(warning, LoadCode::kCompileCondition));
+      report_(ConditionProblem(definition, text, warning, LoadCode::kCompileCondition));
     }
     if (!CountRegexes(*bound, definition, text)) return false;
     rule.condition = std::move(*bound);
@@ -487,8 +522,8 @@ class Compiler {
       std::string_view name = token.substr(1);
       name = name.substr(0, name.find_first_of("[()"));
       const auto nearest = name.empty() ? std::nullopt : catalog_.Nearest(name);
-      return nearest ? "did you mean '%" + std::string(*nearest) + "'?"
-                     : "'" + std::string(token) + "' is no field";
+      return "'" + std::string(token) + "' is no field" +
+             (nearest ? "; did you mean '%" + std::string(*nearest) + "'?" : "");
     }
     return {};
   }
