@@ -11,6 +11,8 @@
 #include "cli/log.h"
 #include "cli/run_flags.h"
 #include "engine/rule_report.h"
+#include "runsc/coverage.h"
+#include "runsc/session_points.h"
 
 namespace gyrfalcon {
 namespace {
@@ -49,6 +51,17 @@ std::string RulesArguments(const RunFlags& flags) {
   std::string out;
   for (const std::string& file : flags.rules_files) out += " -r " + file;
   return out;
+}
+
+// Why no session makes the rule find anything, whichever runsc it is; "": one may.
+std::string WhyBlindForGood(const RuleSet& rules, const std::string& name) {
+  const SentPoints newest = PointsOfNewestRunsc().points;
+  const SentPoints wanted = Sent(PointsFor(rules, SessionProfile::kStandard));
+  const Coverage coverage = CoverageOf(rules, Intersect(wanted, newest), newest, &wanted);
+  const auto rule = std::ranges::find(coverage.rules, name, &RuleCoverage::rule);
+  if (rule == coverage.rules.end() || rule->status != CoverageStatus::kBlind) return "";
+  const std::string& instead = rule->missing.front().substitute;
+  return FirstReason(*rule) + (instead.empty() ? "" : ". Instead: " + instead);
 }
 
 }  // namespace
@@ -106,7 +119,9 @@ int ExplainRuleCommand(std::vector<std::string> args) {
   } else {
     const bool colour = HasColour(STDOUT_FILENO);
     fmt::print("{}", ExplainText(request, *report,
-                                 {.colour = colour, .rules_arguments = RulesArguments(flags)}));
+                                 {.colour = colour,
+                                  .rules_arguments = RulesArguments(flags),
+                                  .blind_for_good = WhyBlindForGood(*loaded->rules, name)}));
   }
   return request.event || report->fired != 0 ? kExitOk : kExitNotWell;
 }

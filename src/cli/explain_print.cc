@@ -286,6 +286,10 @@ class TextWriter {
     if (report_.unsent.size() > kUnsentMax) {
       Line("  and {} more", report_.unsent.size() - kUnsentMax);
     }
+    if (!style_.blind_for_good.empty()) {
+      Line("No session helps: the rule is blind. {}", Printable(style_.blind_for_good));
+      return;
+    }
     Line("`gyrfalcon session generate{}` makes a session with all that rules need",
          style_.rules_arguments);
   }

@@ -10,6 +10,8 @@ namespace gyrfalcon {
 struct ExplainStyle {
   bool colour = false;
   std::string rules_arguments;  // as they were given, for commands to go on with: " -r mine.yaml"
+  // Why the rule is blind under any session; "": a session can have what it needs.
+  std::string blind_for_good;
 };
 
 // Lines of text, values shortened.

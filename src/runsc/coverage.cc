@@ -100,6 +100,7 @@ class RuleAnalysis {
   void Walk(const BoundCondition& condition, Place place, const SentEvents& events);
   void LookAtCheck(const BoundCheck& check, Place place, const SentEvents& events);
   void LookAtOutput(const OutputFormat& format, const SentEvents& events);
+  void NoteNoSuch(const BoundField& field, const BoundCheck& check, const SentEvents& events);
   Gap& GapOf(const BoundField& field, const Lack& lack, const SentEvents& events, bool note);
   static void AddPart(Gap& gap, const BoundCheck& check);
   static void AddMends(Gap& gap, std::vector<Mend> more);
@@ -109,6 +110,7 @@ class RuleAnalysis {
   const Rule& rule_;
   const MendContext& context_;
   RuleCoverage out_;
+  Gap no_such_;  // the first field that its events have not, by their nature
   bool alive_ = false;
   bool names_types_ = false;
   std::vector<EventType> refused_;
@@ -229,6 +231,9 @@ void RuleAnalysis::LookAtCheck(const BoundCheck& check, Place place, const SentE
   const Known answer = events.Know(check);
   const auto look = [&](const BoundField& field) {
     const Lack lack = events.LackOf(field);
+    if (lack.kind == LackKind::kNoSuch && answer == Known(place.negated)) {
+      NoteNoSuch(field, check, events);
+    }
     if (lack.kind == LackKind::kNone || lack.kind == LackKind::kNoSuch) return;
     // A part of it is there, or another field of the check decides.
     if (!answer) {
@@ -250,6 +255,20 @@ void RuleAnalysis::LookAtCheck(const BoundCheck& check, Place place, const SentE
   };
   ForEachField(check.left, look);
   if (check.right) ForEachField(*check.right, look);
+}
+
+void RuleAnalysis::NoteNoSuch(const BoundField& field, const BoundCheck& check,
+                              const SentEvents& events) {
+  const std::string event(Describe(events.type()).name);
+  if (no_such_.field.empty()) {
+    no_such_.field = field.Name();
+    no_such_.substitute = SubstituteForType(events.type());
+  }
+  if (no_such_.field != field.Name()) return;
+  if (std::ranges::find(no_such_.event_types, event) == no_such_.event_types.end()) {
+    no_such_.event_types.push_back(event);
+  }
+  AddPart(no_such_, check);
 }
 
 void RuleAnalysis::LookAtOutput(const OutputFormat& format, const SentEvents& events) {
@@ -406,6 +425,11 @@ void RuleAnalysis::AddReasonOfLast(bool any_type) {
             .substitute = std::string(SubstituteForType(type))});
   }
   if (!out_.missing.empty()) return;
+  if (any_type && !no_such_.field.empty()) {
+    no_such_.why =
+        fmt::format("{} never have it, with gVisor or without", Join(no_such_.event_types, ", "));
+    return AddGap(std::move(no_such_));
+  }
   AddGap({.why = any_type ? "no event that is sent can make its condition true"
                           : "its condition can hold nowhere: a list in it is empty, or its parts "
                             "exclude each other"});

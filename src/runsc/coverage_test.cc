@@ -267,6 +267,17 @@ TEST(Coverage, AConditionThatRulesItselfOutIsBlindWhateverIsSent) {
   EXPECT_EQ(Cover("evt.type = openat and evt.type = close").status, CoverageStatus::kBlind);
 }
 
+TEST(Coverage, AFieldThatItsEventsNeverHaveIsNamedWithWhatToAskInstead) {
+  const RuleCoverage coverage = Cover("evt.type in (rename, renameat) and fd.name startswith /bin");
+  EXPECT_EQ(coverage.status, CoverageStatus::kBlind);
+  ASSERT_EQ(coverage.missing.size(), 1u);
+  const Gap& gap = coverage.missing.front();
+  EXPECT_EQ(gap.field, "fd.name");
+  EXPECT_THAT(gap.event_types, ElementsAre("rename", "renameat"));
+  EXPECT_THAT(gap.why, HasSubstr("never have it"));
+  EXPECT_THAT(gap.substitute, HasSubstr("raw point"));
+}
+
 TEST(Coverage, ARuleWithoutTypesIsBlindOnlyWhereNothingComes) {
   const auto rules = Rule("proc.name = x");
   EXPECT_EQ(Cover(*rules, {}).status, CoverageStatus::kBlind);

@@ -47,6 +47,18 @@ expect 1 rules explain 'Off' $hello -r "$scratch/rules.yaml"
 says out 'did not fire: it is disabled'
 says out 'held, but the rule is disabled'
 
+# What no session mends is said to be so.
+cat >"$scratch/blind.yaml" <<'EOF'
+- rule: Renamed into a binary directory
+  desc: d
+  condition: evt.type in (rename, renameat) and fd.name startswith /bin
+  output: "%proc.name"
+  priority: NOTICE
+EOF
+expect 1 rules explain 'Renamed into a binary directory' $hello -r "$scratch/blind.yaml"
+says out 'No session helps: .*fd.name: rename, renameat never have it'
+! grep -q 'makes a session with all' "$scratch/out" || fail 'a session is advised that does not help'
+
 # One event: 0, every part.
 expect 0 rules explain 'Never in this capture' $hello -r "$scratch/rules.yaml" --event "$event"
 says out '^  did not hold$'
