@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -15,11 +16,24 @@
 namespace gyrfalcon {
 namespace {
 
+// Those whose names begin so; "" is all of them.
+void PrintCommands(std::string_view begin) {
+  for (const Command& command : Commands()) {
+    if (command.name.starts_with(begin)) {
+      fmt::print("  {:<18} {}\n", command.name, command.help);
+    }
+  }
+}
+
+bool AsksHelp(const std::string& word) {
+  return word == "-h" || word == "--help" || word == "help";
+}
+
 void PrintHelp() {
   fmt::print(
       "gyrfalcon: runtime threat detection for gVisor sandboxes, with Falco's rules\n\n"
       "usage: gyrfalcon COMMAND …   or, with Falco's flags, gyrfalcon -r RULES -g SESSION …\n\n");
-  for (const Command& command : Commands()) fmt::print("  {:<18} {}\n", command.name, command.help);
+  PrintCommands("");
   fmt::print(
       "\n`gyrfalcon COMMAND --help` has the flags and an example.\n"
       "Exit codes: 0 well, 1 the thing asked about is not, 2 usage, 3 the machine is at fault.\n");
@@ -41,6 +55,20 @@ const Command* FindCommand(std::span<const std::string> args, size_t& word_count
   return nullptr;
 }
 
+// `gyrfalcon rules`, `gyrfalcon rules --help`; nullopt: the first word begins no command's name, or
+// another word follows.
+std::optional<int> PrintGroup(std::span<const std::string> args) {
+  const std::string begin = args[0] + " ";
+  const bool is_group = std::ranges::any_of(
+      Commands(), [&](const Command& command) { return command.name.starts_with(begin); });
+  const bool asks_help = args.size() > 1 && AsksHelp(args[1]);
+  if (!is_group || (args.size() > 1 && !asks_help)) return std::nullopt;
+  fmt::print("usage: gyrfalcon {} COMMAND …\n\n", args[0]);
+  PrintCommands(begin);
+  fmt::print("\n`gyrfalcon {} COMMAND --help` has the flags and an example.\n", args[0]);
+  return asks_help ? kExitOk : kExitUsage;
+}
+
 int UnknownCommand(const std::string& word) {
   std::vector<std::string_view> names;
   for (const Command& command : Commands()) names.push_back(command.name);
@@ -54,8 +82,7 @@ int UnknownCommand(const std::string& word) {
 }
 
 int Main(std::vector<std::string> args) {
-  const bool asks_help =
-      !args.empty() && (args[0] == "-h" || args[0] == "--help" || args[0] == "help");
+  const bool asks_help = !args.empty() && AsksHelp(args[0]);
   if (args.empty() || asks_help) {
     PrintHelp();
     return asks_help ? kExitOk : kExitUsage;
@@ -64,7 +91,10 @@ int Main(std::vector<std::string> args) {
   if (args[0].starts_with('-')) return RunDaemon(std::move(args));
   size_t words = 0;
   const Command* command = FindCommand(args, words);
-  if (command == nullptr) return UnknownCommand(args[0]);
+  if (command == nullptr) {
+    if (const auto code = PrintGroup(args)) return *code;
+    return UnknownCommand(args[0]);
+  }
   args.erase(args.begin(), args.begin() + static_cast<std::ptrdiff_t>(words));
   return command->run(std::move(args));
 }

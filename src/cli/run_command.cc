@@ -38,22 +38,27 @@ struct ShowFlags {
 
 void AddDaemonFlags(CLI::App& app, DaemonFlags& flags, ShowFlags& show) {
   AddRulesFlags(app, flags.rules);
-  app.add_option(
-      "-g,--gvisor-config", flags.session_file,
-      "Session config that runsc has as --pod-init-config; its endpoint is where to listen");
+  app.add_option("-g,--gvisor-config", flags.session_file,
+                 "Session config that runsc has as --pod-init-config; its endpoint is where to "
+                 "listen")
+      ->type_name("FILE");
   app.add_option("--gvisor-root", flags.runsc_root,
-                 "runsc's root folder: a sandbox that runs there and is not traced is told");
+                 "runsc's root folder: a sandbox that runs there and is not traced is told")
+      ->type_name("FOLDER");
   app.add_flag("--takeover-sessions", flags.takeover_sessions,
                "Attach also sandboxes that somebody else traces, whose session ends by that");
   app.add_flag("--detach-at-stop", flags.detach_at_stop,
                "At the end, end the sessions of the sandboxes that are connected");
   app.add_option("--gvisor-generate-config", show.generate_socket,
                  "Print a session config for this socket and exit")
+      ->option_text("[=SOCKET]")
       ->expected(0, 1);
-  app.add_option("-V,--validate", show.validate, "Check these rules files and exit");
+  app.add_option("-V,--validate", show.validate, "Check these rules files and exit")
+      ->type_name("FILE|FOLDER");
   app.add_flag("-L", show.describe_all, "Describe all rules and exit");
-  app.add_option("-l", show.describe_rule, "Describe one rule and exit");
+  app.add_option("-l", show.describe_rule, "Describe one rule and exit")->type_name("RULE");
   app.add_option("--list", show.list_source, "List the fields that rules can ask and exit")
+      ->option_text("[=SOURCE]")
       ->expected(0, 1);
   app.add_flag("--list-events", show.list_events, "List the event types and exit");
   app.add_flag("--list-syscall-events", show.list_syscall_events,
@@ -65,8 +70,10 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags, ShowFlags& show) {
   app.add_flag("--support", show.support, "Print what a report of a bug needs, as JSON, and exit");
   app.add_flag("--version", show.version, "Print the version and exit");
   app.add_option("-M", flags.seconds, "Stop after so many seconds; 0: never")
+      ->option_text("SECONDS")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("-P,--pidfile", flags.pid_file, "Write the process id to this file");
+  app.add_option("-P,--pidfile", flags.pid_file, "Write the process id to this file")
+      ->type_name("FILE");
   app.add_flag("-U,--unbuffered", flags.unbuffered, "Flush each alert at once (the default)");
   app.add_flag("-v", flags.verbose, "Log more");
   app.add_flag("--takeover", flags.takeover,
@@ -75,6 +82,7 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags& flags, ShowFlags& show) {
                  "With --takeover: a name that outlives this process, such as a pod's uid. Take "
                  "over only from instances that appeared earlier, and stand by while a newer one "
                  "listens")
+      ->type_name("NAME")
       ->check([](const std::string& name) {
         return IsInstanceName(name) ? std::string()
                                     : "1 to 128 letters, digits, '.', '_' or '-' make a name";
@@ -137,6 +145,10 @@ std::optional<Error> FindIdleFlag(const CLI::App& app, const DaemonFlags& flags,
 
 int RunDaemon(std::vector<std::string> args) {
   const auto app = MakeApp("run");
+  app->footer(fmt::format(
+      "By default: the config is {} where it is there, the rules are those of {} where some are "
+      "there, else the built-in ones, and the socket is {}.\n\n{}",
+      kDefaultConfigFile, kDefaultRulesFolder, DefaultSocketPath(), app->get_footer()));
   DaemonFlags flags;
   ShowFlags show;
   AddDaemonFlags(*app, flags, show);

@@ -21,20 +21,28 @@
 namespace gyrfalcon {
 
 void AddRulesFlags(CLI::App& app, RunFlags& flags) {
-  app.add_option("-c,--config", flags.config_file, "Config file (Falco's falco.yaml works)");
+  app.add_option("-c,--config", flags.config_file, "Config file (Falco's falco.yaml works)")
+      ->type_name("FILE");
   app.add_option(
          "-r,--rules", flags.rules_files,
          "Rules file, or folder of *.yaml; may be given again. Replaces the config's and the "
          "embedded rules")
+      ->type_name("FILE|FOLDER")
       ->allow_extra_args(false);
-  app.add_option("-o,--option", flags.settings,
-                 "KEY=VALUE over the config's, e.g. json_output=true")
+  app.add_option("-o,--option", flags.settings, "Over the config's, e.g. json_output=true")
+      ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  app.add_option("-t", flags.enable_tags, "Only rules with this tag")->allow_extra_args(false);
-  app.add_option("-T", flags.disable_tags, "No rules with this tag")->allow_extra_args(false);
+  app.add_option("-t", flags.enable_tags, "Only rules with this tag")
+      ->type_name("TAG")
+      ->allow_extra_args(false);
+  app.add_option("-T", flags.disable_tags, "No rules with this tag")
+      ->type_name("TAG")
+      ->allow_extra_args(false);
   app.add_option("-D", flags.disable_substrings, "No rules whose name holds this text")
+      ->type_name("PART")
       ->allow_extra_args(false);
   app.add_option("-p,--print", flags.extra_formats, "Added to each rule's output")
+      ->type_name("FORMAT")
       ->allow_extra_args(false);
 }
 

@@ -37,6 +37,23 @@ for command in run replay capture dump 'rules check' 'rules coverage' 'session g
   expect 0 $command --help
   says out 'Example: gyrfalcon'
 done
+# What a flag takes, and what holds without it.
+expect 0 run --help
+says out '\-\-list \[=SOURCE\]'
+says out '\-\-gvisor-generate-config \[=SOCKET\]'
+says out '\-\-config FILE '
+says out 'By default: the config is /etc/gyrfalcon/gyrfalcon.yaml .* the socket is .*gvisor.sock'
+! grep -Eq ' (TEXT|U?INT)( |:|$)' "$scratch/out" || fail 'a type in place of a name'
+
+# The first word of several commands: those commands.
+for group in rules session install policy; do
+  expect 0 $group --help
+  says out "^  $group [a-z]+ +[A-Z]"
+  expect 2 $group
+  says out "^  $group [a-z]+ +[A-Z]"
+done
+expect 2 rules chekc
+says err 'no command'
 
 # Rules: all problems of all files at once, with place, caret and suggestion.
 expect 0 -V "$scratch/good.yaml"
@@ -147,8 +164,6 @@ expect 1 replay $data/new/docker-hello.trace -r "$scratch/good.yaml" -o file_out
 says err 'file_output.filename'
 expect 2 --modern-bpf
 says err 'has no meaning here'
-expect 2 rules
-says err 'did you mean `rules check`'
 expect 0 run --dry-run -r "$scratch/good.yaml"
 says out 'rules are valid: 1 rules, 1 of them enabled'
 expect 0 session generate -r "$scratch/good.yaml" --socket relative.sock
