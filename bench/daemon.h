@@ -16,8 +16,8 @@ namespace gyrfalcon {
 
 class Daemon {
  public:
-  // Runs `program` with these rules, further `arguments`, and socket and store in `folder`. Its log goes to
-  // the file `log`; "": to standard error. Returns when somebody can connect.
+  // Runs `program` with these rules, further `arguments`, and socket and store in `folder`. Its log
+  // goes to the file `log`; "": to standard error. Returns when somebody can connect.
   static Result<Daemon> Start(const std::string& program, const std::string& folder,
                               const std::vector<std::string>& rules,
                               const std::vector<std::string>& arguments = {},

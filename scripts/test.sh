@@ -73,7 +73,7 @@ fi
 kills() {
   sh scripts/build.sh release || return 1
   for output in stdout webhook; do
-    GYRFALCON=build/release/gyrfalcon build/release/tests/program/kill_test 100 $output || return 1
+    GYRFALCON=build/release/gyrfalcon build/release/tests/program/kill_test 100 "$output" || return 1
   done
 }
 

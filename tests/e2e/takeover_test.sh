@@ -30,7 +30,7 @@ next_daemon() {
 }
 
 next_daemon env
-# shellcheck disable=SC2086 # words on purpose
+# shellcheck disable=SC2016,SC2086 # expanded inside; words on purpose
 timeout 60 "$RUNSC" --root="$scratch/state" --network=none $flags --pod-init-config="$session" \
   "do" timeout 60 sh -c 'i=0; while [ $i -lt 600 ]; do : >/tmp/n.$i; i=$((i + 1)); sleep 0.005; done' \
   >"$scratch/runsc.log" 2>&1 </dev/null &

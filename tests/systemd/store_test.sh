@@ -25,6 +25,7 @@ cat >>"$machine/etc/gyrfalcon/gyrfalcon.yaml" <<'YAML'
 overload: {shedding: false}
 store: {enabled: false}
 YAML
+# shellcheck disable=SC2119 # no options
 boot_machine
 wait_for_property ActiveState active 20
 journal_has 'systemd keeps up to [0-9]+ connections over a restart, 0 were kept' 10 || fail 'the store is not used'
@@ -143,4 +144,5 @@ while [ "$(stored)" -gt 3 ] && [ $tries -gt 0 ]; do
 done
 [ "$(stored)" -le 3 ] || fail "$(stored) descriptors are stored when all sandboxes have ended"
 end_machine
+# shellcheck disable=SC2154 # the sender's own figures, by the eval above
 echo "$connections connections, 2 restarts, 2 kills at rest, $kills under load: sent=$sent told=$told missing=$missing lost=$lost full=$full clients=$clients refused=$refused"
