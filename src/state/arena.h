@@ -68,6 +68,7 @@ class Arena {
 // An object of the arena that Ref counts.
 template <class T>
 struct ArenaObject {
+  // NOLINTNEXTLINE(bugprone-crtp-constructor-accessibility): nobody can call it
   ArenaObject(const ArenaObject&) = delete;
   ArenaObject& operator=(const ArenaObject&) = delete;
 
