@@ -3,6 +3,7 @@
 #include <string>
 
 #include <dlfcn.h>
+#include <sys/socket.h>
 
 namespace gyrfalcon {
 namespace {
@@ -76,6 +77,10 @@ Result<void> LoadCurl() {
 
 const CurlLibrary& Curl() {
   return *Loaded();
+}
+
+curl_socket_t OpenCurlSocket(void* /*unused*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 }  // namespace gyrfalcon

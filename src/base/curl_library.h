@@ -42,4 +42,7 @@ Result<void> LoadCurl();
 // Once LoadCurl has succeeded.
 const CurlLibrary& Curl();
 
+// For CURLOPT_OPENSOCKETFUNCTION: programs that the daemon starts do not inherit the connection.
+curl_socket_t OpenCurlSocket(void* unused, curlsocktype purpose, curl_sockaddr* address);
+
 }  // namespace gyrfalcon

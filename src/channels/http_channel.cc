@@ -404,7 +404,6 @@ void Unquote(std::string& url) {
 
 Result<std::unique_ptr<Channel>> MakeHttpChannel(HttpOptions options, AlertFormatOptions format,
                                                  std::function<void(const std::string&)> tell) {
-  if (const auto loaded = LoadCurl(); !loaded) return std::unexpected(loaded.error());
   Unquote(options.url);
   auto place = CheckHttpOptions(options);
   if (!place) return std::unexpected(place.error());

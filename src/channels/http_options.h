@@ -34,7 +34,8 @@ struct HttpOptions {
 };
 
 // The place that `url` names, "https://host:8080": what of it may be shown. kInput for options that
-// can't be meant, kEnvironment for files that can't be read. No error has a secret in it.
+// can't be meant, kEnvironment for files that can't be read, or without libcurl, which
+// is loaded then. No error has a secret in it.
 Result<std::string> CheckHttpOptions(const HttpOptions& options);
 
 }  // namespace gyrfalcon

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <zlib.h>
 
 #include "alerts/alert_format.h"
@@ -15,11 +14,6 @@ namespace {
 
 constexpr size_t kAnswerBytesMax = 64 * 1024;  // headers and body; the rest is not read
 constexpr size_t kAnswerKeptMax = 1024;
-
-// Programs that the daemon starts must not inherit the receiver's connection.
-curl_socket_t OpenSocket(void*, curlsocktype, curl_sockaddr* address) {
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
 
 void Append(CurlList& list, const std::string& line) {
   curl_slist* const first = list.release();
@@ -55,7 +49,7 @@ void HttpTransfer::SetFixed() {
   Curl().easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(options_.connect_timeout_ms));
   Curl().easy_setopt(easy_, CURLOPT_TIMEOUT_MS, Milliseconds(options_.timeout_ms));
   Curl().easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, options_.keep_alive ? 1L : 0L);
-  Curl().easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
+  Curl().easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, OpenCurlSocket);
   Curl().easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_);
   Curl().easy_setopt(easy_, CURLOPT_PRIVATE, this);
   Curl().easy_setopt(easy_, CURLOPT_WRITEFUNCTION, TakeBody);

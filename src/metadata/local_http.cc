@@ -4,8 +4,6 @@
 #include <memory>
 #include <string_view>
 
-#include <sys/socket.h>
-
 #include "base/curl_library.h"
 
 namespace gyrfalcon {
@@ -16,11 +14,6 @@ struct Reading {
   size_t bytes_max = 0;
   bool too_large = false;
 };
-
-// Programs that the daemon starts must not inherit it.
-curl_socket_t OpenSocket(void* /*unused*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
 
 size_t TakeBody(char* data, size_t size, size_t count, void* into) {
   auto& reading = *static_cast<Reading*>(into);
@@ -72,7 +65,7 @@ Result<LocalAnswer> CallLocal(const LocalRequest& request) {
   Curl().easy_setopt(easy, CURLOPT_PROXY, "");
   Curl().easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   Curl().easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
-  Curl().easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
+  Curl().easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenCurlSocket);
   Curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, TakeBody);
   Curl().easy_setopt(easy, CURLOPT_WRITEDATA, &reading);
   Curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, TakeHeader);
