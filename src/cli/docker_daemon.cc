@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "cli/file.h"
+#include "cli/node_program.h"
 #include "metadata/local_http.h"
 #include "setup/docker_config.h"
 #include "setup/json_text.h"
@@ -51,26 +52,13 @@ pid_t PidOf(const std::string& socket) {
   return pid && IsDockerd(static_cast<pid_t>(*pid)) ? static_cast<pid_t>(*pid) : 0;
 }
 
-// The last one of a command line as /proc has it, where it has any.
-std::optional<std::string> FlagOf(const std::string& words, std::string_view flag) {
-  std::optional<std::string> value;
-  bool is_next = false;
-  for (const std::string_view word : Split(words, '\0')) {
-    if (std::exchange(is_next, false)) value = word;
-    if (word == flag) is_next = true;
-    if (word.starts_with(flag) && word.substr(flag.size()).starts_with('=')) {
-      value = word.substr(flag.size() + 1);
-    }
-  }
-  return value;
-}
-
 }  // namespace
 
 DockerDaemon ReadDockerDaemon(const std::string& command_line) {
+  const std::vector<std::string_view> words = Split(command_line, '\0');
   DockerDaemon daemon;
-  daemon.config_file = FlagOf(command_line, "--config-file").value_or(kDockerConfigFile);
-  auto exec_root = FlagOf(command_line, "--exec-root");
+  daemon.config_file = FlagOf(words, "config-file").value_or(kDockerConfigFile);
+  auto exec_root = FlagOf(words, "exec-root");
   if (!exec_root) {
     const auto text = ReadWholeFile(daemon.config_file, kSetupFileBytesMax);
     const Json json = text ? Json::parse(*text, nullptr, false) : Json();

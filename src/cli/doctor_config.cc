@@ -56,10 +56,6 @@ std::vector<Finding> Listed(Mistake mistake, const std::vector<std::string>& tex
   return findings;
 }
 
-std::string DryRun(const DoctorWorld& world) {
-  return "gyrfalcon run --dry-run" + ConfigWords(world);
-}
-
 std::string EditConfig(const DoctorWorld& world, const std::string& text) {
   return EditMend(text, ConfigFile(world));
 }
@@ -68,7 +64,7 @@ std::string EditConfig(const DoctorWorld& world, const std::string& text) {
 
 std::vector<Finding> CheckConfig(DoctorWorld& world) {
   const auto edit_and_try = [&world](const std::string& text) {
-    return EditConfig(world, text) + " && " + DryRun(world);
+    return EditConfig(world, text) + " && " + DryRunMend(world);
   };
   if (!world.loaded) {
     return Listed(Mistake::kConfigInvalid, Problems(world.loaded.error().message), edit_and_try);

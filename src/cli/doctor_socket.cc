@@ -221,8 +221,7 @@ std::vector<Finding> CheckDaemon(DoctorWorld& world) {
   std::vector<Finding> findings;
   const bool is_alive = AskAndTell(control, "/healthz", AskByHand(control, "/healthz"), findings);
   // What it says is of reloads.
-  if (is_alive)
-    AskAndTell(control, "/readyz", "gyrfalcon run --dry-run" + ConfigWords(world), findings);
+  if (is_alive) AskAndTell(control, "/readyz", DryRunMend(world), findings);
   CheckOutputsOf(control, *status, findings);
   CheckProgram(world, findings);
   if (findings.empty()) {

@@ -42,18 +42,6 @@ std::optional<DiskFacts> DiskOf(const std::string& path) {
                    .read_only = (disk.f_flag & ST_RDONLY) != 0};
 }
 
-// The value of `--FLAG=VALUE` or `--FLAG VALUE`; the last one counts.
-std::string FlagOf(const std::vector<std::string>& args, const std::string& flag) {
-  std::string value;
-  for (size_t i = 0; i < args.size(); ++i) {
-    std::string_view word = args[i];
-    word.remove_prefix(std::min(word.find_first_not_of('-'), word.size()));
-    if (word == flag && i + 1 < args.size()) value = args[i + 1];
-    if (word.starts_with(flag + "=")) value = word.substr(flag.size() + 1);
-  }
-  return value;
-}
-
 // What the shim of a runtime reads. A TOML that is not there is an empty one to it.
 void ReadToml(DoctorWorld& world, const std::string& path, NodeRuntime& runtime,
               std::vector<Error>& troubles) {
@@ -93,12 +81,13 @@ void AddDockersRuntimes(DoctorWorld& world) {
     return;
   }
   for (const DockerRuntime& one : *found) {
+    const std::vector<std::string_view> args(one.args.begin(), one.args.end());
     NodeRuntime runtime{.engine = "docker",
                         .name = one.name,
                         .has_toml = !one.path.empty() || !one.config_path.empty(),
                         .place = PlaceOfRuntime(path, text->value_or(""), one.name),
                         .program = one.path,
-                        .platform = FlagOf(one.args, "platform"),
+                        .platform = FlagOf(args, "platform").value_or(""),
                         .session_file = one.session_file,
                         .args = one.args};
     if (!one.config_path.empty()) {
@@ -311,6 +300,10 @@ std::string ConfigWords(const DoctorWorld& world) {
   }
   for (const std::string& setting : flags.settings) words += " -o " + ShellWord(setting);
   return words;
+}
+
+std::string DryRunMend(const DoctorWorld& world) {
+  return "gyrfalcon run --dry-run" + ConfigWords(world);
 }
 
 std::string InstallMend(const DoctorWorld& world, const std::string& engine,

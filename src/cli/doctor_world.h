@@ -122,6 +122,8 @@ inline constexpr std::string_view kUnitFolders[] = {
     "/usr/lib/systemd/system/", "/lib/systemd/system/"};
 
 // Commands for a finding's mend.
+// Reads config and rules as the daemon does, and says all that is wrong.
+std::string DryRunMend(const DoctorWorld& world);
 std::string InstallMend(const DoctorWorld& world, const std::string& engine,
                         const std::string& more = {});
 // A session config of this path, made anew.

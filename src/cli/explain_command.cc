@@ -1,4 +1,3 @@
-
 #include <unistd.h>
 
 #include "alerts/builtin.h"
@@ -121,7 +120,9 @@ int ExplainRuleCommand(std::vector<std::string> args) {
     fmt::print("{}", ExplainText(request, *report,
                                  {.colour = colour,
                                   .rules_arguments = RulesArguments(flags),
-                                  .blind_for_good = WhyBlindForGood(*loaded->rules, name)}));
+                                  .blind_for_good = report->unsent.empty()
+                                                        ? std::string()
+                                                        : WhyBlindForGood(*loaded->rules, name)}));
   }
   return request.event || report->fired != 0 ? kExitOk : kExitNotWell;
 }

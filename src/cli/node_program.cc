@@ -19,6 +19,19 @@ std::string ProgramOf(const std::string& named) {
   return named.empty() ? "runsc" : named;
 }
 
+std::optional<std::string> FlagOf(std::span<const std::string_view> words, std::string_view flag) {
+  std::optional<std::string> value;
+  for (size_t i = 0; i < words.size(); ++i) {
+    std::string_view word = words[i];
+    word.remove_prefix(std::min(word.find_first_not_of('-'), word.size()));
+    if (!word.starts_with(flag)) continue;
+    word.remove_prefix(flag.size());
+    if (word.empty() && i + 1 < words.size()) value = words[i + 1];
+    if (word.starts_with('=')) value = word.substr(1);
+  }
+  return value;
+}
+
 std::optional<std::string> FindNodeProgram(const NodeFiles& files, const std::string& name) {
   if (name.contains('/')) {
     for (const std::string& path : {files.Place(name), name}) {

@@ -76,7 +76,8 @@ Result<SandboxesAsked> WhomToAsk(const SandboxFlags& flags, const Config& config
     return Fail(Fault::kEnvironment,
                 root + ": no such folder; runsc's --root, as in its command line");
   }
-  asked.roots = RootsToAsk(flags.roots, config, FindDockerDaemon(DockerSocket()));
+  const auto docker = flags.roots.empty() ? FindDockerDaemon(DockerSocket()) : std::nullopt;
+  asked.roots = RootsToAsk(flags.roots, config, docker);
   if (asked.roots.empty()) {
     return Fail(Fault::kUsage, "no root of runsc is known: name one, --root DIR");
   }
