@@ -15,6 +15,7 @@
 #include "engine/alert_budget.h"
 #include "engine/limits.h"
 #include "engine/shedding.h"
+#include "metadata/kube_api.h"
 #include "rules/rule_loader.h"
 #include "service/metrics_snapshot.h"
 #include "service/web_pages.h"
@@ -52,6 +53,11 @@ struct Config {
   uint64_t metadata_wait_ms = 300;
   std::string docker_socket = "/run/docker.sock";  // empty: Docker's daemon is not asked
   std::string cri_socket;                          // empty: no CRI runtime is asked
+  bool pod_watch = false;                          // metadata.pods.watch
+  std::string pods_node;                           // what follows: only with it
+  KubeServer pods_server{.url = "",                // empty: as a pod is told by its environment
+                         .token_file = std::string(kServiceAccountFolder) + "/token",
+                         .ca_file = std::string(kServiceAccountFolder) + "/ca.crt"};
   bool attach = true;
   bool takeover_sessions = false;
   bool detach_at_stop = false;

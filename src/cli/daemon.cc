@@ -157,6 +157,12 @@ Result<void> Daemon::StartEngine(const std::shared_ptr<const RuleSet>& rules,
                       .on_problem = [](const Error& error) {
                         spdlog::warn("what containers are is not known: {}", error.message);
                       }};
+  if (config_.pod_watch) {
+    options.pods.node = config_.pods_node;
+    options.pods.server = config_.pods_server;
+    options.pods.on_problem = LogPodsUnknown;
+    options.pods.on_listed = LogPodsListed;
+  }
   options.pipeline.grace_ns = static_cast<int64_t>(config_.state_grace_ms) * kNsPerMs;
   options.watch = {.runsc = config_.runsc_path,
                    .roots = RootsOf(config_),

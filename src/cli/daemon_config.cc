@@ -1,6 +1,7 @@
 #include "cli/daemon_config.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "cli/attach_session.h"
@@ -65,7 +66,8 @@ constexpr struct {
     {"metadata.*",
      [](const Config& a, const Config& b) {
        return a.metadata_wait_ms == b.metadata_wait_ms && a.docker_socket == b.docker_socket &&
-              a.cri_socket == b.cri_socket;
+              a.cri_socket == b.cri_socket && a.pod_watch == b.pod_watch &&
+              a.pods_node == b.pods_node && a.pods_server == b.pods_server;
      }},
     {"alerts.*", [](const Config& a, const Config& b) { return a.alert_budget == b.alert_budget; }},
     {"overload.*", [](const Config& a, const Config& b) { return a.overload == b.overload; }},
@@ -78,6 +80,40 @@ constexpr struct {
     {"metrics.*", [](const Config& a, const Config& b) { return a.metrics == b.metrics; }},
     {"workers", [](const Config& a, const Config& b) { return a.workers == b.workers; }},
 };
+
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Whom metadata.pods.watch asks, and for what.
+Result<void> CompletePodWatch(Config& config) {
+  if (!config.pod_watch) return {};
+  if (config.pods_node.empty()) {
+    return Fail(Fault::kInput,
+                "metadata.pods.watch needs this node's name: metadata.pods.node, in a pod "
+                "${NODE_NAME} with that variable from the field spec.nodeName");
+  }
+  std::string& url = config.pods_server.url;
+  if (url.empty()) {
+    const std::string host = Environment("KUBERNETES_SERVICE_HOST");
+    const std::string port = Environment("KUBERNETES_SERVICE_PORT");
+    if (host.empty() || port.empty()) {
+      return Fail(Fault::kInput,
+                  "metadata.pods.watch needs the API server: this is no pod "
+                  "($KUBERNETES_SERVICE_HOST is not set), so name it, "
+                  "metadata.pods.server: https://HOST:PORT");
+    }
+    url = "https://" + (host.contains(':') ? "[" + host + "]" : host) + ":" + port;
+  }
+  while (url.ends_with('/')) url.pop_back();
+  if (!url.starts_with("https://")) {
+    return Fail(Fault::kInput, "metadata.pods.server: " + url +
+                                   ": must begin with https://, for it is sent a token");
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -111,6 +147,9 @@ Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags) {
     return Fail(Fault::kInput,
                 "gvisor.runsc_toml needs a session config that gyrfalcon keeps and names there: "
                 "name its file by engine.gvisor.config or -g");
+  }
+  if (const auto complete = CompletePodWatch(config); !complete) {
+    return std::unexpected(complete.error());
   }
   if (!flags.runsc_root.empty()) config.runsc_root = flags.runsc_root;
   config.takeover_sessions |= flags.takeover_sessions;

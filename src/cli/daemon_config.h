@@ -32,7 +32,7 @@ struct DaemonFlags {
 
 // The config of the daemon: file, flags, and the files below /etc/gyrfalcon where nothing names
 // others. Errors as ApplyFlags; Fault::kInput also for a visibility policy, or
-// gvisor.runsc_toml, without a session config.
+// gvisor.runsc_toml, without a session config, and for a watch of pods without node or server.
 Result<LoadedConfig> ReadDaemonConfig(const DaemonFlags& flags);
 
 // SocketPathOf, but that a session config that is kept need not be there before the

@@ -5,6 +5,7 @@
 
 #include <fmt/ranges.h>
 
+#include "alerts/alert_format.h"
 #include "cli/attach_session.h"
 #include "cli/daemon_config.h"
 #include "cli/log.h"
@@ -53,6 +54,15 @@ void LogBacklog() {
       "are "
       "seen; sysctl -w net.core.somaxconn={}",
       *most, Listener::kBacklog);
+}
+
+void LogPodsUnknown(const Error& error) {
+  spdlog::warn("labels of pods that change are not seen, and it is tried again: {}",
+               Printable(error.message));
+}
+
+void LogPodsListed(size_t pods) {
+  spdlog::info("pods of this node are watched: {} by now", pods);
 }
 
 void LogSessionUpdate(const SessionUpdate& update) {

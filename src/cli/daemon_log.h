@@ -21,6 +21,10 @@ void LogRoots(const Config& config, const std::string& attach_session);
 // Warns where the kernel keeps fewer connections waiting than we ask for.
 void LogBacklog();
 
+// Of the API server's pods.
+void LogPodsUnknown(const Error& error);
+void LogPodsListed(size_t pods);
+
 void LogSessionUpdate(const SessionUpdate& update);
 void LogReconciled(const ReconcileReport& told);
 void LogDetached(const std::vector<AttachReport>& reports);

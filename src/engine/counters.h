@@ -68,6 +68,9 @@ enum class EngineCounter : uint8_t {
   kSessionsTaken,
   kSessionAttachesFailed,
   kSessionAttachDropped,
+  kPodChanges,
+  kPodsRefused,
+  kPodWatchFailures,
   kCount,
 };
 
@@ -185,6 +188,13 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
      "Times attaching did not work; the log says why, and it is tried again."},
     {"session_attach_dropped", Severity::kDataLoss,
      "What sessions that led nowhere had dropped when their sandboxes were attached again."},
+    {"pod_changes", Severity::kInfo,
+     "Pods of this node whose labels the API server told: first, and whenever they were others."},
+    {"pods_refused", Severity::kInfo,
+     "Of those, the ones that were not remembered, for there are too many."},
+    {"pod_watch_failures", Severity::kInfo,
+     "Times the API server could not be asked for this node's pods; the log says why, and it is "
+     "tried again."},
 });
 static_assert(kEngineCounterRows.size() == static_cast<size_t>(EngineCounter::kCount));
 

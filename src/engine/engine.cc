@@ -29,7 +29,8 @@ Engine::Engine(EngineOptions options, Listener listener, Dispatcher& dispatcher,
       session_updater_(Sessions(dispatcher), [this] { return watch_.Connected(); }),
       metadata_lookup_(options_.metadata),
       process_lookup_(options_.processes, std::move(on_lookup_problem)),
-      crew_(std::max<size_t>(1, options_.workers), options_.pipeline.grace_ns) {
+      crew_(std::max<size_t>(1, options_.workers), options_.pipeline.grace_ns),
+      pod_watch_(options_.pods) {
   options_.pipeline.containers = &containers_;
   options_.pipeline.memory = &memory_;
   options_.pipeline.observer = &watch_;
@@ -72,6 +73,9 @@ Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options,
   }
   engine->TakeUpInherited();
   for (const auto& worker : crew.workers) worker->Start();
+  engine->pod_watch_.Start([&crew](const PodChange& change) {
+    for (const auto& worker : crew.workers) worker->SetPod(change);
+  });
   engine->on_rejected_ = std::move(on_rejected);
   auto started = engine->StartHandshakes(std::move(engine->options_.inherited.silent));
   if (!started) return std::unexpected(started.error());
@@ -118,6 +122,7 @@ void Engine::TakeUpInherited() {
 void Engine::StopAsking() {
   user_lookup_.Stop();
   metadata_lookup_.Stop();
+  pod_watch_.Stop();
   process_lookup_.Stop();
   session_updater_.Stop();
   watch_.Stop();
@@ -210,6 +215,7 @@ Totals Engine::totals() const {
   sum.engine.Add(EngineCounter::kAlerts, watch_alerts_);
   sum.engine.Add(EngineCounter::kAlertsLost, watch_alerts_lost_);
   sum.engine.Add(session_updater_.counters());
+  sum.engine.Add(pod_watch_.counters());
   if (handshakes_) sum.wire.Add(handshakes_->counters().Snapshot());
   return sum;
 }

@@ -12,6 +12,7 @@
 #include "engine/inheritance.h"
 #include "engine/metadata_lookup.h"
 #include "engine/pipeline.h"
+#include "engine/pod_watch.h"
 #include "engine/process_lookup.h"
 #include "engine/session_updater.h"
 #include "engine/user_lookup.h"
@@ -33,6 +34,7 @@ struct EngineOptions {
   WatchOptions watch;
   ProcessLookupOptions processes;
   MetadataOptions metadata;
+  PodWatchOptions pods;
   SessionUpdaterOptions sessions;
   Inheritance inherited;
   // Attaches sandboxes that run and are not traced, by `sessions`, once StartAttaching says so.
@@ -120,6 +122,7 @@ class Engine {
   MetadataLookup metadata_lookup_;
   ProcessLookup process_lookup_;
   Crew crew_;
+  PodWatch pod_watch_;
   std::unique_ptr<HandshakeService> handshakes_;
   OnRejected on_rejected_;
   bool released_ = false;

@@ -142,6 +142,7 @@ class Held : public ::testing::Test, protected HostLookups, protected AlertSink 
   priority: INFO
 )";
   static constexpr int64_t kMs = 1'000'000;
+  virtual const char* Rules() const { return kRules; }
 
   void SetUp() override { OpenConnection(7, "sb"); }
 
@@ -187,6 +188,8 @@ class Held : public ::testing::Test, protected HostLookups, protected AlertSink 
     ContainerInfo info;
     info.name = "web";
     info.pod_name = "web-7d4";
+    info.pod_uid = "u1";
+    info.pod_labels = {{"owner", "pool"}};  // as the container runtime says
     info.SetImage("nginx:1");
     return {.info = std::make_shared<const ContainerInfo>(std::move(info)), .is_final = is_final};
   }
@@ -202,7 +205,7 @@ class Held : public ::testing::Test, protected HostLookups, protected AlertSink 
       AlertSink& alerts = *this;
       HostLookups* lookups = this;
       pipeline_ =
-          std::make_unique<Pipeline>(testing::RulesFromText(kRules), options_, alerts, lookups);
+          std::make_unique<Pipeline>(testing::RulesFromText(Rules()), options_, alerts, lookups);
     }
     return *pipeline_;
   }
@@ -400,6 +403,55 @@ TEST_F(HeldNever, WithoutAWaitTheAnswerIsForLaterMessages) {
   pipeline().SetContainer(7, "sb", Web());
   Open("/b");
   EXPECT_EQ(told_.back(), "/b web nginx:1 web-7d4");
+}
+
+// What the API server tells of pods.
+class PodLabels : public Held {
+ protected:
+  const char* Rules() const override {
+    return R"(
+- rule: owner
+  desc: x
+  condition: evt.type = execve and k8s.pod.label.owner != bob
+  output: "%k8s.pod.labels runs %proc.name"
+  priority: INFO
+)";
+  }
+  void SetPod(const std::string& uid, const std::string& owner) {
+    pipeline().SetPod(
+        {.uid = uid, .labels = std::make_shared<const Labels>(Labels{{"owner", owner}})});
+  }
+};
+
+TEST_F(PodLabels, ThoseThatChangeAreSeenByProcessesThatWereThere) {
+  pipeline().SetContainer(7, "sb", Web());
+  Exec("/bin/x");
+  SetPod("u1", "bob");
+  Exec("/bin/x");
+  SetPod("u2", "carol");
+  Exec("/bin/x");
+  SetPod("u1", "alice");
+  Exec("/bin/x");
+  pipeline().SetPod({.uid = "u1", .labels = nullptr});  // what still runs keeps them
+  Exec("/bin/x");
+  EXPECT_EQ(told_, (Texts{"owner:pool runs x", "owner:alice runs x", "owner:alice runs x"}));
+}
+
+TEST_F(PodLabels, ThoseOfBeforeTheContainerGoBeforeItsRuntimes) {
+  SetPod("u1", "alice");
+  Exec("/bin/x");
+  pipeline().SetContainer(7, "sb", Web());
+  EXPECT_EQ(told_, Texts{"owner:alice runs x"});
+}
+
+TEST_F(PodLabels, WhoComesFromAnotherWorkerGetsThoseThatItDidNotHear) {
+  pipeline().SetContainer(7, "sb", Web());
+  const uint64_t connections[] = {7};
+  auto released = pipeline().Release(connections);
+  SetPod("u1", "alice");
+  pipeline().Adopt(std::move(released));
+  Exec("/bin/x");
+  EXPECT_EQ(told_, Texts{"owner:alice runs x"});
 }
 
 // A Sentry may invent as many containers as it likes.

@@ -356,6 +356,7 @@ void Pipeline::Adopt(Released released) {
       moved.session.held->SetDue(due_ns);
       held_due_ns_ = std::min(held_due_ns_, due_ns);
     }
+    RelabelPods(moved.session);
     sessions_.insert_or_assign(moved.connection, std::move(moved.session));
   }
 }

@@ -28,6 +28,7 @@
 #include "engine/loss_ledger.h"
 #include "engine/memory_budget.h"
 #include "engine/placement.h"
+#include "engine/pod_watch.h"
 #include "engine/process_lookup.h"
 #include "engine/sandbox_coverage.h"
 #include "engine/session_clock.h"
@@ -152,6 +153,9 @@ class Pipeline : private HappeningSink {
   // alerts.
   void SetContainer(uint64_t connection, std::string_view container_id,
                     const ContainerAnswer& answer);
+  // The labels of a pod, from the next record on: of containers that are known and of those to
+  // come.
+  void SetPod(const PodChange& change);
   // Messages that wait are taken up with what is known: before the worker ends.
   void TakeUpHeld();
   // Whether any wait, or have a moment ago, and in how long the first of them are due.
@@ -396,6 +400,7 @@ class Pipeline : private HappeningSink {
   // `trace create --force` replaced the session of a sandbox that idles. nullptr: there is none.
   Session* FindSuccessor(uint64_t connection, const Session& ended);
   void ForgetSuccessor(uint64_t connection, const Session& session);
+  void RelabelPods(const Session& session);
   // pipeline_kept.cc: the state of a sandbox that may come back.
   bool IsWorthKeeping(uint64_t connection, const Session& session) const;
   void Keep(Session session);
@@ -437,6 +442,8 @@ class Pipeline : private HappeningSink {
   absl::flat_hash_map<std::string, uint64_t, TextHash, TextEqual> successor_by_sandbox_;
   absl::flat_hash_map<std::string, KeptState, TextHash, TextEqual> kept_;  // by sandbox
   size_t kept_bytes_ = 0;
+  // By uid: what the API server has told, where it is asked.
+  absl::flat_hash_map<std::string, std::shared_ptr<const Labels>> pods_;
   std::string saved_, saved_part_;                             // scratch of Save
   uint64_t questions_ = 0;                                     // asked about processes
   int64_t received_ns_ = 0;                                    // the record at hand

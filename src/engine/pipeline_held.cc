@@ -29,6 +29,7 @@ void Pipeline::SetContainer(uint64_t connection, std::string_view container_id,
   uint64_t owner = connection;
   if (Session* session = SessionForAnswer(owner); session != nullptr && answer.info) {
     session->sandbox->SetContainerInfo(container_id, answer.info);
+    RelabelPods(*session);
   }
   if (!answer.is_final) return;
   if (!answer.info) totals_.engine.Add(EngineCounter::kMetadataUnknown);
@@ -39,6 +40,28 @@ void Pipeline::SetContainer(uint64_t connection, std::string_view container_id,
     asked->second.is_answered = true;
   }
   if (session.held && session.held->container() == container_id) TakeUpHeld(connection, session);
+}
+
+void Pipeline::SetPod(const PodChange& change) {
+  if (!change.labels) {
+    pods_.erase(change.uid);  // what still runs in it keeps them
+    return;
+  }
+  pods_.insert_or_assign(change.uid, change.labels);
+  for (const auto& [connection, session] : sessions_) RelabelPods(session);
+}
+
+// The API server's labels go before those of the container runtime, which are of the pod's start.
+void Pipeline::RelabelPods(const Session& session) {
+  if (pods_.empty() || !session.sandbox) return;
+  session.sandbox->RenewContainerInfos(
+      [this](const ContainerInfo& info) -> std::shared_ptr<const ContainerInfo> {
+        const auto pod = pods_.find(info.pod_uid);
+        if (pod == pods_.end() || *pod->second == info.pod_labels) return nullptr;
+        ContainerInfo changed = info;
+        changed.pod_labels = *pod->second;
+        return std::make_shared<const ContainerInfo>(std::move(changed));
+      });
 }
 
 // Whether the message at hand, which has been decoded and has another container than the one before

@@ -190,6 +190,7 @@ void Worker::TakeUpNews() {
   for (FoundUsers& found : news.users) {
     pipeline_.SetUsers(found.connection, found.container_id, std::move(found.users));
   }
+  for (const PodChange& change : news.pods) pipeline_.SetPod(change);
   for (const FoundContainer& found : news.containers) {
     pipeline_.SetContainer(found.connection, found.container_id, found.answer);
   }
@@ -303,6 +304,11 @@ void Worker::Leave(std::vector<Item> Mailbox::* where, Item item) {
   const std::scoped_lock lock(mutex_);
   (mailbox_.*where).push_back(std::move(item));
   has_news_.store(true, std::memory_order_release);
+}
+
+void Worker::SetPod(const PodChange& change) {
+  Leave(&Mailbox::pods, change);
+  source_->Wake();  // a pool of idle pods may be labelled for days before one speaks
 }
 
 bool Worker::AskUsers(uint64_t connection, const SandboxPlace& place,

@@ -54,6 +54,8 @@ class Worker final : private HostLookups {
   void Add(AcceptedConnection connection) { source_->Add(std::move(connection)); }
   // Taken up before the next message.
   void SetRules(std::shared_ptr<const RuleSet> rules);
+  // The same.
+  void SetPod(const PodChange& change);
   // What it was given by another worker, it has taken up when this returns.
   void WaitForHandovers();
   // What has been sent by now is taken up, then the thread ends.
@@ -104,6 +106,7 @@ class Worker final : private HostLookups {
     std::vector<FoundUsers> users;
     std::vector<FoundContainer> containers;
     std::vector<FoundProcesses> processes;
+    std::vector<PodChange> pods;
   };
 
   void Run();

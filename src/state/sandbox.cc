@@ -447,6 +447,18 @@ void Sandbox::SetContainerInfo(std::string_view container_id,
   }
 }
 
+void Sandbox::RenewContainerInfos(const std::function<InfoPtr(const ContainerInfo&)>& renewed) {
+  for (auto& [container_id, info] : infos_) {
+    InfoPtr instead = info ? renewed(*info) : nullptr;
+    if (!instead) continue;
+    info = std::move(instead);
+    ++line_version_;
+    if (const auto found = containers_.find(container_id); found != containers_.end()) {
+      found->second->info = info;
+    }
+  }
+}
+
 bool Sandbox::MemoryLeft() {
   if (arena_.used_bytes() < limits_.sandbox_bytes_max / 4 * 3) return true;
   counters_.Add(StateCounter::kMemoryRefused);

@@ -6,6 +6,7 @@
 #include <bitset>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,6 +66,9 @@ class Sandbox {
   void SetUsers(std::string_view container_id, std::shared_ptr<const UserTable> users);
   // What the host knows of a container, in the same way.
   void SetContainerInfo(std::string_view container_id, std::shared_ptr<const ContainerInfo> info);
+  // All that was set so: what `renewed` gives takes its place; nullptr: it stays.
+  using InfoPtr = std::shared_ptr<const ContainerInfo>;
+  void RenewContainerInfos(const std::function<InfoPtr(const ContainerInfo& info)>& renewed);
   // Ids of containers without names of users that were met since the last call.
   bool has_new_containers() const { return !new_containers_.empty(); }
   std::vector<std::string> TakeNewContainers() { return std::exchange(new_containers_, {}); }
