@@ -1,5 +1,5 @@
 // The watch of pods against a server of the test's own, over TLS: what a real API server does not
-// do on demand. Against a real one: tests/kubernetes/pod_watch_test.sh.
+// do on demand. Against a real one: tests/e2e/pod_watch_test.sh.
 #include "engine/pod_watch.h"
 
 #include <atomic>
