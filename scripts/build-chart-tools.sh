@@ -13,7 +13,7 @@ KUBECONFORM=v0.7.0
 KUBERNETES='v1.24.17 v1.30.14 v1.34.4'
 OPERATOR=v0.79.2
 # What the chart makes; another kind has no schema, which is an error of its test.
-KINDS='ConfigMap DaemonSet Job NetworkPolicy PriorityClass Role RoleBinding Service ServiceAccount'
+KINDS='ClusterRole ClusterRoleBinding ConfigMap DaemonSet Job NetworkPolicy PriorityClass Role RoleBinding Service ServiceAccount'
 GO_NEEDED=1.25.0
 
 folder=$ROOT/build/chart-tools

@@ -96,9 +96,15 @@ case ${1:?lint, golden, schemas, refused or config} in
       if [ "$(of_case preset "$file")" = values-containerd.yaml ]; then
         render "$file" v1.34.4 | sh tests/helm/data_of.sh mine.yaml >"$scratch/rules/mine.yaml"
       fi
-      "${GYRFALCON:?the program}" run --dry-run -c "$scratch/gyrfalcon.yaml" >"$scratch/out" 2>"$scratch/log" ||
+      NODE_NAME=node-1 KUBERNETES_SERVICE_HOST=10.0.0.1 KUBERNETES_SERVICE_PORT=443 \
+        "${GYRFALCON:?the program}" run --dry-run -c "$scratch/gyrfalcon.yaml" >"$scratch/out" 2>"$scratch/log" ||
         fail "$file: $(cat "$scratch/log")"
       grep -q 'socket would be /run/gyrfalcon/gvisor.sock' "$scratch/out" || fail "$file: $(cat "$scratch/out")"
+      if [ "$file" = "$cases/pod-watch.yaml" ]; then
+        # Without what a pod is told it is refused: the daemon has read it.
+        ! "$GYRFALCON" run --dry-run -c "$scratch/gyrfalcon.yaml" >"$scratch/out" 2>"$scratch/pods" || fail "$file: not read"
+        grep -q 'metadata.pods' "$scratch/pods" || fail "$file: $(cat "$scratch/pods")"
+      fi
       # A program without a web server says so, and runs.
       ! grep ' warning: ' "$scratch/log" | grep -v 'ignored: webserver$' || fail "$file: a warning"
       count=$((count + 1))

@@ -42,8 +42,9 @@ What would leave a node unwatched, or without sandboxes, is an error here.
   "gvisor.root" "node.runscRoot"
   "gvisor.runsc_toml" "node.runscToml"
   "gvisor.session_profile" "sessionProfile"
-  "gvisor.on_failure" "onFailure" }}
-{{- range $mapping := list "engine" "engine.gvisor" "gvisor" }}
+  "gvisor.on_failure" "onFailure"
+  "metadata.pods.watch" "podWatch.enabled" }}
+{{- range $mapping := list "engine" "engine.gvisor" "gvisor" "metadata" "metadata.pods" }}
 {{- $value := include "gyrfalcon.ofConfig" (dict "config" $.Values.config "key" $mapping) | fromJson }}
 {{- if and (hasKey $value "is") (not (kindIs "map" $value.is)) }}
 {{- fail (printf "config.%s must be a mapping: it would go over all that the chart makes there" $mapping) }}
@@ -59,6 +60,9 @@ What would leave a node unwatched, or without sandboxes, is an error here.
 {{- end }}
 {{- if and (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.metrics.enabled) }}
 {{- fail "podMonitor and serviceMonitor need metrics.enabled: true" }}
+{{- end }}
+{{- if and .Values.podWatch.enabled .Values.networkPolicy.enabled .Values.networkPolicy.restrictEgress (not .Values.networkPolicy.egress) }}
+{{- fail "podWatch needs the API server, and networkPolicy.restrictEgress lets nothing out: let its address out by networkPolicy.egress" }}
 {{- end }}
 {{- if and .Values.rules .Values.rulesConfigMap }}
 {{- fail "rules and rulesConfigMap: give one of them" }}

@@ -39,6 +39,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/*
+Of what belongs to no namespace, so that two releases of one name do not meet.
+*/}}
+{{- define "gyrfalcon.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "gyrfalcon.fullname" .) }}
+{{- end }}
+
 {{- define "gyrfalcon.priorityClassName" -}}
 {{- .Values.priorityClass.name | default (ternary (include "gyrfalcon.fullname" .) "" .Values.priorityClass.create) }}
 {{- end }}
@@ -76,6 +83,9 @@ The daemon's config: what follows from the values, and over it what `config` say
     "on_failure" .Values.onFailure)
   "store" (dict "path" (printf "%s/alerts.db" .Values.node.stateFolder))
   "webserver" $listen }}
+{{- if .Values.podWatch.enabled }}
+{{- $_ := set $made "metadata" (dict "pods" (dict "watch" true "node" "${NODE_NAME}")) }}
+{{- end }}
 {{- mergeOverwrite $made (deepCopy .Values.config) | toYaml }}
 {{- end }}
 
