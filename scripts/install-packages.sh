@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of the named groups (build demo docker systemd package chart lint sanitizers minimal-root) that are not there yet.
+# Installs the Debian packages of the named groups (build demo docker systemd package chart apiserver lint sanitizers minimal-root) that are not there yet.
 # Asks dpkg first: when all is there it neither needs root nor touches apt.
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,6 +27,8 @@ packages_of() {
     docker) command -v dockerd >/dev/null 2>&1 || echo docker.io ;;
     # Schemas for the Helm chart are made with it.
     chart) echo jq ;;
+    # The API server's store, and who asks it as an administrator would.
+    apiserver) echo etcd-server curl ;;
     lint) echo clang-format-19 clang-tidy-19 shellcheck ;;
     # GCC brings its own address sanitizer; the thread sanitizer and libFuzzer are clang's.
     sanitizers) echo clang-19 libclang-rt-19-dev llvm-19 ;;

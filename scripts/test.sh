@@ -2,7 +2,7 @@
 # Builds and runs the tests: all but the whole-program ones with sandboxes under ASan+UBSan, then in release all that is
 # not a unit test (ctest's summary comes last).
 # --all has the unit tests in release too, and first adds the thread sanitizer, clang-tidy on every file, and a minute of fuzzing per target; and tests that
-# have a long form (GYRFALCON_LONG) run that.
+# have a long form (GYRFALCON_LONG) run that; and one needs an API server of Kubernetes, which is built for it.
 # shellcheck disable=SC2317 # the steps are called through run_step
 set -eu
 cd "$(dirname "$0")/.."
@@ -66,6 +66,9 @@ tsan() { sh scripts/build.sh tsan && ctest_preset tsan e2e; }
 asan() { sh scripts/build.sh asan && ctest_preset asan e2e; }
 
 if [ $all = yes ]; then
+  if sh scripts/install-packages.sh apiserver; then
+    sh scripts/build-kube-apiserver.sh || warn "the watch of pods will not be tested against a real API server"
+  fi
   run_step "lint of every file" sh scripts/lint.sh --all
   run_step "fuzzing" fuzz_all
   run_step "tests under the thread sanitizer" tsan
