@@ -20,6 +20,7 @@
 #include "base/test_folder.h"
 #include "channels/dispatcher.h"
 #include "store/spool_reader.h"
+#include "store/sqlite.h"
 
 namespace gyrfalcon {
 namespace {
@@ -107,6 +108,7 @@ class TestChannel final : public Channel {
  public:
   TestChannel(std::string name, Receiver& receiver) : name_(std::move(name)), receiver_(receiver) {}
   std::string_view name() const override { return name_; }
+  bool is_local() const override { return name_ == "local"; }
   Delivery Deliver(std::span<const OutgoingAlert> batch) override {
     return receiver_.Take(batch, given_up_);
   }
@@ -190,6 +192,51 @@ class Delivering : public ::testing::Test {
   std::string good_;
   std::unique_ptr<Dispatcher> dispatcher_;
 };
+
+// The store is held up by somebody else who writes.
+TEST_F(Delivering, ALocalOutputNeedNotWaitForTheStore) {
+  Receiver& local = receivers_.emplace_back();
+  Receiver& other = receivers_.emplace_back();
+  Start("b", {{"local", &local}, {"other", &other}});
+  Put(0, 1);
+  ASSERT_TRUE(local.WaitFor(1));
+  ASSERT_TRUE(other.WaitFor(1));
+  {
+    constexpr int kBusyMs = 5'000;
+    auto writer = Database::Open(options_.spool.path, Database::Mode::kWrite, kBusyMs);
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE(writer->Run("BEGIN IMMEDIATE"));
+    Put(1, 2);
+    EXPECT_TRUE(local.WaitFor(2, 500ms));
+    EXPECT_EQ(other.items().size(), 1u);
+    ASSERT_TRUE(writer->Run("COMMIT"));
+  }
+  EXPECT_TRUE(other.WaitFor(2));
+  dispatcher_->Stop();
+  ExpectAll(local, "b", 1, 2);
+  ExpectAll(other, "b", 1, 2);
+  EXPECT_EQ(local.items().size(), 2u);
+  EXPECT_EQ(Count(DeliveryCounter::kSpooled), 2u);
+}
+
+// What earlier runs have left it goes first, and what it is behind with.
+TEST_F(Delivering, ALocalOutputThatIsBehindKeepsTheOrder) {
+  Receiver& local = receivers_.emplace_back();
+  Start("a", {{"local", &local}});
+  local.Be(Receiver::Mood::kFails);
+  Put(0, 50);
+  dispatcher_->Stop();
+  ASSERT_EQ(local.items().size(), 0u);
+  local.Be(Receiver::Mood::kTakes);
+  Start("b", {{"local", &local}});
+  Put(0, 50);
+  ASSERT_TRUE(local.WaitFor(100));
+  const auto items = local.items();
+  for (size_t i = 0; i < items.size(); ++i) {
+    EXPECT_EQ(items[i].boot_id, i < 50 ? "a" : "b") << i;
+    EXPECT_EQ(items[i].sequence, i % 50 + 1) << i;
+  }
+}
 
 TEST_F(Delivering, EachAlertHasBootAndSequenceWithoutGaps) {
   Receiver& receiver = receivers_.emplace_back();

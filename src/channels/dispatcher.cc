@@ -71,6 +71,7 @@ class Dispatcher::Impl {
         begun_(!options_.held_back),
         lanes_(MakeLanes(options_, std::move(channels), counters_, on_error, on_good)),
         told_failing_(lanes_.size()),
+        has_early_(lanes_.size()),
         store_(options_.spool, options_.boot_id, NamesOf(lanes_), counters_,
                {.error =
                     [on_error](const std::string& text) {
@@ -88,12 +89,15 @@ class Dispatcher::Impl {
 
   bool Put(Alert alert) {
     raised_.Note(alert, RealTimeNs());
-    std::unique_lock lock(mutex_);
-    if (options_.when_full == WhenFull::kWait) {
-      room_.wait(lock, [this] { return HasRoom() || stopping_; });
+    {
+      std::unique_lock lock(mutex_);
+      if (options_.when_full == WhenFull::kWait) {
+        room_.wait(lock, [this] { return HasRoom() || stopping_; });
+      }
+      if (stopping_ || !HasRoom()) return false;
+      Queue(std::move(alert));
     }
-    if (stopping_ || !HasRoom()) return false;
-    Queue(std::move(alert));
+    wake_.notify_one();  // whom it wakes need not wait for the mutex
     return true;
   }
 
@@ -153,7 +157,6 @@ class Dispatcher::Impl {
   void Queue(Alert alert) {
     waiting_bytes_ += SizeBytes(alert);
     waiting_.push_back(std::move(alert));
-    wake_.notify_one();
   }
 
   bool HasRoom() const {
@@ -176,9 +179,12 @@ class Dispatcher::Impl {
     for (;;) {
       const SharedBatch batch = NextBatch(next_tick);
       if (batch) {
+        for (size_t i = 0; i < lanes_.size(); ++i) has_early_[i] = lanes_[i]->HandEarly(batch);
         const bool kept = store_.Keep(batch);
         AttachStore();
-        for (const auto& lane : lanes_) lane->Hand(batch, kept);
+        for (size_t i = 0; i < lanes_.size(); ++i) {
+          if (!has_early_[i]) lanes_[i]->Hand(batch, kept);
+        }
         PublishStore();
       }
       if (std::chrono::steady_clock::now() >= next_tick) {
@@ -318,6 +324,7 @@ class Dispatcher::Impl {
   std::deque<std::atomic<bool>> told_failing_;  // by lane
 
   // The dispatcher's thread's own.
+  std::vector<bool> has_early_;  // by lane: the batch at hand
   StoreWriter store_;
   uint64_t last_ = 0;  // number of the newest alert
   bool at_end_ = false;

@@ -95,6 +95,7 @@ class FdChannel : public Channel {
       : name_(std::move(name)), format_(std::move(format)), fd_(fd), buffered_(buffered) {}
 
   std::string_view name() const override { return name_; }
+  bool is_local() const override { return true; }
 
   Delivery Deliver(std::span<const OutgoingAlert> batch) override {
     Delivery delivery;

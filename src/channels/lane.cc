@@ -49,6 +49,24 @@ Lane::~Lane() {
   Join();
 }
 
+bool Lane::HandEarly(const SharedBatch& batch) {
+  if (!channel_->is_local()) return false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!store_ || backlog_ || !queue_.empty() || taken_ != newest_) return false;
+    Enqueue(batch);
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void Lane::Enqueue(const SharedBatch& batch) {
+  newest_ = batch->last();
+  queue_.push_back(batch);
+  queued_ += batch->alerts.size();
+  queued_bytes_ += batch->bytes;
+}
+
 void Lane::Hand(const SharedBatch& batch, bool spooled) {
   std::unique_lock lock(mutex_);
   const size_t count_max = spooled ? options_.spooled_max : options_.waiting_max;
@@ -56,11 +74,8 @@ void Lane::Hand(const SharedBatch& batch, bool spooled) {
   const auto has_room = [&] { return queued_ < count_max && queued_bytes_ < bytes_max; };
   if (options_.waits) room_.wait(lock, [&] { return has_room() || done_; });
   newest_ = batch->last();
-  if (has_room()) {
-    queue_.push_back(batch);
-    queued_ += batch->alerts.size();
-    queued_bytes_ += batch->bytes;
-  }
+  if (has_room()) Enqueue(batch);
+  lock.unlock();
   wake_.notify_one();
 }
 
