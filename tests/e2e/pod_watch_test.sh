@@ -99,7 +99,7 @@ start_gyrfalcon run -r "$scratch/rules.yaml" -g "$session" -o gvisor.attach=fals
 wait_for_line 'status 403: .*; a ClusterRole must allow its service account to list and watch pods' "$log" 10 ||
   fail "that the account may do nothing is not told"
 # doc_of KIND: of the golden manifest.
-doc_of() { awk -v kind="kind: $1" 'BEGIN { RS = "---\n" } index($0, kind "\n") { print }' tests/helm/golden/pod-watch.yaml; }
+doc_of() { awk -v kind="$1" 'BEGIN { RS = "---\n" } index($0, "\nkind: " kind "\n") { print }' tests/helm/golden/pod-watch.yaml; }
 for kind in ClusterRole ClusterRoleBinding; do
   path=/apis/rbac.authorization.k8s.io/v1/$(echo "$kind" | tr '[:upper:]' '[:lower:]')s
   content=application/yaml api POST "$path" "$(doc_of $kind)" >"$scratch/made" || fail "no $kind"
@@ -130,7 +130,7 @@ wait_for_line 'labels=app:shop, owner:pool pod=web-1' "$alerts" 20 || fail "not 
 label_pod web-1 alice
 wait_for_line 'alice runs ls /etc/passwd labels=app:shop, owner:alice' "$alerts" 10 || fail "the new label is not seen"
 
-kill -TERM "$api_pid"
+kill -KILL "$api_pid"
 wait "$api_pid" 2>/dev/null || true
 tries=200
 until [ "$(grep -c 'labels of pods that change are not seen' "$log")" -ge 2 ]; do
