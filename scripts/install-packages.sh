@@ -27,8 +27,8 @@ packages_of() {
     docker) command -v dockerd >/dev/null 2>&1 || echo docker.io ;;
     # Schemas for the Helm chart are made with it.
     chart) echo jq ;;
-    # The API server's store, and who asks it as an administrator would.
-    apiserver) echo etcd-server curl ;;
+    # Who asks the API server as an administrator would.
+    apiserver) echo curl ;;
     lint) echo clang-format-19 clang-tidy-19 shellcheck ;;
     # GCC brings its own address sanitizer; the thread sanitizer and libFuzzer are clang's.
     sanitizers) echo clang-19 libclang-rt-19-dev llvm-19 ;;

@@ -3,6 +3,8 @@
 // their time at each start).
 #pragma once
 
+#include <memory>
+
 #include <curl/curl.h>
 
 #include "base/result.h"
@@ -41,6 +43,14 @@ Result<void> LoadCurl();
 
 // Once LoadCurl has succeeded.
 const CurlLibrary& Curl();
+
+// Owners, once it is loaded.
+struct CurlCleanup {
+  void operator()(CURL* easy) const { Curl().easy_cleanup(easy); }
+  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
+};
+using CurlHandle = std::unique_ptr<CURL, CurlCleanup>;
+using CurlList = std::unique_ptr<curl_slist, CurlCleanup>;
 
 // For CURLOPT_OPENSOCKETFUNCTION: programs that the daemon starts do not inherit the connection.
 curl_socket_t OpenCurlSocket(void* unused, curlsocktype purpose, curl_sockaddr* address);

@@ -45,8 +45,8 @@ class Channel {
   virtual std::string_view name() const = 0;
   // In order. What it reports as done has left the process: it is never given again.
   virtual Delivery Deliver(std::span<const OutgoingAlert> batch) = 0;
-  // It writes to a descriptor of this host, and waits for nobody else: it may be given alerts while
-  // the store is still taking them.
+  // It writes to a descriptor of this host (its lane may wait for the reader): it may be given
+  // alerts while the store is still taking them.
   virtual bool is_local() const { return false; }
   // From any thread (SIGUSR1): files and connections are opened anew before the next Deliver.
   virtual void Reopen() {}

@@ -179,7 +179,10 @@ class Dispatcher::Impl {
     for (;;) {
       const SharedBatch batch = NextBatch(next_tick);
       if (batch) {
-        for (size_t i = 0; i < lanes_.size(); ++i) has_early_[i] = lanes_[i]->HandEarly(batch);
+        // With a sync of each commit nothing goes out that a power cut could take back.
+        for (size_t i = 0; i < lanes_.size(); ++i) {
+          has_early_[i] = !options_.spool.sync_each_commit && lanes_[i]->HandEarly(batch);
+        }
         const bool kept = store_.Keep(batch);
         AttachStore();
         for (size_t i = 0; i < lanes_.size(); ++i) {

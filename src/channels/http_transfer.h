@@ -28,11 +28,6 @@ struct HttpBody {
   std::string sequence;  // "7", "7-12"
 };
 
-struct CurlListDeleter {
-  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
-};
-using CurlList = std::unique_ptr<curl_slist, CurlListDeleter>;
-
 class HttpTransfer {
  public:
   // What never changes is set here; libcurl is loaded. `options` outlives the transfer.

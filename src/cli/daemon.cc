@@ -161,7 +161,7 @@ Result<void> Daemon::StartEngine(const std::shared_ptr<const RuleSet>& rules,
     options.pods.node = config_.pods_node;
     options.pods.server = config_.pods_server;
     options.pods.on_problem = LogPodsUnknown;
-    options.pods.on_listed = LogPodsListed;
+    options.pods.on_watching = LogPodsWatched;
   }
   options.pipeline.grace_ns = static_cast<int64_t>(config_.state_grace_ms) * kNsPerMs;
   options.watch = {.runsc = config_.runsc_path,

@@ -81,7 +81,6 @@ constexpr struct {
     {"workers", [](const Config& a, const Config& b) { return a.workers == b.workers; }},
 };
 
-
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -108,9 +107,12 @@ Result<void> CompletePodWatch(Config& config) {
     url = "https://" + (host.contains(':') ? "[" + host + "]" : host) + ":" + port;
   }
   while (url.ends_with('/')) url.pop_back();
-  if (!url.starts_with("https://")) {
-    return Fail(Fault::kInput, "metadata.pods.server: " + url +
-                                   ": must begin with https://, for it is sent a token");
+  const auto place = CheckHttpOptions({.url = url});
+  if (!place || *place != url || !url.starts_with("https://")) {
+    return Fail(
+        Fault::kInput,
+        "metadata.pods.server must be https://HOST:PORT and no more, for it is sent a token "
+        "(it is not shown here, it may hold a secret)");
   }
   return {};
 }

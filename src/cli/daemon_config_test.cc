@@ -11,6 +11,7 @@ namespace gyrfalcon {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // metadata.pods.*
 class PodWatchConfig : public ::testing::Test {
@@ -67,8 +68,13 @@ TEST_F(PodWatchConfig, WhatTheConfigNamesGoesBefore) {
 TEST_F(PodWatchConfig, WithoutNodeOrServerOrTlsItIsRefused) {
   EXPECT_THAT(Trouble({}), HasSubstr("metadata.pods.node"));
   EXPECT_THAT(Trouble({"metadata.pods.node=node-1"}), HasSubstr("metadata.pods.server"));
-  EXPECT_THAT(Trouble({"metadata.pods.node=node-1", "metadata.pods.server=http://10.0.0.1:80"}),
-              HasSubstr("must begin with https://"));
+  for (const char* server : {"http://10.0.0.1:80", "https://", "https://user:secret@10.0.0.1:443",
+                             "https://10.0.0.1:443/path", "https://10.0.0.1:443?x", "nonsense"}) {
+    const std::string trouble =
+        Trouble({"metadata.pods.node=node-1", std::string("metadata.pods.server=") + server});
+    EXPECT_THAT(trouble, HasSubstr("must be https://HOST:PORT")) << server;
+    EXPECT_THAT(trouble, Not(HasSubstr("secret@"))) << server;
+  }
 }
 
 }  // namespace

@@ -57,12 +57,12 @@ void LogBacklog() {
 }
 
 void LogPodsUnknown(const Error& error) {
-  spdlog::warn("labels of pods that change are not seen, and it is tried again: {}",
+  spdlog::warn("labels of pods are not watched, and it is tried again: {}",
                Printable(error.message));
 }
 
-void LogPodsListed(size_t pods) {
-  spdlog::info("pods of this node are watched: {} by now", pods);
+void LogPodsWatched() {
+  spdlog::info("labels of this node's pods are watched at the API server");
 }
 
 void LogSessionUpdate(const SessionUpdate& update) {

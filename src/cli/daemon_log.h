@@ -23,7 +23,7 @@ void LogBacklog();
 
 // Of the API server's pods.
 void LogPodsUnknown(const Error& error);
-void LogPodsListed(size_t pods);
+void LogPodsWatched();
 
 void LogSessionUpdate(const SessionUpdate& update);
 void LogReconciled(const ReconcileReport& told);

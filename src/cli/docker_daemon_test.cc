@@ -26,6 +26,12 @@ TEST(DockerDaemonTest, WhereItsConfigAndItsStateLieIsAsItWasStarted) {
   EXPECT_EQ(daemon.exec_root, "/exec");
 }
 
+TEST(DockerDaemonTest, AFlagsValueIsNoFlag) {
+  const DockerDaemon daemon =
+      ReadDockerDaemon(CommandLine({"dockerd", "--label", "config-file=/a.json"}));
+  EXPECT_EQ(daemon.config_file, kDockerConfigFile);
+}
+
 TEST(DockerDaemonTest, WhereItsStateLiesMayStandInItsConfig) {
   const TestFolder folder;
   folder.Write("d.json", R"({"exec-root": "/of/config"})");

@@ -1,5 +1,6 @@
 #include "cli/node_program.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -23,8 +24,9 @@ std::optional<std::string> FlagOf(std::span<const std::string_view> words, std::
   std::optional<std::string> value;
   for (size_t i = 0; i < words.size(); ++i) {
     std::string_view word = words[i];
-    word.remove_prefix(std::min(word.find_first_not_of('-'), word.size()));
-    if (!word.starts_with(flag)) continue;
+    const size_t dashes = std::min(word.find_first_not_of('-'), word.size());
+    word.remove_prefix(dashes);
+    if (dashes == 0 || !word.starts_with(flag)) continue;
     word.remove_prefix(flag.size());
     if (word.empty() && i + 1 < words.size()) value = words[i + 1];
     if (word.starts_with('=')) value = word.substr(1);

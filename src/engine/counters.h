@@ -191,7 +191,7 @@ inline constexpr auto kEngineCounterRows = std::to_array<CounterRow>({
     {"pod_changes", Severity::kInfo,
      "Pods of this node whose labels the API server told: first, and whenever they were others."},
     {"pods_refused", Severity::kInfo,
-     "Of those, the ones that were not remembered, for there are too many."},
+     "Times a pod was left out of that: there are too many, or what the server told is too large."},
     {"pod_watch_failures", Severity::kInfo,
      "Times the API server could not be asked for this node's pods; the log says why, and it is "
      "tried again."},

@@ -177,12 +177,13 @@ class Held : public ::testing::Test, protected HostLookups, protected AlertSink 
              .Text(6, path),
          connection);
   }
-  void Exec(const std::string& path, std::string_view container = "sb") {
+  void Exec(const std::string& path, std::string_view container = "sb", uint64_t connection = 7) {
     Send(MessageType::kSentryExec,
          Message()
              .Nested(1, Message().Number(1, 1).Number(2, 5).Number(4, 5).Text(6, container))
              .Text(2, path)
-             .Text(3, path));
+             .Text(3, path),
+         connection);
   }
   static ContainerAnswer Web(bool is_final = true) {
     ContainerInfo info;
@@ -452,6 +453,30 @@ TEST_F(PodLabels, WhoComesFromAnotherWorkerGetsThoseThatItDidNotHear) {
   pipeline().Adopt(std::move(released));
   Exec("/bin/x");
   EXPECT_EQ(told_, Texts{"owner:alice runs x"});
+}
+
+TEST_F(PodLabels, ASessionThatIsMadeAnewHasThoseOfAPodThatIsGone) {
+  pipeline().SetContainer(7, "sb", Web());
+  SetPod("u1", "alice");
+  pipeline().SetPod({.uid = "u1", .labels = nullptr});
+  OpenConnection(8, "sb", "trace");
+  pipeline().SetContainer(8, "sb", Web());
+  CloseConnection(7);
+  Open("/x", "sb", 8);
+  Exec("/bin/x", "sb", 8);
+  EXPECT_EQ(told_, Texts{"owner:alice runs x"});
+}
+
+TEST_F(PodLabels, AStateThatWasKeptMeanwhileHasThoseOfNow) {
+  pipeline().SetContainer(7, "sb", Web());
+  Exec("/bin/x");
+  CloseConnection(7);
+  SetPod("u1", "alice");
+  OpenConnection(8, "sb", "trace");
+  pipeline().SetContainer(8, "sb", Web());
+  Exec("/bin/x", "sb", 8);
+  EXPECT_EQ(told_, (Texts{"owner:pool runs x", "owner:alice runs x"}));
+  EXPECT_EQ(Count(EngineCounter::kStatesResumed), 1u);
 }
 
 // A Sentry may invent as many containers as it likes.

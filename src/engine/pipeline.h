@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -444,6 +445,7 @@ class Pipeline : private HappeningSink {
   size_t kept_bytes_ = 0;
   // By uid: what the API server has told, where it is asked.
   absl::flat_hash_map<std::string, std::shared_ptr<const Labels>> pods_;
+  std::deque<std::string> gone_pods_;                          // of those
   std::string saved_, saved_part_;                             // scratch of Save
   uint64_t questions_ = 0;                                     // asked about processes
   int64_t received_ns_ = 0;                                    // the record at hand

@@ -44,9 +44,15 @@ void Pipeline::SetContainer(uint64_t connection, std::string_view container_id,
 
 void Pipeline::SetPod(const PodChange& change) {
   if (!change.labels) {
-    pods_.erase(change.uid);  // what still runs in it keeps them
+    // What still runs in it keeps them, a session that is made anew too; no other pod gets its uid.
+    constexpr size_t kGonePodsMax = 1'024;
+    gone_pods_.push_back(change.uid);
+    if (gone_pods_.size() <= kGonePodsMax) return;
+    pods_.erase(gone_pods_.front());
+    gone_pods_.pop_front();
     return;
   }
+  std::erase(gone_pods_, change.uid);
   pods_.insert_or_assign(change.uid, change.labels);
   for (const auto& [connection, session] : sessions_) RelabelPods(session);
 }

@@ -81,6 +81,7 @@ void Pipeline::TakeUpKept(Session& session, bool begins) {
   ForgetKept(session.sandbox_key);
   // What happened in between nobody has told: that something did not come proves nothing.
   session.sandbox->NoteLoss();
+  RelabelPods(session);
 }
 
 }  // namespace gyrfalcon

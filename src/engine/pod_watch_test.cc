@@ -31,18 +31,13 @@ std::string EventJson(const std::string& type, const std::string& object) {
   return R"({"type": ")" + type + R"(", "object": )" + object + "}\n";
 }
 
-std::string ListJson(const std::string& version, const std::string& items,
-                     const std::string& next = "") {
-  return R"({"metadata": {"resourceVersion": ")" + version + R"(", "continue": ")" + next +
-         R"("}, "items": [)" + items + "]}";
-}
-
 class PodWatchTest : public ::testing::Test {
  protected:
   struct Reply {
     int status = 200;
     std::string body{};
-    bool stays = false;  // a watch that is open until the test ends
+    bool stays = false;  // it is open until the test ends
+    std::string location{};
   };
 
   static void SetUpTestSuite() {
@@ -79,9 +74,7 @@ class PodWatchTest : public ::testing::Test {
     Reply reply{.status = 500, .body = "", .stays = false};
     {
       const std::scoped_lock lock(mutex_);
-      asked_.push_back(request.get_param_value("watch") == "1"
-                           ? "watch " + request.get_param_value("resourceVersion")
-                           : "list " + request.get_param_value("continue"));
+      asked_.push_back(request.get_param_value("resourceVersion"));
       tokens_.push_back(request.get_header_value("Authorization"));
       accepts_.push_back(request.get_header_value("Accept"));
       nodes_.push_back(request.get_param_value("fieldSelector"));
@@ -91,6 +84,7 @@ class PodWatchTest : public ::testing::Test {
       }
     }
     out.status = reply.status;
+    if (!reply.location.empty()) out.set_header("Location", reply.location);
     if (!reply.stays) {
       out.set_content(reply.body, "application/json");
       return;
@@ -114,7 +108,7 @@ class PodWatchTest : public ::testing::Test {
     options.retry = 10ms;
     options.retry_max = 20ms;
     options.on_problem = [this](const Error& error) { Note(problems_, error.message); };
-    options.on_listed = [this](size_t pods) { Note(listed_, std::to_string(pods)); };
+    options.on_watching = [this] { Note(watching_, "yes"); };
     watch_ = std::make_unique<PodWatch>(std::move(options));
     watch_->Start([this](const PodChange& change) {
       std::string text = change.uid;
@@ -147,40 +141,50 @@ class PodWatchTest : public ::testing::Test {
   std::atomic<bool> over_ = false;
   std::mutex mutex_;
   std::deque<Reply> replies_;
-  std::vector<std::string> asked_, tokens_, accepts_, nodes_, changes_, problems_, listed_;
+  std::vector<std::string> asked_, tokens_, accepts_, nodes_, changes_, problems_, watching_;
   std::unique_ptr<PodWatch> watch_;
 };
 
-TEST_F(PodWatchTest, ListsInPagesThenFollowsTheChanges) {
+const std::string kMark50 = EventJson("BOOKMARK", R"({"metadata": {"resourceVersion": "50"}})");
+
+TEST_F(PodWatchTest, BeginsWithAllAndFollowsTheChanges) {
   replies_ = {
-      {.body = ListJson("10", PodJson("a", "pool", 1), "more")},
-      {.body = ListJson("10", PodJson("b", "pool", 2))},
-      {.body = EventJson("MODIFIED", PodJson("a", "alice", 11)) +
-               EventJson("MODIFIED", PodJson("a", "alice", 12)) +  // of its status: nothing for us
-               EventJson("ADDED", PodJson("c", "pool", 13)) +
+      {.body = EventJson("ADDED", PodJson("a", "pool", 11)) +
+               EventJson("ADDED", PodJson("b", "pool", 2)) +
+               EventJson("MODIFIED", PodJson("a", "alice", 12)) +
+               EventJson("MODIFIED", PodJson("a", "alice", 13)) +  // of its status: nothing for us
                EventJson("DELETED", PodJson("b", "pool", 14)),
        .stays = true}};
   Start();
-  EXPECT_THAT(WaitFor(changes_, 5), ElementsAre("a pool", "b pool", "a alice", "c pool", "b gone"));
-  EXPECT_THAT(Noted(asked_), ElementsAre("list ", "list more", "watch 10"));
-  EXPECT_THAT(Noted(tokens_), ::testing::Each("Bearer secret-1"));
-  EXPECT_THAT(Noted(nodes_), ::testing::Each("spec.nodeName=node-1"));
-  EXPECT_THAT(Noted(accepts_), ::testing::Each(HasSubstr("as=PartialObjectMetadata")));
-  EXPECT_THAT(Noted(listed_), ElementsAre("2"));
-  EXPECT_EQ(watch_->counters()[EngineCounter::kPodChanges], 4u);
+  EXPECT_THAT(WaitFor(changes_, 4), ElementsAre("a pool", "b pool", "a alice", "b gone"));
+  EXPECT_THAT(Noted(asked_), ElementsAre("0"));
+  EXPECT_THAT(Noted(tokens_), ElementsAre("Bearer secret-1"));
+  EXPECT_THAT(Noted(nodes_),
+              ElementsAre(HasSubstr("spec.nodeName=node-1,status.phase!=Succeeded")));
+  EXPECT_THAT(Noted(accepts_), ElementsAre(HasSubstr("as=PartialObjectMetadata")));
+  EXPECT_THAT(Noted(watching_), ElementsAre("yes"));
+  EXPECT_EQ(watch_->counters()[EngineCounter::kPodChanges], 3u);
 }
 
-TEST_F(PodWatchTest, AWatchThatEndsGoesOnWhereItWas) {
-  replies_ = {
-      {.body = ListJson("10", "")},
-      {.body = EventJson("ADDED", PodJson("a", "pool", 11)) +
-               EventJson("BOOKMARK", R"({"metadata": {"resourceVersion": "90"}})")},
-      {.body = EventJson("MODIFIED", PodJson("a", "alice", 91)), .stays = true},
-  };
+TEST_F(PodWatchTest, OneThatEndsGoesOnWhereItWas) {
+  replies_ = {{.body = EventJson("ADDED", PodJson("a", "pool", 11)) + kMark50 +
+                       EventJson("MODIFIED", PodJson("a", "bob", 51))},
+              {.body = EventJson("MODIFIED", PodJson("a", "alice", 91)), .stays = true}};
   Start();
-  EXPECT_THAT(WaitFor(changes_, 2), ElementsAre("a pool", "a alice"));
-  EXPECT_THAT(Noted(asked_), ElementsAre("list ", "watch 10", "watch 90"));
+  EXPECT_THAT(WaitFor(changes_, 3), ElementsAre("a pool", "a bob", "a alice"));
+  EXPECT_THAT(Noted(asked_), ElementsAre("0", "51"));
   EXPECT_THAT(Noted(problems_), IsEmpty());
+}
+
+// Its versions come in any order: from one of them on, a pod might be missed.
+TEST_F(PodWatchTest, OneThatEndsBeforeAllWereToldBeginsAnew) {
+  replies_ = {{.body = EventJson("ADDED", PodJson("a", "pool", 90))},
+              {.body = EventJson("ADDED", PodJson("a", "pool", 90)) +
+                       EventJson("ADDED", PodJson("b", "pool", 11)),
+               .stays = true}};
+  Start();
+  EXPECT_THAT(WaitFor(changes_, 2), ElementsAre("a pool", "b pool"));
+  EXPECT_THAT(Noted(asked_), ElementsAre("0", "0"));
 }
 
 TEST_F(PodWatchTest, WhatWentWhileTheVersionWasTooOldIsGone) {
@@ -189,65 +193,76 @@ TEST_F(PodWatchTest, WhatWentWhileTheVersionWasTooOldIsGone) {
            {410, R"({"code": 410, "reason": "Expired"})"}}) {
     changes_.clear();
     asked_.clear();
-    replies_ = {
-        {.body = ListJson("10", PodJson("a", "pool", 1) + "," + PodJson("b", "pool", 1))},
-        {.status = status, .body = body},
-        {.body = ListJson("50", PodJson("b", "bob", 40))},
-        {.body = "", .stays = true},
-    };
+    replies_ = {{.body = EventJson("ADDED", PodJson("a", "pool", 1)) +
+                         EventJson("ADDED", PodJson("b", "pool", 1)) + kMark50},
+                {.status = status, .body = body},
+                {.body = EventJson("ADDED", PodJson("b", "bob", 60)) + kMark50, .stays = true}};
     Start();
-    EXPECT_THAT(WaitFor(changes_, 4), ElementsAre("a pool", "b pool", "a gone", "b bob"));
-    EXPECT_THAT(WaitFor(asked_, 4), ElementsAre("list ", "watch 10", "list ", "watch 50"));
+    EXPECT_THAT(WaitFor(changes_, 4), ElementsAre("a pool", "b pool", "b bob", "a gone"));
+    EXPECT_THAT(WaitFor(asked_, 3), ElementsAre("0", "50", "0"));
     EXPECT_THAT(Noted(problems_), IsEmpty());
     watch_.reset();
   }
 }
 
-TEST_F(PodWatchTest, WhoIsForbiddenIsToldOnceAndTriesOn) {
-  const Reply forbidden{.status = 403, .body = R"({"message": "pods is forbidden"})"};
-  replies_ = {forbidden, forbidden, {.body = ListJson("10", "")}, {.body = "", .stays = true}};
+TEST_F(PodWatchTest, AnAnswerThatFailsLosesNoVersion) {
+  replies_ = {{.body = EventJson("ADDED", PodJson("a", "pool", 11)) + kMark50},
+              {.status = 503, .body = R"({"message": "apiserver is shutting down"})"},
+              {.body = EventJson("MODIFIED", PodJson("a", "alice", 51)), .stays = true}};
   Start();
-  EXPECT_THAT(WaitFor(listed_, 1), ElementsAre("0"));
-  ASSERT_THAT(Noted(problems_), SizeIs(1));
-  EXPECT_THAT(problems_[0], HasSubstr("status 403: pods is forbidden; a ClusterRole must allow"));
-  EXPECT_THAT(problems_[0], Not(HasSubstr("secret-1")));
-  EXPECT_EQ(watch_->counters()[EngineCounter::kPodWatchFailures], 2u);
+  EXPECT_THAT(WaitFor(changes_, 2), ElementsAre("a pool", "a alice"));
+  EXPECT_THAT(Noted(asked_), ElementsAre("0", "50", "50"));
+  EXPECT_THAT(Noted(problems_), ElementsAre(HasSubstr("503: apiserver is shutting down")));
+  EXPECT_THAT(Noted(watching_), SizeIs(2)) << "and again";
 }
 
-TEST_F(PodWatchTest, AnswersThatAreNoneAreProblemsAndNoMore) {
-  for (const Reply& reply :
-       {Reply{.body = "<html>"}, Reply{.body = ListJson("10", "") + "x"}, Reply{.status = 302},
-        Reply{.body = std::string(kPodPageBytesMax + 1, ' ')}}) {
-    problems_.clear();
-    listed_.clear();
-    replies_ = {reply, {.body = ListJson("10", "")}, {.body = "", .stays = true}};
-    Start();
-    EXPECT_THAT(WaitFor(listed_, 1), SizeIs(1)) << reply.body.substr(0, 20);
-    EXPECT_THAT(Noted(problems_), SizeIs(1)) << reply.body.substr(0, 20);
-    watch_.reset();
-  }
+TEST_F(PodWatchTest, AProblemIsToldOnceAndAnotherOneToo) {
+  const Reply away{.status = 503, .body = R"({"message": "not yet"})"};
+  const Reply forbidden{.status = 403, .body = R"({"message": "pods is forbidden"})"};
+  replies_ = {away, away, forbidden, forbidden, {.body = "", .stays = true}};
+  PodWatchOptions options;
+  options.told_again = 0ms;
+  Start(options);
+  EXPECT_THAT(WaitFor(watching_, 1), SizeIs(1));
+  EXPECT_THAT(
+      Noted(problems_),
+      ElementsAre(HasSubstr("status 503: not yet"),
+                  HasSubstr("status 403: pods is forbidden; a ClusterRole must allow its")));
+  EXPECT_EQ(watch_->counters()[EngineCounter::kPodWatchFailures], 4u);
 }
 
-TEST_F(PodWatchTest, AChangeThatIsNoneOrTooLargeHasThemListedAnew) {
+TEST_F(PodWatchTest, WhatIsNoChangeHasThemToldAnew) {
   for (const std::string& line :
-       {std::string("nonsense\n"), std::string(kPodEventBytesMax + 1, 'x'),
-        EventJson("ERROR", R"({"code": 500, "message": "etcd"})")}) {
+       {std::string("nonsense\n"), EventJson("ERROR", R"({"code": 500, "message": "etcd"})")}) {
     problems_.clear();
     changes_.clear();
-    replies_ = {{.body = ListJson("10", PodJson("a", "pool", 1))},
-                {.body = line},
-                {.body = ListJson("50", PodJson("a", "alice", 40))},
-                {.body = "", .stays = true}};
+    asked_.clear();
+    replies_ = {{.body = EventJson("ADDED", PodJson("a", "pool", 1)) + kMark50 + line},
+                {.body = EventJson("ADDED", PodJson("a", "alice", 40)), .stays = true}};
     Start();
-    EXPECT_THAT(WaitFor(changes_, 2), ElementsAre("a pool", "a alice")) << line.substr(0, 20);
-    EXPECT_THAT(Noted(problems_), SizeIs(1)) << line.substr(0, 20);
+    EXPECT_THAT(WaitFor(changes_, 2), ElementsAre("a pool", "a alice")) << line;
+    EXPECT_THAT(Noted(asked_), ElementsAre("0", "0")) << line;
+    EXPECT_THAT(Noted(problems_), SizeIs(1)) << line;
     watch_.reset();
   }
+}
+
+// A tenant decides how large its pod's annotations are.
+TEST_F(PodWatchTest, APodThatIsTooLargeIsLeftOutAndNoOther) {
+  replies_ = {{.body = std::string(kPodEventBytesMax + 1, 'x') + "\n" +
+                       EventJson("ADDED", PodJson("b", "pool", 1)),
+               .stays = true}};
+  Start();
+  EXPECT_THAT(WaitFor(changes_, 1), ElementsAre("b pool"));
+  EXPECT_EQ(watch_->counters()[EngineCounter::kPodsRefused], 1u);
+  EXPECT_THAT(Noted(problems_), IsEmpty());
 }
 
 TEST_F(PodWatchTest, MorePodsThanAreRememberedAreCounted) {
-  replies_ = {{.body = ListJson("10", PodJson("a", "x", 1) + "," + PodJson("b", "y", 1))},
-              {.body = EventJson("MODIFIED", PodJson("a", "z", 11)), .stays = true}};
+  replies_ = {{.body = EventJson("ADDED", PodJson("a", "x", 1)) +
+                       EventJson("ADDED", PodJson("b", "y", 1)) +
+                       EventJson("MODIFIED", PodJson("a", "z", 11)),
+               .stays = true}};
   PodWatchOptions options;
   options.pods_max = 1;
   Start(options);
@@ -255,21 +270,42 @@ TEST_F(PodWatchTest, MorePodsThanAreRememberedAreCounted) {
   EXPECT_EQ(watch_->counters()[EngineCounter::kPodsRefused], 1u);
 }
 
+TEST_F(PodWatchTest, WhereItIsSentElsewhereItDoesNotGo) {
+  httplib::Server elsewhere;
+  std::atomic<int> came = 0;
+  elsewhere.Get(".*", [&came](const httplib::Request&, httplib::Response&) { ++came; });
+  const int port = elsewhere.bind_to_any_port("127.0.0.1");
+  std::thread serving([&elsewhere] { elsewhere.listen_after_bind(); });
+  while (!elsewhere.is_running()) std::this_thread::yield();
+  const Reply sent{.status = 302, .location = "http://127.0.0.1:" + std::to_string(port) + "/"};
+  replies_ = {sent, {.body = "", .stays = true}};
+  Start();
+  EXPECT_THAT(WaitFor(watching_, 1), SizeIs(1));
+  EXPECT_THAT(Noted(problems_), ElementsAre(HasSubstr("status 302")));
+  elsewhere.stop();
+  serving.join();
+  EXPECT_EQ(came, 0);
+}
+
 TEST_F(PodWatchTest, OnlyWhomTheConfigBelievesIsSentTheToken) {
-  std::ofstream(*folder_ / "other.pem") << "no certificate\n";
+  const std::string make =
+      "cd " + folder_->path() +
+      " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+      " -subj /CN=other -keyout other.key -out other.pem 2>openssl.log";
+  ASSERT_EQ(std::system(make.c_str()), 0);
   PodWatchOptions options;
   options.server = {.url = "https://127.0.0.1:" + std::to_string(port_),
                     .token_file = *folder_ / "token",
                     .ca_file = *folder_ / "other.pem"};
   Start(options);
-  EXPECT_THAT(WaitFor(problems_, 1), ElementsAre(HasSubstr("127.0.0.1")));
+  EXPECT_THAT(WaitFor(problems_, 1), ElementsAre(HasSubstr("certificate")));
   EXPECT_THAT(Noted(tokens_), IsEmpty());
 }
 
 TEST_F(PodWatchTest, ATokenIsReadAnewAndOneThatIsNoneIsNotSent) {
   const std::string token = *folder_ / "changing";
   std::ofstream(token) << "two words\n";
-  replies_ = {{.body = ListJson("10", "")}, {.body = "", .stays = true}};
+  replies_ = {{.body = "", .stays = true}};
   PodWatchOptions options;
   options.server = {.url = "https://127.0.0.1:" + std::to_string(port_),
                     .token_file = token,
@@ -278,14 +314,14 @@ TEST_F(PodWatchTest, ATokenIsReadAnewAndOneThatIsNoneIsNotSent) {
   EXPECT_THAT(WaitFor(problems_, 1), ElementsAre(HasSubstr("no token of a service account")));
   EXPECT_THAT(Noted(tokens_), IsEmpty());
   std::ofstream(token) << "secret-2";
-  EXPECT_THAT(WaitFor(listed_, 1), SizeIs(1));
+  EXPECT_THAT(WaitFor(watching_, 1), SizeIs(1));
   EXPECT_EQ(WaitFor(tokens_, 1).front(), "Bearer secret-2");
 }
 
 TEST_F(PodWatchTest, AWatchThatIsOpenIsEndedAtOnce) {
-  replies_ = {{.body = ListJson("10", "")}, {.body = "", .stays = true}};
+  replies_ = {{.body = "", .stays = true}};
   Start();
-  EXPECT_THAT(WaitFor(asked_, 2), SizeIs(2));
+  EXPECT_THAT(WaitFor(watching_, 1), SizeIs(1));
   const auto before = std::chrono::steady_clock::now();
   watch_->Stop();
   EXPECT_LT(std::chrono::steady_clock::now() - before, 2s);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 
 #include <fmt/format.h>
 
@@ -17,27 +16,35 @@ constexpr size_t kProblemBytesMax = 16 * 1024;
 constexpr long kConnectTimeoutMs = 10'000;
 constexpr long kKeepAliveS = 30;  // so an end that nobody told of is seen within some minutes
 constexpr long kHttpOk = 200;
-constexpr long kHttpGone = 410;
-
-struct Cleanup {
-  void operator()(CURL* easy) const { Curl().easy_cleanup(easy); }
-  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
-};
-using Headers = std::unique_ptr<curl_slist, Cleanup>;
 
 struct Reading {
   CURL* easy;
+  const KubeRequest& request;
   const KubeApi::Take& take;
   std::string problem;  // of an answer that is none
   bool has_enough = false;
 };
 
+long StatusOf(CURL* easy) {
+  long status = 0;
+  Curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}
+
+// The last one is empty.
+size_t TakeHeader(char* data, size_t size, size_t count, void* into) {
+  const auto& reading = *static_cast<Reading*>(into);
+  const bool is_last = std::string_view(data, size * count) == "\r\n";
+  if (is_last && StatusOf(reading.easy) == kHttpOk && reading.request.on_begin) {
+    reading.request.on_begin();
+  }
+  return size * count;
+}
+
 size_t TakeBody(char* data, size_t size, size_t count, void* into) {
   auto& reading = *static_cast<Reading*>(into);
   const std::string_view piece(data, size * count);
-  long status = 0;
-  Curl().easy_getinfo(reading.easy, CURLINFO_RESPONSE_CODE, &status);
-  if (status != kHttpOk) {
+  if (StatusOf(reading.easy) != kHttpOk) {
     reading.problem += piece.substr(0, kProblemBytesMax - reading.problem.size());
     return piece.size();
   }
@@ -68,7 +75,8 @@ constexpr auto kExplained = std::to_array<Explained>({
 
 std::string Why(long status, std::string_view body) {
   const auto* const known = std::ranges::find(kExplained, status, &Explained::status);
-  return fmt::format("status {}: {}{}", status, ReadApiProblem(body),
+  const std::string said = ReadApiProblem(body);
+  return fmt::format("status {}{}{}{}", status, said.empty() ? "" : ": ", said,
                      known == kExplained.end() ? "" : known->mend);
 }
 
@@ -109,19 +117,7 @@ CURLcode KubeApi::Perform(CURL* easy) {
   return result;
 }
 
-Result<long> KubeApi::Get(const KubeRequest& request, const Take& take) {
-  if (const auto open = Open(); !open) return std::unexpected(open.error());
-  const auto token = ReadToken(server_.token_file);
-  if (!token) return std::unexpected(token.error());
-  const std::unique_ptr<CURL, Cleanup> owner(Curl().easy_init());
-  CURL* easy = owner.get();
-  if (easy == nullptr) return Fail(Fault::kEnvironment, "no memory for a request");
-  Headers headers(Curl().slist_append(nullptr, ("Authorization: Bearer " + *token).c_str()));
-  Curl().slist_append(headers.get(), ("Accept: " + request.accept).c_str());
-  Reading reading{.easy = easy, .take = take, .problem = ""};
-  const std::string url = server_.url + request.path;
-  std::array<char, CURL_ERROR_SIZE> trouble{};
-  Curl().easy_setopt(easy, CURLOPT_URL, url.c_str());
+void KubeApi::SetUp(CURL* easy) const {
   Curl().easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
   Curl().easy_setopt(easy, CURLOPT_PROXY, "");
   Curl().easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -130,19 +126,40 @@ Result<long> KubeApi::Get(const KubeRequest& request, const Take& take) {
   Curl().easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   Curl().easy_setopt(easy, CURLOPT_CAINFO, server_.ca_file.c_str());
   Curl().easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  Curl().easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);  // kubelet may write it anew
   Curl().easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-  Curl().easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
   Curl().easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   Curl().easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kKeepAliveS);
   Curl().easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kKeepAliveS);
   Curl().easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenCurlSocket);
+  Curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, TakeHeader);
+  Curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, TakeBody);
+}
+
+Result<long> KubeApi::Get(const KubeRequest& request, const Take& take) {
+  if (const auto open = Open(); !open) return std::unexpected(open.error());
+  const auto token = ReadToken(server_.token_file);
+  if (!token) return std::unexpected(token.error());
+  const CurlHandle owner(Curl().easy_init());
+  CURL* easy = owner.get();
+  const std::string bearer = "Authorization: Bearer " + *token;
+  const std::string accept = "Accept: " + request.accept;
+  const CurlList headers(Curl().slist_append(nullptr, bearer.c_str()));
+  if (easy == nullptr || Curl().slist_append(headers.get(), accept.c_str()) == nullptr) {
+    return Fail(Fault::kEnvironment, "no memory for a request");
+  }
+  Reading reading{.easy = easy, .request = request, .take = take, .problem = ""};
+  const std::string url = server_.url + request.path;
+  std::array<char, CURL_ERROR_SIZE> trouble{};
+  SetUp(easy);
+  Curl().easy_setopt(easy, CURLOPT_URL, url.c_str());
+  Curl().easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
   Curl().easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
   Curl().easy_setopt(easy, CURLOPT_ERRORBUFFER, trouble.data());
-  Curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, TakeBody);
+  Curl().easy_setopt(easy, CURLOPT_HEADERDATA, &reading);
   Curl().easy_setopt(easy, CURLOPT_WRITEDATA, &reading);
   const CURLcode code = Perform(easy);
-  long status = 0;
-  Curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  const long status = StatusOf(easy);
   if (status != kHttpOk && status != kHttpGone && status != 0) {
     return Fail(Fault::kEnvironment, server_.url + ": " + Why(status, reading.problem));
   }

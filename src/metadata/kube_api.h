@@ -12,6 +12,8 @@
 
 namespace gyrfalcon {
 
+inline constexpr long kHttpGone = 410;
+
 // Where a pod finds what it may ask the API server with.
 inline constexpr std::string_view kServiceAccountFolder =
     "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -27,7 +29,8 @@ struct KubeServer {
 struct KubeRequest {
   std::string path;  // with its query, escaped
   std::string accept;
-  int timeout_ms = 30'000;  // of all
+  int timeout_ms = 30'000;           // of all
+  std::function<void()> on_begin{};  // 200: the body follows, soon or late
 };
 
 class KubeApi {
@@ -40,15 +43,16 @@ class KubeApi {
   KubeApi(const KubeApi&) = delete;
   KubeApi& operator=(const KubeApi&) = delete;
 
-  // HTTP's status; `take` has had the body of 200 and of no other. One thread at a time. Waits, for
-  // the timeout at most. Fault::kEnvironment: no answer, or one that says why there is none (but
-  // 410); no error has the token in it, and what the server says is in it as it came.
+  // HTTP's status, 200 or 410; `take` has had the body of 200 and of no other. One thread at a
+  // time. Waits, for the timeout at most. Fault::kEnvironment: no answer, or one that says why
+  // there is none; no error has the token in it, and what the server says is in it as it came.
   Result<long> Get(const KubeRequest& request, const Take& take);
   // Any thread: the call under way ends with an error, and so do all later ones.
   void Cancel();
 
  private:
   Result<void> Open();
+  void SetUp(CURL* easy) const;
   CURLcode Perform(CURL* easy);
 
   const KubeServer server_;

@@ -11,9 +11,9 @@
 namespace gyrfalcon {
 namespace {
 
+constexpr int64_t kHttpGone = 410;
 constexpr size_t kUidBytesMax = 128;
 constexpr size_t kVersionBytesMax = 256;
-constexpr size_t kNextBytesMax = 4096;
 constexpr size_t kProblemBytesMax = 500;
 
 // For a query's value: what is not a letter, digit, "-", "." or "_" as %XX.
@@ -31,10 +31,6 @@ std::string Escaped(std::string_view text) {
   return out;
 }
 
-std::string PathOfNode(std::string_view node) {
-  return "/api/v1/pods?fieldSelector=" + Escaped("spec.nodeName=" + std::string(node));
-}
-
 // A text of the server's that is sent back to it: whole, or not at all.
 std::string Token(const Json* object, std::string_view name, size_t bytes_max) {
   const std::string_view text = TextAt(object, name);
@@ -44,8 +40,6 @@ std::string Token(const Json* object, std::string_view name, size_t bytes_max) {
 Pod PodOf(const Json* metadata) {
   return {.uid = Token(metadata, "uid", kUidBytesMax), .labels = LabelsAt(metadata, "labels")};
 }
-
-constexpr long kHttpGone = 410;
 
 PodEvent ProblemOf(const Json* status) {
   const Json* code = Member(status, "code");
@@ -71,35 +65,14 @@ constexpr auto kKinds = std::to_array<NamedKind>({{"ADDED", PodEventKind::kChang
 
 }  // namespace
 
-std::string PodListPath(std::string_view node, std::string_view next) {
-  std::string path = fmt::format("{}&limit={}", PathOfNode(node), kPodsOfPage);
-  if (!next.empty()) path += "&continue=" + Escaped(next);
-  return path;
-}
-
+// Pods that have ended run nothing, and a tenant may leave any number of them.
 std::string PodWatchPath(std::string_view node, std::string_view version, int seconds) {
-  return fmt::format("{}&watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
-                     PathOfNode(node), seconds, Escaped(version));
-}
-
-Result<PodPage> ReadPodPage(std::string_view json) {
-  const Json page = ParseJson(json);
-  const Json* items = Member(&page, "items");
-  const Json* metadata = Member(&page, "metadata");
-  PodPage out;
-  out.version = Token(metadata, "resourceVersion", kVersionBytesMax);
-  out.next = Token(metadata, "continue", kNextBytesMax);
-  // A list without items has null there.
-  const bool is_list = items != nullptr && (items->is_array() || items->is_null());
-  if (!is_list || out.version.empty()) {
-    return Fail(Fault::kInput, "the answer is no list of pods: " + ReadApiProblem(json));
-  }
-  for (const Json& item : *items) {
-    if (Pod pod = PodOf(Member(&item, "metadata")); !pod.uid.empty()) {
-      out.pods.push_back(std::move(pod));
-    }
-  }
-  return out;
+  const std::string selector =
+      "spec.nodeName=" + std::string(node) + ",status.phase!=Succeeded,status.phase!=Failed";
+  return fmt::format(
+      "/api/v1/pods?fieldSelector={}&watch=1&allowWatchBookmarks=true&timeoutSeconds={}"
+      "&resourceVersion={}",
+      Escaped(selector), seconds, version.empty() ? "0" : Escaped(version));
 }
 
 Result<PodEvent> ReadPodEvent(std::string_view line) {
@@ -107,7 +80,7 @@ Result<PodEvent> ReadPodEvent(std::string_view line) {
   const auto* const kind = std::ranges::find(kKinds, TextAt(&event, "type"), &NamedKind::name);
   const Json* object = Member(&event, "object");
   if (kind == kKinds.end() || object == nullptr) {
-    return Fail(Fault::kInput, "the answer is no change of a pod: " + ReadApiProblem(line));
+    return Fail(Fault::kInput, "the answer is no change of a pod");
   }
   if (kind->kind == PodEventKind::kProblem) return ProblemOf(object);
   const Json* metadata = Member(object, "metadata");
@@ -119,8 +92,7 @@ Result<PodEvent> ReadPodEvent(std::string_view line) {
 
 std::string ReadApiProblem(std::string_view body) {
   const Json status = ParseJson(body);
-  const std::string_view message = TextAt(&status, "message");
-  return std::string((message.empty() ? body : message).substr(0, kProblemBytesMax));
+  return std::string(TextAt(&status, "message").substr(0, kProblemBytesMax));
 }
 
 }  // namespace gyrfalcon

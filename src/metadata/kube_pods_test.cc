@@ -8,39 +8,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::Pair;
-
-TEST(KubePodsTest, AListIsReadPageByPage) {
-  const auto page = ReadPodPage(R"({"kind": "PartialObjectMetadataList",
-    "metadata": {"resourceVersion": "81", "continue": "eyJ2"},
-    "items": [{"metadata": {"uid": "u1", "name": "web", "labels": {"app": "shop", "tier": "front"}}},
-              {"metadata": {"uid": "u2", "name": "bare"}},
-              {"metadata": {"name": "without a uid"}}]})");
-  ASSERT_TRUE(page) << page.error().message;
-  EXPECT_EQ(page->version, "81");
-  EXPECT_EQ(page->next, "eyJ2");
-  ASSERT_EQ(page->pods.size(), 2u);
-  EXPECT_EQ(page->pods[0].uid, "u1");
-  EXPECT_THAT(page->pods[0].labels, ElementsAre(Pair("app", "shop"), Pair("tier", "front")));
-  EXPECT_TRUE(page->pods[1].labels.empty());
-}
-
-TEST(KubePodsTest, ANodeWithoutPodsIsNoError) {
-  const auto page = ReadPodPage(R"({"metadata": {"resourceVersion": "7"}, "items": null})");
-  ASSERT_TRUE(page) << page.error().message;
-  EXPECT_TRUE(page->pods.empty());
-  EXPECT_EQ(page->next, "");
-}
-
-TEST(KubePodsTest, WhatIsNoListSaysWhatTheServerSaid) {
-  for (const char* text :
-       {R"({"kind": "Status", "message": "try later"})", "", "[]", R"({"items": []})",
-        R"({"items": {}, "metadata": {"resourceVersion": "1"}})"}) {
-    EXPECT_FALSE(ReadPodPage(text)) << text;
-  }
-  const auto page = ReadPodPage(R"({"kind": "Status", "message": "try later"})");
-  EXPECT_THAT(page.error().message, HasSubstr("try later"));
-}
 
 TEST(KubePodsTest, EachKindOfChangeIsKnown) {
   const auto read = [](const std::string& kind) {
@@ -73,12 +42,21 @@ TEST(KubePodsTest, AVersionThatIsTooOldIsNoOtherProblem) {
 }
 
 TEST(KubePodsTest, WhatIsAskedForIsEscaped) {
-  EXPECT_EQ(PodListPath("node-1", ""),
-            "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&limit=100");
-  EXPECT_THAT(PodListPath("node-1", "a+b/c="), HasSubstr("&continue=a%2Bb%2Fc%3D"));
   EXPECT_EQ(PodWatchPath("a&b", "82", 300),
-            "/api/v1/pods?fieldSelector=spec.nodeName%3Da%26b&watch=1&allowWatchBookmarks=true"
-            "&timeoutSeconds=300&resourceVersion=82");
+            "/api/v1/pods?fieldSelector=spec.nodeName%3Da%26b%2Cstatus.phase%21%3DSucceeded%2C"
+            "status.phase%21%3DFailed&watch=1&allowWatchBookmarks=true&timeoutSeconds=300"
+            "&resourceVersion=82");
+  EXPECT_TRUE(PodWatchPath("n", "", 300).ends_with("&resourceVersion=0")) << "all that there are";
+}
+
+TEST(KubePodsTest, OnlyAMessageOfTheServersIsShown) {
+  EXPECT_EQ(ReadApiProblem(R"({"kind": "Status", "message": "try later"})"), "try later");
+  EXPECT_EQ(ReadApiProblem(R"({"metadata": {"annotations": {"a": "secret"}}})"), "");
+  EXPECT_EQ(ReadApiProblem("<html>"), "");
+  const auto unknown =
+      ReadPodEvent(R"({"type": "RENAMED", "object": {"metadata": {"name": "secret"}}})");
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, Not(HasSubstr("secret")));
 }
 
 TEST(KubePodsTest, LabelsAreBounded) {

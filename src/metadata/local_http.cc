@@ -1,7 +1,6 @@
 #include "metadata/local_http.h"
 
 #include <algorithm>
-#include <memory>
 #include <string_view>
 
 #include "base/curl_library.h"
@@ -43,22 +42,17 @@ size_t TakeHeader(char* data, size_t size, size_t count, void* into) {
   return size * count;
 }
 
-struct Cleanup {
-  void operator()(CURL* easy) const { Curl().easy_cleanup(easy); }
-  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
-};
-
 }  // namespace
 
 Result<LocalAnswer> CallLocal(const LocalRequest& request) {
   if (const auto loaded = LoadCurl(); !loaded) return std::unexpected(loaded.error());
-  const std::unique_ptr<CURL, Cleanup> owner(Curl().easy_init());
+  const CurlHandle owner(Curl().easy_init());
   CURL* easy = owner.get();
   if (easy == nullptr) return Fail(Fault::kEnvironment, "no memory for a request");
   Reading reading;
   reading.bytes_max = request.answer_bytes_max;
   const std::string url = "http://localhost" + request.path;
-  std::unique_ptr<curl_slist, Cleanup> headers;
+  CurlList headers;
   Curl().easy_setopt(easy, CURLOPT_URL, url.c_str());
   Curl().easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.socket.c_str());
   Curl().easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");

@@ -7,8 +7,9 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 runsc_of "$1"
 apiserver=$ROOT/build/kube-apiserver/kube-apiserver
+etcd=$ROOT/build/kube-apiserver/etcd
 [ -x "$apiserver" ] || skip "no API server of Kubernetes: $(cat build/kube-apiserver/why-not 2>/dev/null || echo 'run scripts/build-kube-apiserver.sh')"
-for program in etcd curl openssl; do
+for program in curl openssl; do
   have $program || skip "no $program (scripts/install-packages.sh apiserver)"
 done
 
@@ -26,7 +27,7 @@ openssl genrsa -out "$keys/account.key" 2048 2>"$scratch/openssl.log"
 openssl rsa -in "$keys/account.key" -pubout -out "$keys/account.pub" 2>"$scratch/openssl.log"
 echo 'an-administrator,admin,1,"system:masters"' >"$keys/tokens.csv"
 
-etcd --data-dir "$scratch/etcd" --listen-client-urls "http://127.0.0.1:$((port + 1))" \
+"$etcd" --data-dir "$scratch/etcd" --listen-client-urls "http://127.0.0.1:$((port + 1))" \
   --advertise-client-urls "http://127.0.0.1:$((port + 1))" --listen-peer-urls "http://127.0.0.1:$((port + 2))" \
   --initial-advertise-peer-urls "http://127.0.0.1:$((port + 2))" --initial-cluster "default=http://127.0.0.1:$((port + 2))" \
   >"$scratch/etcd.log" 2>&1 </dev/null &
@@ -104,7 +105,7 @@ for kind in ClusterRole ClusterRoleBinding; do
   path=/apis/rbac.authorization.k8s.io/v1/$(echo "$kind" | tr '[:upper:]' '[:lower:]')s
   content=application/yaml api POST "$path" "$(doc_of $kind)" >"$scratch/made" || fail "no $kind"
 done
-wait_for_line 'pods of this node are watched: 1 by now' "$log" 20 || fail "the pods are not watched"
+wait_for_line "labels of this node's pods are watched at the API server" "$log" 20 || fail "the pods are not watched"
 
 make_rootfs "$scratch/rootfs"
 mkdir -p "$scratch/bundle"
@@ -133,7 +134,7 @@ wait_for_line 'alice runs ls /etc/passwd labels=app:shop, owner:alice' "$alerts"
 kill -KILL "$api_pid"
 wait "$api_pid" 2>/dev/null || true
 tries=200
-until [ "$(grep -c 'labels of pods that change are not seen' "$log")" -ge 2 ]; do
+until [ "$(grep -c 'labels of pods are not watched' "$log")" -ge 2 ]; do
   tries=$((tries - 1))
   [ $tries -gt 0 ] || fail "that the API server is away is not told"
   sleep 0.1
@@ -143,8 +144,18 @@ label_pod web-1 bob
 wait_for_line 'labels=app:shop, owner:bob pod=web-1' "$alerts" 90 || fail "after the API server was away the label is not seen"
 grep -q 'owner:pool' "$alerts" || fail "alerts are gone"
 
+# pod_changes: as the daemon counts them.
+pod_changes() { "$GYRFALCON" status --json --socket "$scratch/run.sock/gvisor.sock" | sed -n 's/.*"pod_changes": *\([0-9]*\).*/\1/p' | head -n 1; }
 api DELETE '/api/v1/namespaces/shop/pods/web-1?gracePeriodSeconds=0' >"$scratch/made" || fail "the pod is not deleted"
-sleep 1
+# What is told of another pod is told behind it.
+before=$(pod_changes)
+make_pod web-2 node-1 >"$scratch/other"
+tries=100
+until [ "$(pod_changes)" -gt "$before" ]; do
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] || fail "the next pod is not seen"
+  sleep 0.1
+done
 : >"$alerts"
 wait_for_line 'labels=app:shop, owner:bob pod=web-1' "$alerts" 10 || fail "what still runs has lost the labels of its pod"
 stop_gyrfalcon

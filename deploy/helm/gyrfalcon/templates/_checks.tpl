@@ -61,6 +61,9 @@ What would leave a node unwatched, or without sandboxes, is an error here.
 {{- if and (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.metrics.enabled) }}
 {{- fail "podMonitor and serviceMonitor need metrics.enabled: true" }}
 {{- end }}
+{{- if and .Values.podWatch.enabled (eq (include "gyrfalcon.serviceAccountName" .) "default") }}
+{{- fail "podWatch needs a service account of its own: with `default` every pod of this namespace could list the cluster's pods. Set serviceAccount.create: true, or serviceAccount.name" }}
+{{- end }}
 {{- if and .Values.podWatch.enabled .Values.networkPolicy.enabled .Values.networkPolicy.restrictEgress (not .Values.networkPolicy.egress) }}
 {{- fail "podWatch needs the API server, and networkPolicy.restrictEgress lets nothing out: let its address out by networkPolicy.egress" }}
 {{- end }}
