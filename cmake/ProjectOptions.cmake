@@ -25,7 +25,8 @@ endif()
 
 if(GYRFALCON_SANITIZE)
   # Global, not only ours: a container shared with a library compiled without it reports false overflows.
-  add_compile_options(-fsanitize=${GYRFALCON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # -g1: a report names functions and lines, and that is all it needs; the rest would be a tenth of the build's time.
+  add_compile_options(-fsanitize=${GYRFALCON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${GYRFALCON_SANITIZE})
 endif()
 
