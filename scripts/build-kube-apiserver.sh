@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds a real API server of Kubernetes into build/kube-apiserver/, for tests/e2e/pod_watch_test.sh; exit 77 where it
-# can't be had. Its packages come by the Go proxy; etcd is out of Debian's package, which is not installed.
+# Builds a real API server of Kubernetes, and an etcd of the version that it was made with, into build/kube-apiserver/, for
+# tests/e2e/pod_watch_test.sh; exit 77 where they can't be built. What they are made of comes by the Go proxy. Debian's etcd is
+# too old: this server asks it for what it lacks.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -8,7 +9,7 @@ cd "$(dirname "$0")/.."
 VERSION=1.34.4
 
 folder=$ROOT/build/kube-apiserver
-if [ -x "$folder/kube-apiserver" ] && [ "$(cat "$folder/version" 2>/dev/null)" = $VERSION ]; then
+if [ -x "$folder/kube-apiserver" ] && [ -x "$folder/etcd" ] && [ "$(cat "$folder/version" 2>/dev/null)" = $VERSION ]; then
   exit 0
 fi
 
@@ -26,16 +27,7 @@ export GOTOOLCHAIN=local GOFLAGS=-mod=mod CGO_ENABLED=0
 say "building the API server of Kubernetes ($VERSION; 7 minutes of processor time when nothing is cached)"
 rm -rf "$folder"
 mkdir -p "$folder/module"
-# Downloaded and unpacked only: installed, it would run as a service.
-cd "$folder"
-have apt-get || skip 'no apt-get here, for etcd'
-timeout 300 apt-get -q -o APT::Sandbox::User=root download etcd-server >log 2>&1 ||
-  { is_root && timeout 120 apt-get -q update && timeout 300 apt-get -q -o APT::Sandbox::User=root download etcd-server; } >log 2>&1 ||
-  skip 'apt-get download etcd-server failed (log: build/kube-apiserver/log)'
-dpkg-deb -x etcd-server*.deb unpacked
-mv unpacked/usr/bin/etcd etcd
-rm -rf unpacked etcd-server*.deb
-cd module
+cd "$folder/module"
 described=$(go mod download -json k8s.io/kubernetes@v$VERSION 2>../log | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
 [ -f "$described" ] || skip "no Kubernetes $VERSION from the Go proxy (log: build/kube-apiserver/log)"
 # Kubernetes names its own parts by a version that there is not, for it is built from one tree.
@@ -46,9 +38,12 @@ described=$(go mod download -json k8s.io/kubernetes@v$VERSION 2>../log | sed -n 
   sed -n "s|^\t\(k8s.io/[a-z0-9-]*\) v0.0.0\$|\t\1 => \1 v0.${VERSION#1.}|p" "$described"
   printf ')\n'
 } >go.mod
-printf '//go:build tools\n\npackage tools\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver"\n' >tools.go
+etcd=go.etcd.io/etcd/server/v3
+printf '//go:build tools\n\npackage tools\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver"\nimport _ "%s"\n' $etcd >tools.go
 go mod tidy -e >../log 2>&1 || true
-go build -trimpath -ldflags '-s -w' -o ../kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver >>../log 2>&1 ||
-  skip 'go build failed (log: build/kube-apiserver/log)'
+# build NAME PACKAGE
+build() { go build -trimpath -ldflags '-s -w' -o "../$1" "$2" >>../log 2>&1 || skip "go build of $1 failed (log: build/kube-apiserver/log)"; }
+build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+build etcd $etcd
 rm -f ../why-not
 printf '%s\n' $VERSION >../version

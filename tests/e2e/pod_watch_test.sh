@@ -8,7 +8,7 @@ set -eu
 runsc_of "$1"
 apiserver=$ROOT/build/kube-apiserver/kube-apiserver
 etcd=$ROOT/build/kube-apiserver/etcd
-[ -x "$apiserver" ] || skip "no API server of Kubernetes: $(cat build/kube-apiserver/why-not 2>/dev/null || echo 'run scripts/build-kube-apiserver.sh')"
+{ [ -x "$apiserver" ] && [ -x "$etcd" ]; } || skip "no API server of Kubernetes: $(cat build/kube-apiserver/why-not 2>/dev/null || echo 'run scripts/build-kube-apiserver.sh')"
 for program in curl openssl; do
   have $program || skip "no $program (scripts/install-packages.sh apiserver)"
 done
