@@ -302,7 +302,8 @@ TEST_P(WebhookInTrouble, IsMadeUpForByWhoTakesOver) {
   constexpr std::string_view kPause = "sandboxes were not read for ";
   const size_t pause = log.find(kPause);
   ASSERT_NE(pause, std::string::npos) << log;
-  EXPECT_LT(std::strtod(log.c_str() + pause + kPause.size(), nullptr), 600) << "milliseconds";
+  // Less than the receiver's timeout: nobody waited for that.
+  EXPECT_LT(std::strtod(log.c_str() + pause + kPause.size(), nullptr), 1'200) << "milliseconds";
   is_well_ = true;
   if (!webhook) webhook = Serve(port);
   PlaySandbox();
