@@ -71,7 +71,6 @@ class Dispatcher::Impl {
         begun_(!options_.held_back),
         lanes_(MakeLanes(options_, std::move(channels), counters_, on_error, on_good)),
         told_failing_(lanes_.size()),
-        has_early_(lanes_.size()),
         store_(options_.spool, options_.boot_id, NamesOf(lanes_), counters_,
                {.error =
                     [on_error](const std::string& text) {
@@ -180,14 +179,12 @@ class Dispatcher::Impl {
       const SharedBatch batch = NextBatch(next_tick);
       if (batch) {
         // With a sync of each commit nothing goes out that a power cut could take back.
-        for (size_t i = 0; i < lanes_.size(); ++i) {
-          has_early_[i] = !options_.spool.sync_each_commit && lanes_[i]->HandEarly(batch);
+        if (!options_.spool.sync_each_commit) {
+          for (const auto& lane : lanes_) lane->HandEarly(batch);
         }
         const bool kept = store_.Keep(batch);
         AttachStore();
-        for (size_t i = 0; i < lanes_.size(); ++i) {
-          if (!has_early_[i]) lanes_[i]->Hand(batch, kept);
-        }
+        for (const auto& lane : lanes_) lane->Hand(batch, kept);
         PublishStore();
       }
       if (std::chrono::steady_clock::now() >= next_tick) {
@@ -327,7 +324,6 @@ class Dispatcher::Impl {
   std::deque<std::atomic<bool>> told_failing_;  // by lane
 
   // The dispatcher's thread's own.
-  std::vector<bool> has_early_;  // by lane: the batch at hand
   StoreWriter store_;
   uint64_t last_ = 0;  // number of the newest alert
   bool at_end_ = false;

@@ -49,34 +49,35 @@ Lane::~Lane() {
   Join();
 }
 
-bool Lane::HandEarly(const SharedBatch& batch) {
-  if (!channel_->is_local()) return false;
+void Lane::HandEarly(const SharedBatch& batch) {
+  if (!channel_->is_local()) return;
   {
     const std::scoped_lock lock(mutex_);
-    if (!store_ || backlog_ || !queue_.empty() || taken_ != newest_) return false;
+    if (!store_ || backlog_ || !queue_.empty() || taken_ != newest_) return;
+    newest_ = batch->last();
     Enqueue(batch);
   }
   wake_.notify_one();
-  return true;
-}
-
-void Lane::Enqueue(const SharedBatch& batch) {
-  newest_ = batch->last();
-  queue_.push_back(batch);
-  queued_ += batch->alerts.size();
-  queued_bytes_ += batch->bytes;
 }
 
 void Lane::Hand(const SharedBatch& batch, bool spooled) {
-  std::unique_lock lock(mutex_);
-  const size_t count_max = spooled ? options_.spooled_max : options_.waiting_max;
-  const size_t bytes_max = spooled ? options_.spooled_bytes_max : options_.waiting_bytes_max;
-  const auto has_room = [&] { return queued_ < count_max && queued_bytes_ < bytes_max; };
-  if (options_.waits) room_.wait(lock, [&] { return has_room() || done_; });
-  newest_ = batch->last();
-  if (has_room()) Enqueue(batch);
-  lock.unlock();
+  {
+    std::unique_lock lock(mutex_);
+    if (newest_ == batch->last()) return;  // it was handed early
+    const size_t count_max = spooled ? options_.spooled_max : options_.waiting_max;
+    const size_t bytes_max = spooled ? options_.spooled_bytes_max : options_.waiting_bytes_max;
+    const auto has_room = [&] { return queued_ < count_max && queued_bytes_ < bytes_max; };
+    if (options_.waits) room_.wait(lock, [&] { return has_room() || done_; });
+    newest_ = batch->last();
+    if (has_room()) Enqueue(batch);
+  }
   wake_.notify_one();
+}
+
+void Lane::Enqueue(const SharedBatch& batch) {
+  queue_.push_back(batch);
+  queued_ += batch->alerts.size();
+  queued_bytes_ += batch->bytes;
 }
 
 void Lane::Attach(const std::string& path, int64_t boot, int64_t cursor) {

@@ -52,10 +52,9 @@ class Lane {
 
   const std::string& name() const { return name_; }
 
-  // The dispatcher's thread, before these alerts are in the store, which they are going to be in
-  // any case. False: it is to be handed them then. True only where the channel is a local one,
-  // and has taken up all that there was.
-  bool HandEarly(const SharedBatch& batch);
+  // The dispatcher's thread, before these alerts are in the store. A local channel that has taken
+  // up all that there was has them from then on; any other has them by Hand.
+  void HandEarly(const SharedBatch& batch);
   // The dispatcher's thread. In order, none left out. `spooled`: it is in the store by now.
   void Hand(const SharedBatch& batch, bool spooled);
   // The store is there: this run's boot number in it, and how far the channel had come.

@@ -12,8 +12,6 @@
 
 namespace gyrfalcon {
 
-inline constexpr long kHttpGone = 410;
-
 // Where a pod finds what it may ask the API server with.
 inline constexpr std::string_view kServiceAccountFolder =
     "/var/run/secrets/kubernetes.io/serviceaccount";

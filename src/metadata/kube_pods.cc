@@ -11,7 +11,6 @@
 namespace gyrfalcon {
 namespace {
 
-constexpr int64_t kHttpGone = 410;
 constexpr size_t kUidBytesMax = 128;
 constexpr size_t kVersionBytesMax = 256;
 constexpr size_t kProblemBytesMax = 500;

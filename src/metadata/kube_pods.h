@@ -17,6 +17,9 @@ namespace gyrfalcon {
 // Of a line. An object has at most 1.5 MiB in the server's store, which JSON's escapes may double.
 inline constexpr size_t kPodEventBytesMax = size_t{4} << 20;
 
+// Of an answer and of an event: what has changed since the version asked for is not known any more.
+inline constexpr long kHttpGone = 410;
+
 struct Pod {
   std::string uid;
   Labels labels;  // those that it has now
