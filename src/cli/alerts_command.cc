@@ -6,6 +6,8 @@
 #include <set>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "alerts/alert_format.h"
 #include "base/clock.h"
 #include "base/host_name.h"

@@ -1,6 +1,8 @@
 #include <optional>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "base/fd_limit.h"
 #include "base/host_name.h"
 #include "bench/bench.h"

@@ -2,6 +2,7 @@
 #include <map>
 #include <thread>
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>

@@ -1,6 +1,7 @@
 // `rules coverage`: what rules see of what a sandbox sends.
 #include <cstdio>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/arguments.h"

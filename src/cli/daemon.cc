@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd_limit.h"
-#include "cli/arguments.h"
+#include "cli/commands.h"
 #include "cli/daemon_log.h"
 #include "cli/file.h"
 #include "cli/listings.h"

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "cli/daemon.h"
 #include "cli/listings.h"
 #include "cli/log.h"

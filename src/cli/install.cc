@@ -4,11 +4,14 @@
 #include <cerrno>
 #include <ranges>
 
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "base/unix_socket.h"
+#include "cli/commands.h"
 #include "cli/daemon_config.h"
 #include "cli/file.h"
 #include "cli/node_program.h"
@@ -173,6 +176,7 @@ Result<void> Installer::PlanSession(const std::vector<NodeRunsc>& runscs) {
             : !config->socket_path.empty() ? AbsolutePath(config->socket_path)
                                            : DefaultSocketPath();
   std::vector<std::string> programs;
+  programs.reserve(runscs.size());
   for (const NodeRunsc& runsc : runscs) programs.push_back(runsc.program);
   auto there = files_.Read(session_file());
   if (!there) return std::unexpected(there.error());

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments.h"
 #include "cli/install_session.h"
 #include "cli/session_flags.h"
 #include "cli/setup_files.h"

@@ -2,7 +2,10 @@
 // config; a runtime that names none gets one. On GKE, too.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/text.h"
+#include "cli/arguments.h"
 #include "cli/containerd_files.h"
 #include "cli/install.h"
 #include "cli/node_program.h"

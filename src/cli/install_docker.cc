@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "base/text.h"
+#include "cli/arguments.h"
 #include "cli/docker_daemon.h"
 #include "cli/install.h"
 #include "setup/docker_config.h"

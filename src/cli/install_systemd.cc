@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fmt/format.h>
+
+#include "cli/arguments.h"
 #include "cli/install.h"
 #include "runsc/child.h"
 

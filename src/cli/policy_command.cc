@@ -1,4 +1,6 @@
 // `policy check`, `policy suggest` and `policy diff`.
+#include <fmt/format.h>
+
 #include "cli/arguments.h"
 #include "cli/session_flags.h"
 #include "runsc/policy_check.h"

@@ -2,6 +2,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "cli/arguments.h"
 #include "cli/config_schema.h"
 #include "cli/daemon.h"

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -108,7 +109,7 @@ void DropMissingRulesFiles(LoadedConfig& loaded) {
 
 }  // namespace
 
-std::string DefaultIfThere(std::string path) {
+std::string DefaultIfThere(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(path, error) ? path : std::string();
 }

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "channels/channel.h"
 #include "channels/dispatcher.h"
 #include "cli/config.h"
+
+namespace CLI {
+class App;
+}
 
 namespace gyrfalcon {
 
@@ -37,7 +39,7 @@ Result<void> RequireRules(const RunFlags& flags, const LoadedConfig& loaded);
 
 // `path` when something is there, else "": for the files below /etc/gyrfalcon that `run` reads
 // unasked.
-std::string DefaultIfThere(std::string path);
+std::string DefaultIfThere(const std::string& path);
 
 // The session config of `install`.
 inline constexpr const char* kDefaultSessionFile = "/etc/gyrfalcon/pod-init.json";

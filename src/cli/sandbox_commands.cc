@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <map>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/text.h"

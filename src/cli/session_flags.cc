@@ -1,5 +1,6 @@
 #include "cli/session_flags.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "alerts/alert_format.h"

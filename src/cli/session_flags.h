@@ -11,6 +11,10 @@
 #include "runsc/policy.h"
 #include "runsc/session_points.h"
 
+namespace CLI {
+class Option;
+}
+
 namespace gyrfalcon {
 
 struct SessionFlags {

@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
