@@ -1,9 +1,8 @@
 #include "cli/config_tree.h"
 
-#include <cstdlib>
-
 #include <fmt/format.h>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "cli/config_check.h"
 #include "cli/config_table.h"
@@ -144,8 +143,7 @@ std::optional<std::string> ExpandEnvironment(std::string_view text) {
       ++at;
       continue;
     }
-    const char* variable = std::getenv(std::string(rest.substr(2, close - 2)).c_str());
-    value.replace(at, close + 1, variable == nullptr ? "" : variable);
+    value.replace(at, close + 1, Environment(std::string(rest.substr(2, close - 2)).c_str()));
     if (++expansions > kExpansionsMax || value.size() > kExpandedBytesMax) return std::nullopt;
   }
   return value;

@@ -1,9 +1,9 @@
 #include "cli/daemon_config.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
+#include "base/environment.h"
 #include "cli/attach_session.h"
 #include "cli/file.h"
 #include "cli/kept_session.h"
@@ -81,11 +81,6 @@ constexpr struct {
     {"workers", [](const Config& a, const Config& b) { return a.workers == b.workers; }},
 };
 
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 // Whom metadata.pods.watch asks, and for what.
 Result<void> CompletePodWatch(Config& config) {
   if (!config.pod_watch) return {};
@@ -96,8 +91,8 @@ Result<void> CompletePodWatch(Config& config) {
   }
   std::string& url = config.pods_server.url;
   if (url.empty()) {
-    const std::string host = Environment("KUBERNETES_SERVICE_HOST");
-    const std::string port = Environment("KUBERNETES_SERVICE_PORT");
+    const std::string host(Environment("KUBERNETES_SERVICE_HOST"));
+    const std::string port(Environment("KUBERNETES_SERVICE_PORT"));
     if (host.empty() || port.empty()) {
       return Fail(Fault::kInput,
                   "metadata.pods.watch needs the API server: this is no pod "

@@ -1,9 +1,9 @@
 #include "cli/node_program.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <string_view>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "cli/file.h"
 
@@ -42,8 +42,7 @@ std::optional<std::string> FindNodeProgram(const NodeFiles& files, const std::st
     return std::nullopt;
   }
   if (!files.is_copy()) {
-    const char* path = std::getenv("PATH");
-    for (const std::string_view folder : Split(path == nullptr ? "" : path, ':')) {
+    for (const std::string_view folder : Split(Environment("PATH"), ':')) {
       const std::string program = std::string(folder) + "/" + name;
       if (folder.starts_with('/') && IsProgram(program)) return program;
     }

@@ -1,12 +1,12 @@
 #include "cli/setup_files.h"
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "cli/file.h"
 #include "setup/json_text.h"
 
@@ -60,8 +60,7 @@ Result<void> NodeFiles::Write(const PlannedFile& file) const {
 }
 
 std::string NodeFiles::RecordFolder() const {
-  const char* given = is_copy() ? nullptr : std::getenv("STATE_DIRECTORY");
-  std::string folder = given == nullptr ? "" : given;
+  std::string folder(is_copy() ? "" : Environment("STATE_DIRECTORY"));
   folder = folder.substr(0, folder.find(':'));  // systemd separates several by colons
   return (folder.empty() ? Place("/var/lib/gyrfalcon") : folder) + "/install";
 }

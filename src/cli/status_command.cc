@@ -1,8 +1,7 @@
-#include <cstdlib>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/environment.h"
 #include "cli/arguments.h"
 #include "cli/config.h"
 #include "engine/counters.h"
@@ -50,8 +49,7 @@ int ShowStatus(std::vector<std::string> args) {
                                  "--instance` (default: $GYRFALCON_INSTANCE); 1: not");
   judged->expected(0, 1);
   if (const auto code = Parse(*app, std::move(args))) return *code;
-  const char* const own = std::getenv("GYRFALCON_INSTANCE");
-  if (judged->count() != 0 && instance.empty() && own != nullptr) instance = own;
+  if (judged->count() != 0 && instance.empty()) instance = Environment("GYRFALCON_INSTANCE");
   if (judged->count() != 0 && !IsInstanceName(instance)) {
     return Report({"--instance: no name, and GYRFALCON_INSTANCE has none", Fault::kUsage});
   }

@@ -13,18 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/environment.h"
+
 namespace gyrfalcon {
 namespace {
 
 constexpr int kFirstFd = 3;               // SD_LISTEN_FDS_START
 constexpr int kReceivedFdsMax = 1 << 20;  // more than any limit of open files
 constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
-
-// nullptr as an empty text.
-std::string_view Environment(const char* name) noexcept {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string_view() : std::string_view(value);
-}
 
 std::optional<int64_t> ParseNumber(std::string_view text) noexcept {
   int64_t number = 0;
