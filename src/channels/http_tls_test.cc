@@ -96,6 +96,18 @@ TEST_F(HttpTls, OnlyWhomTheConfigBelievesGetsAlerts) {
   EXPECT_EQ(Deliver(options).done, 1);
 }
 
+TEST_F(HttpTls, ACaFileThatIsWrittenAnewIsBelievedAtTheNextConnection) {
+  const Server server;
+  Run("cp other-ca.pem renewed.pem");
+  const auto channel =
+      MakeHttpChannel({.url = server.url(), .ca_cert = File("renewed.pem")}, {}, nullptr);
+  ASSERT_TRUE(channel) << channel.error().message;
+  const TestAlerts alerts({"one"});
+  EXPECT_EQ((*channel)->Deliver(alerts.batch()).done, 0);
+  Run("cp ca.pem renewed.pem");
+  EXPECT_EQ((*channel)->Deliver(alerts.batch()).done, 1);
+}
+
 TEST_F(HttpTls, AFolderOfCasIsReadByTheirHashes) {
   const Server server;
   Run("mkdir -p cas && cp ca.pem cas/$(openssl x509 -hash -noout -in ca.pem).0");

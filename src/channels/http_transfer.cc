@@ -71,6 +71,7 @@ void HttpTransfer::SetTrust() {
   }
   const std::string& file = options_.ca_cert.empty() ? options_.ca_bundle : options_.ca_cert;
   if (!file.empty()) {
+    Curl().easy_setopt(easy_, CURLOPT_CA_CACHE_TIMEOUT, 0L);  // it may be written anew
     Curl().easy_setopt(easy_, CURLOPT_CAINFO, file.c_str());
     Curl().easy_setopt(easy_, CURLOPT_CAPATH, nullptr);  // no one else is believed
   } else if (options_.ca_path != HttpOptions().ca_path) {
