@@ -28,6 +28,9 @@ if(GYRFALCON_SANITIZE)
   # -g1: a report names functions and lines, and that is all it needs; the rest would be a tenth of the build's time.
   add_compile_options(-fsanitize=${GYRFALCON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${GYRFALCON_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_compile_options(-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/sanitizer-ignorelist.txt)
+  endif()
 endif()
 
 if(GYRFALCON_COVERAGE)

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 target=${2:-all}
 case $preset in
-  tsan | fuzz) sh scripts/install-packages.sh build sanitizers ;;
+  asan | tsan | fuzz) sh scripts/install-packages.sh build sanitizers ;;
   *) sh scripts/install-packages.sh build ;;
 esac
 

@@ -15,7 +15,6 @@ using testing::Message;
 
 constexpr int64_t kStart = 1'000'000;  // of process 9
 constexpr uint32_t kTerminalMode = 020620;
-constexpr uint32_t kNullMode = 020666;
 
 struct Told {
   std::string type, name, exe, exe_path, command_line, cwd, parent;
